@@ -1,0 +1,56 @@
+# leat_folder(NAME [LEAT folder...] [LIBS target...])
+#   leat_NAME   all of src/NAME/*.cc, but for tests and benchmarks; links what is named
+#   test_NAME   all of src/NAME/*_test.cc as one program, run from the root of the project
+# A folder may be empty or missing: then leat_NAME carries only its links, and there is no test.
+function(leat_folder name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LEAT;LIBS")
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|/app/main)\\.cc$")
+  list(TRANSFORM arg_LEAT PREPEND leat_)
+
+  if(sources)
+    add_library(leat_${name} STATIC ${sources})
+    target_link_libraries(leat_${name} PUBLIC leat_all ${arg_LEAT} ${arg_LIBS})
+    leat_pch(leat_${name} leat_pch)
+  else()
+    add_library(leat_${name} INTERFACE)
+    target_link_libraries(leat_${name} INTERFACE leat_all ${arg_LEAT} ${arg_LIBS})
+  endif()
+
+  if(tests)
+    add_executable(test_${name} ${tests})
+    set_target_properties(test_${name} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    # leat_testing is an archive that links nothing itself: a test takes from it what its level allows.
+    target_link_libraries(test_${name} PRIVATE
+      leat_testing leat_${name} GTest::gtest_main GTest::gmock rapidcheck)
+    leat_pch(test_${name} leat_test_pch)
+    gtest_discover_tests(test_${name}
+      TEST_PREFIX ${name}.
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+      DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS unit TIMEOUT 120)
+    add_dependencies(tests test_${name})
+  endif()
+endfunction()
+
+# leat_pch(TARGET PCH): shares the precompiled header of PCH.
+function(leat_pch target pch)
+  if(LEAT_PCH)
+    target_precompile_headers(${target} REUSE_FROM ${pch})
+  endif()
+endfunction()
+
+# leat_make_pch(NAME HEADER LIBS...)
+function(leat_make_pch name header)
+  if(LEAT_PCH)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc.new "// empty\n")
+    file(COPY_FILE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc.new
+         ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc ONLY_IF_DIFFERENT)
+    add_library(${name} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
+    target_link_libraries(${name} PRIVATE ${ARGN})
+    target_precompile_headers(${name} PRIVATE ${header})
+  endif()
+endfunction()
