@@ -8,7 +8,7 @@ PRESET  ?= release
 dir = build$(if $(filter release,$(1)),,/$(1))
 # Configures once (ninja does it again by itself when a CMake file changes), then builds.
 define compile
-	@test -f $(call dir,$(1))/build.ninja || cmake --preset $(1) $(if $(filter 0,$(VERBOSE)),--log-level=WARNING)
+	@test -f $(call dir,$(1))/build.ninja -a -f $(call dir,$(1))/CMakeCache.txt || cmake --preset $(1) $(if $(filter 0,$(VERBOSE)),--log-level=WARNING)
 	@cmake --build $(call dir,$(1)) -j $(JOBS) $(if $(filter 0,$(VERBOSE)),,--verbose) --target $(2)
 endef
 
