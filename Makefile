@@ -5,11 +5,11 @@ PREFIX  ?= /usr/local
 PRESET  ?= release
 
 # The folder of a preset.
-dir = build$(if $(filter release,$(1)),,/$(1))
+folder_of = build$(if $(filter release,$(1)),,/$(1))
 # Configures once (ninja does it again by itself when a CMake file changes), then builds.
 define compile
-	@test -f $(call dir,$(1))/build.ninja -a -f $(call dir,$(1))/CMakeCache.txt || cmake --preset $(1) $(if $(filter 0,$(VERBOSE)),--log-level=WARNING)
-	@cmake --build $(call dir,$(1)) -j $(JOBS) $(if $(filter 0,$(VERBOSE)),,--verbose) --target $(2)
+	@test -f $(call folder_of,$(1))/build.ninja -a -f $(call folder_of,$(1))/CMakeCache.txt || cmake --preset $(1) $(if $(filter 0,$(VERBOSE)),--log-level=WARNING)
+	@cmake --build $(call folder_of,$(1)) -j $(JOBS) $(if $(filter 0,$(VERBOSE)),,--verbose) --target $(2)
 endef
 
 .DEFAULT_GOAL := help
