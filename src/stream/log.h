@@ -1,0 +1,105 @@
+// The ports of a durable log: TopicAdmin, TopicReader, LogTransaction, Log.
+// Implemented by log/ (embedded, RocksDB) and later by clients/kafka.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/result.h"
+#include "stream/record.h"
+
+namespace leat::stream {
+
+/// How a topic is declared in leat.yaml's `topics:`; -1 of a retention means for ever.
+struct TopicSpec {
+  std::string name;
+  int32_t partitions = 1;
+  int64_t retention_ms = 7LL * 24 * 3600 * 1000;
+  int64_t retention_bytes = -1;
+  std::string format = "json";  // what its values are: json, or bytes of a foreign writer
+};
+
+struct TopicInfo {
+  TopicSpec spec;
+  TopicId id;
+  int64_t created_ms = 0;
+};
+
+struct PartitionBounds {
+  int64_t start = 0;   // first offset still there
+  int64_t end = 0;     // offset the next record will get
+  int64_t bytes = 0;   // stored, compressed; -1 unknown
+  int64_t last_timestamp_ms = 0;
+};
+
+struct ReadLimits {
+  size_t max_records = limits::kDefaultBatchRecords;
+  size_t max_bytes = limits::kDefaultBatchBytes;
+};
+
+/// Reads a topic's partitions from given offsets. One thread.
+class TopicReader {
+ public:
+  virtual ~TopicReader() = default;
+  /// Starts (or goes on) reading a partition at `offset`. A partition that was never sought is not read.
+  /// kDataLost when retention has passed the offset, or the topic was recreated: names the exact gap.
+  virtual Result<void> seek(int32_t partition, int64_t offset) = 0;
+  /// Fills `out` with records of ONE partition, fairly among those sought. False: nothing came within
+  /// `timeout` (or stop). At least one record when true, however large.
+  virtual Result<bool> poll(RecordBatch& out, const ReadLimits& limits, std::stop_token stop,
+                            std::chrono::milliseconds timeout) = 0;
+  virtual Result<PartitionBounds> bounds(int32_t partition) = 0;
+};
+
+/// Records of any topics, progress rows and state, committed together or not at all. One thread.
+/// Destroyed without commit: nothing happened.
+class LogTransaction {
+ public:
+  virtual ~LogTransaction() = default;
+  /// Appends to one partition, in order. The bytes are copied (compressed) before it returns.
+  virtual Result<void> append(const TopicInfo& topic, int32_t partition,
+                              std::span<const OutRecord> records) = 0;
+  /// The lane's progress row; compare-and-set on Progress::expected_next at commit: kConflict.
+  virtual Result<void> put_progress(const Progress& progress) = 0;
+  /// Small named values of the runtime (start counters, resolved `from`, sampled schemas). nullopt erases.
+  virtual Result<void> put_state(std::string_view key, std::optional<std::string_view> value) = 0;
+  /// Returns after the log has synced. An error with Retry::kFatal: unknown whether it happened.
+  virtual Result<void> commit() = 0;
+};
+
+/// Any thread.
+class TopicAdmin {
+ public:
+  virtual ~TopicAdmin() = default;
+  /// Creates the topic, or returns the one that is there; kIncompatible when its partitions differ.
+  virtual Result<TopicInfo> ensure(const TopicSpec& spec) = 0;
+  virtual Result<TopicInfo> find(const std::string& name) = 0;
+  virtual Result<std::vector<TopicInfo>> list() = 0;
+  virtual Result<void> remove(const std::string& name) = 0;
+  virtual Result<PartitionBounds> bounds(const TopicInfo& topic, int32_t partition) = 0;
+  /// First offset whose record time is at or after `timestamp_ms`; the end when there is none.
+  virtual Result<int64_t> offset_for_time(const TopicInfo& topic, int32_t partition, int64_t timestamp_ms) = 0;
+};
+
+/// Any thread; each reader and transaction belongs to one.
+class Log {
+ public:
+  virtual ~Log() = default;
+  virtual TopicAdmin& topics() = 0;
+  virtual Result<std::unique_ptr<TopicReader>> reader(const TopicInfo& topic) = 0;
+  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the old one.
+  virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;
+  /// Progress rows of a pipeline (all pipelines of the project when empty).
+  virtual Result<std::vector<Progress>> progress(const std::string& project, const std::string& pipeline) = 0;
+  virtual Result<std::optional<std::string>> state(std::string_view key) = 0;
+  /// Keys and values below a prefix, sorted.
+  virtual Result<std::vector<std::pair<std::string, std::string>>> states(std::string_view prefix) = 0;
+};
+
+}  // namespace leat::stream

@@ -1,0 +1,165 @@
+// Vector, Batch: columns of values in DuckDB's physical layout, as views; VectorBuffer, BatchBuffer: owned.
+//
+// The layout (one array of fixed-size values, a validity bit mask, children for nested types) is DuckDB's own,
+// checked against its header in sql/, so rows go in and out by memcpy and no other room includes duckdb.h.
+// Nothing here allocates per record: buffers grow geometrically and keep their capacity over reset().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/check.h"
+#include "types/type.h"
+
+namespace leat::types {
+
+/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline, or 4 bytes of prefix and a pointer.
+class StringRef {
+ public:
+  static constexpr uint32_t kInline = 12;
+  StringRef() : StringRef(std::string_view()) {}
+  /// Keeps a pointer to `text` when it is longer than kInline: the bytes must outlive every use.
+  explicit StringRef(std::string_view text) {
+    length_ = static_cast<uint32_t>(text.size());
+    if (length_ <= kInline) {
+      std::memset(inlined_, 0, kInline);
+      if (length_ > 0) std::memcpy(inlined_, text.data(), length_);
+    } else {
+      std::memcpy(pointer_.prefix, text.data(), 4);
+      pointer_.data = text.data();
+    }
+  }
+  std::string_view view() const { return {length_ <= kInline ? inlined_ : pointer_.data, length_}; }
+
+ private:
+  uint32_t length_;
+  union {
+    char inlined_[kInline];
+    struct __attribute__((packed)) {
+      char prefix[4];
+      const char* data;
+    } pointer_;
+  };
+};
+static_assert(sizeof(StringRef) == 16);
+
+struct ListEntry {
+  uint64_t offset, length;  // in the child vector
+};
+struct Int128 {
+  uint64_t lower;
+  int64_t upper;
+  bool operator==(const Int128&) const = default;
+};
+struct Interval {
+  int32_t months, days;
+  int64_t micros;
+};
+
+/// One column as a view. `validity` null: every row is valid; else bit i of word i/64.
+struct Vector {
+  Type type;
+  const void* data = nullptr;
+  const uint64_t* validity = nullptr;
+  size_t size = 0;
+  std::vector<Vector> children;  // struct: fields; list: element; map: one STRUCT(key, value)
+
+  bool valid(size_t row) const { return !validity || (validity[row >> 6] >> (row & 63) & 1); }
+  template <typename T>
+  const T& at(size_t row) const { return static_cast<const T*>(data)[row]; }
+  std::string_view text(size_t row) const { return at<StringRef>(row).view(); }
+};
+
+/// Rows as columns. The bytes belong to whoever made it and live as long as that says.
+struct Batch {
+  size_t rows = 0;
+  std::vector<Vector> columns;
+};
+
+/// Bump allocator for the bytes of strings; everything is released at once. One thread.
+class Arena {
+ public:
+  /// `size` writable bytes, valid until reset() or destruction.
+  char* allocate(size_t size);
+  std::string_view copy(std::string_view text) {
+    char* into = allocate(text.size());
+    if (!text.empty()) std::memcpy(into, text.data(), text.size());
+    return {into, text.size()};
+  }
+  /// Gives back the last `size` bytes of the latest allocation.
+  void give_back(size_t size) { used_ -= size; }
+  void reset();
+  size_t bytes() const;
+
+ private:
+  struct Block {
+    std::unique_ptr<char[]> data;
+    size_t size;
+  };
+  std::vector<Block> blocks_;
+  size_t block_ = 0, used_ = 0;
+};
+
+/// An owned, growing column. Rows are appended; rollback is truncate(). One thread.
+class VectorBuffer {
+ public:
+  explicit VectorBuffer(Type type);
+  const Type& type() const { return type_; }
+  size_t size() const { return size_; }
+  VectorBuffer& child(size_t i) { return children_[i]; }
+  size_t child_count() const { return children_.size(); }
+
+  template <typename T>
+  void append(const T& value) {
+    CHECK(sizeof(T) == width_, "{} bytes for {}", sizeof(T), type_.to_sql());
+    char* at = grow();
+    std::memcpy(at, &value, sizeof(T));
+    ++size_;
+  }
+  /// Appends NULL (for a struct, to every child too).
+  void append_null();
+  /// Appends a struct row whose children have each been appended to already.
+  void append_struct();
+  /// Appends a list of the child's rows [child_start, child(0).size()).
+  void append_list(size_t child_start);
+  /// Drops rows from `size` on, children included.
+  void truncate(size_t size);
+  void reset() { truncate(0); all_valid_ = true; }
+  /// A view of all rows; valid until the next append.
+  Vector view() const;
+
+ private:
+  char* grow();
+  void set_validity(size_t row, bool valid);
+  Type type_;
+  size_t width_, size_ = 0;
+  bool all_valid_ = true;
+  std::vector<uint64_t> data_;  // width_ bytes a row, 8-byte aligned
+  mutable std::vector<uint64_t> validity_;
+  std::vector<VectorBuffer> children_;
+};
+
+/// Owned columns and the arena of their strings. One thread.
+class BatchBuffer {
+ public:
+  explicit BatchBuffer(const Schema& schema);
+  VectorBuffer& column(size_t i) { return columns_[i]; }
+  size_t column_count() const { return columns_.size(); }
+  Arena& arena() { return arena_; }
+  size_t rows() const { return columns_.empty() ? rows_ : columns_[0].size(); }
+  void set_rows(size_t rows) { rows_ = rows; }  // for a schema without columns
+  void truncate(size_t rows);
+  void reset();
+  Batch view() const;
+
+ private:
+  std::vector<VectorBuffer> columns_;
+  Arena arena_;
+  size_t rows_ = 0;
+};
+
+}  // namespace leat::types
