@@ -7,7 +7,7 @@ find_package(fmt REQUIRED)                # fmt::fmt
 find_package(spdlog REQUIRED)             # spdlog::spdlog (compiled, with Debian's fmt)
 find_package(yaml-cpp REQUIRED)           # yaml-cpp
 find_package(nlohmann_json REQUIRED)      # nlohmann_json::nlohmann_json
-find_package(OpenSSL REQUIRED)            # OpenSSL::SSL
+find_package(OpenSSL REQUIRED)            # OpenSSL::SSL, OpenSSL::Crypto
 find_package(CURL REQUIRED)               # CURL::libcurl
 find_package(ZLIB REQUIRED)               # ZLIB::ZLIB
 find_package(Boost 1.81 REQUIRED)         # Boost::headers

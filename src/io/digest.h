@@ -1,0 +1,12 @@
+// Digests: SHA-256 of bytes, for identity of configurations and of capped dead letters.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace leat::io {
+
+/// Lower-case hexadecimal SHA-256.
+std::string sha256_hex(std::string_view bytes);
+
+}  // namespace leat::io

@@ -1,0 +1,97 @@
+// Plan: what a project's files say, as plain checked values. Made by the planner, read by lanes, lint and explain.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/limits.h"
+#include "config/yaml.h"
+#include "sql/engine.h"
+#include "stream/log.h"
+#include "types/type.h"
+
+namespace leat::runtime {
+
+/// Where a pipeline that has no position yet starts to read a topic.
+struct StartFrom {
+  enum class Kind { kStart, kEnd, kTime } kind = Kind::kStart;
+  int64_t timestamp_ms = 0;  // kTime
+};
+
+struct TopicSource {
+  std::string topic;
+  StartFrom from;
+};
+
+/// A source that is not a topic: a component by name with its configuration, bound when it is opened.
+struct ComponentSource {
+  std::string type;      // "http", "file", "generate"
+  config::Node config;
+};
+
+enum class OnFail : uint8_t { kFail, kQuarantine, kDrop, kWarn };
+std::string_view to_string(OnFail action);
+
+struct RulePlan {
+  std::string name, expect;
+  OnFail on_fail = OnFail::kQuarantine;
+};
+
+struct SinkPlan {
+  enum class Kind { kTopic, kStore, kDiscard } kind = Kind::kDiscard;
+  std::string id;          // topic name, "STORE.TABLE" or "discard"
+  std::string topic;       // kTopic
+  std::string store, table;  // kStore
+  std::vector<std::string> key;
+  bool upsert = false;     // exactly when there is a key (stores)
+};
+
+/// A lookup table of `tables:`: loaded into the engine at start.
+struct TablePlan {
+  std::string name;
+  std::string kind;   // csv, parquet, store
+  std::string value;  // an absolute path, or STORE.TABLE
+};
+
+struct PipelinePlan {
+  std::string name;
+  std::string file;  // path of its YAML, for messages
+  std::variant<TopicSource, ComponentSource> source;
+  std::optional<types::Schema> input_schema;  // from `schema:`; else upstream's output, else a sample
+  bool validate_all = false;
+  std::vector<sql::SqlStep> steps;
+  std::vector<config::Mark> step_marks;  // where each step's SQL text begins, for messages
+  std::vector<config::Mark> rule_marks;
+  std::vector<RulePlan> rules;
+  std::vector<TablePlan> tables;
+  std::vector<SinkPlan> sinks;
+  stream::ReadLimits batch;
+  int64_t dead_letter_retention_ms = limits::kDeadLetterRetentionMs;
+
+  bool reads_topic() const { return std::holds_alternative<TopicSource>(source); }
+  const std::string* input_topic() const {
+    auto* topic = std::get_if<TopicSource>(&source);
+    return topic ? &topic->topic : nullptr;
+  }
+};
+
+struct ProjectPlan {
+  std::string project, profile, directory;
+  std::map<std::string, stream::TopicSpec> topics;  // declared in leat.yaml
+  std::map<std::string, config::Node> stores;       // of the profile; empty under `local`
+  std::vector<PipelinePlan> pipelines;              // upstream before downstream
+
+  const PipelinePlan* find(std::string_view name) const;
+  /// The pipelines that write `topic`.
+  std::vector<const PipelinePlan*> writers(std::string_view topic) const;
+  /// The declared or default spec of a topic.
+  stream::TopicSpec topic_spec(const std::string& name) const;
+  std::string dead_letter_topic(const std::string& pipeline) const { return project + "." + pipeline + ".dlq"; }
+  std::string retry_topic(const std::string& pipeline) const { return project + "." + pipeline + ".retry"; }
+};
+
+}  // namespace leat::runtime
