@@ -24,6 +24,10 @@ constexpr size_t kMaxYamlBytes = 1 * kMiB;
 constexpr size_t kMaxYamlDepth = 64;
 constexpr size_t kMaxSqlBytes = 256 * kKiB;
 
+// Names
+constexpr size_t kMaxIdentifier = 48;
+constexpr size_t kMaxSuggestedName = 64;             // a longer name gets no "did you mean"
+
 // Dead letter
 constexpr size_t kDeadLetterBytes = 256 * kKiB;      // bytes of a record kept in its dead letter
 constexpr int64_t kDeadLetterRetentionMs = 14LL * 24 * 3600 * 1000;
@@ -31,6 +35,17 @@ constexpr int64_t kDeadLetterRetentionMs = 14LL * 24 * 3600 * 1000;
 // Topics
 constexpr int kMaxPartitions = 1024;
 constexpr size_t kMaxTopicName = 249;
+
+// Embedded log
+constexpr size_t kLogBatchRecords = 4096;            // of one stored batch: the grain of random access
+constexpr size_t kLogBatchBytes = 1 * kMiB;          // before compression; one larger record goes alone
+constexpr size_t kMaxLogBatchBytes = 4 * kMaxRecordBytes;  // a stored batch that says more is corrupt
+constexpr size_t kMaxHeaders = 256;                  // of one record
+constexpr size_t kMaxLogTransactionBytes = 256 * kMiB;     // compressed, of one transaction
+constexpr size_t kMaxStateBytes = 16 * kMiB;         // one value of the runtime's state
+constexpr size_t kLogWalBytes = 64 * kMiB;           // of RocksDB's write-ahead log, all column families
+constexpr size_t kLogMemtableBytes = 16 * kMiB;      // of each column family
+constexpr size_t kLogCacheBytes = 8 * kMiB;
 
 // HTTP
 constexpr size_t kMaxHttpBodyBytes = 64 * kMiB;      // decoded

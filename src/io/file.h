@@ -59,7 +59,7 @@ class FileReader {
 class FileLock {
  public:
   static Result<std::unique_ptr<FileLock>> acquire(const std::string& path);
-  /// The pid that holds the lock at `path`, or 0 when nobody does.
+  /// The pid that holds the lock at `path`; 0 when nobody does, -1 when the holder has not written its pid yet.
   static int holder(const std::string& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;

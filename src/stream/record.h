@@ -126,6 +126,9 @@ struct Progress {
 /// v = max(v_prev + 1, 1000 * timestamp_ms); a time outside 2000-2100 counts as v_prev + 1.
 int64_t next_version(int64_t v_prev, int64_t timestamp_ms);
 
+/// Kafka's murmur2 (org.apache.kafka.common.utils.Utils.murmur2), as Java's int.
+int32_t murmur2(std::string_view bytes);
+
 /// Kafka's murmur2 partitioner over the key's bytes: (murmur2(key) & 0x7fffffff) % partitions.
 int32_t partition_of(std::string_view key, int32_t partitions);
 
