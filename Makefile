@@ -28,11 +28,42 @@ build: deps ## build/leat (PRESET=dev: build/dev/leat)
 run: build ## build, then run the example project
 	@scripts/run-example
 
-test: deps ## every test, with a table of times; the last line counts them
+test: ## every test, with a table of times; the last line counts them
 	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test
 
-test-fast: deps ## unit tests only
-	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test unit
+test-fast: ## unit tests and the laws of the source tree
+	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test tidy unit
 
-clean: ## remove build/ (downloads in .deps/ stay)
-	rm -rf build
+faults: ## the long run of tests/faults
+	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) LEAT_FAULTS=full scripts/test faults
+
+asan: ## unit and golden tests under AddressSanitizer and UBSan
+	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test --preset asan unit golden
+
+tsan: ## unit and golden tests under ThreadSanitizer
+	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test --preset tsan unit golden
+
+bench: deps ## build and run the benchmarks (ONLY=name)
+	$(call compile,release,bench)
+	@for program in build/bench/bench_$(or $(ONLY),*); do [ ! -x $$program ] || $$program || exit 1; done
+
+lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every file)
+	@scripts/deps --lint
+	@JOBS=$(JOBS) scripts/lint $(LINT)
+
+fmt: ## format src/, bench/ and fuzz/
+	@scripts/deps --lint
+	@git ls-files --cached --others --exclude-standard 'src/*.cc' 'src/*.h' 'bench/*.cc' 'fuzz/*.cc' | xargs -r clang-format-14 -i
+
+fuzz: ## run each fuzz target for SECONDS_EACH=60 (ONLY=name)
+	@scripts/deps --lint
+	@JOBS=$(JOBS) ONLY=$(ONLY) SECONDS_EACH=$(or $(SECONDS_EACH),60) scripts/fuzz
+
+install: build ## install to PREFIX
+	cmake --install build --prefix $(DESTDIR)$(PREFIX)
+
+package: build ## dist/leat-VERSION-linux-x86_64.tar.gz with all libraries but glibc
+	@scripts/package
+
+clean: ## remove build/ and dist/ (downloads in .deps/ stay)
+	rm -rf build dist

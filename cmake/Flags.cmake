@@ -25,7 +25,7 @@ add_compile_options(
   # No path of the build machine in the program.
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
-add_link_options(-pie -Wl,-z,relro,-z,now -Wl,--enable-new-dtags)
+add_link_options(-pie -Wl,-z,relro,-z,now)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 raises it falsely on "a" + std::string at -O2.
