@@ -18,6 +18,9 @@ constexpr size_t kLaneQueueBytes = 32 * kMiB;        // between two stages of a 
 constexpr size_t kLaneQueueItems = 4;
 constexpr size_t kMaxRowsPerRecord = 100'000;        // UNNEST
 
+constexpr size_t kArenaBlockBytes = 64 * kKiB;        // the first block of an arena; they double
+constexpr size_t kArenaKeepBytes = 64 * kMiB;         // what an arena keeps for the next batch
+
 // Parsers
 constexpr size_t kMaxJsonDepth = 64;
 constexpr size_t kMaxYamlBytes = 1 * kMiB;
@@ -49,7 +52,26 @@ constexpr size_t kLogCacheBytes = 8 * kMiB;
 
 // HTTP
 constexpr size_t kMaxHttpBodyBytes = 64 * kMiB;      // decoded
+constexpr size_t kMaxUrlBytes = 16 * kKiB;
+constexpr size_t kMaxHttpHeaderBytes = 64 * kKiB;    // all fields of one answer
 constexpr int kMaxRedirects = 5;
+constexpr size_t kHttpBodyPadding = 64;              // spare capacity behind a body, for parsers that read ahead
+constexpr size_t kMaxSourcePages = 1'000'000;        // pages of one pass of a source
+constexpr int kPageFailuresToAlarm = 3;              // undecodable answers in a row before the alarm
+constexpr int64_t kMaxPollIntervalMs = 24LL * 3600 * 1000;
+
+// HTTP server
+constexpr size_t kMaxHttpConnections = 256;
+constexpr size_t kMaxHttpStreams = 32;               // answers that go on: tail, events
+constexpr size_t kHttpStreamBytes = 1 * kMiB;        // of one stream, written but not yet sent
+constexpr size_t kMaxRequestHeaderBytes = 16 * kKiB;
+constexpr size_t kMaxRequestBodyBytes = 1 * kMiB;    // unless a route says otherwise
+constexpr int64_t kRequestHeaderMs = 5'000;          // first byte of a header to its last
+constexpr int64_t kRequestBodyMs = 30'000;
+constexpr int64_t kKeepAliveMs = 60'000;
+constexpr int64_t kResponseWriteMs = 30'000;         // without a byte taken by the peer
+constexpr int64_t kServerStopMs = 3'000;             // requests under way may end within
+constexpr int kHttpHandlerThreads = 4;
 constexpr int64_t kMaxRetryAfterMs = 15 * 60 * 1000;
 constexpr int64_t kMaxBackoffMs = 60 * 1000;
 constexpr int64_t kFirstBackoffMs = 200;

@@ -84,7 +84,14 @@ struct Batch {
 class Arena {
  public:
   /// `size` writable bytes, valid until reset() or destruction.
-  char* allocate(size_t size);
+  char* allocate(size_t size) {
+    if (block_ < blocks_.size() && size <= blocks_[block_].size - used_) [[likely]] {
+      char* at = blocks_[block_].data.get() + used_;
+      used_ += size;
+      return at;
+    }
+    return allocate_block(size);
+  }
   std::string_view copy(std::string_view text) {
     char* into = allocate(text.size());
     if (!text.empty()) std::memcpy(into, text.data(), text.size());
@@ -92,10 +99,13 @@ class Arena {
   }
   /// Gives back the last `size` bytes of the latest allocation.
   void give_back(size_t size) { used_ -= size; }
+  /// Frees nothing but what is above kArenaKeepBytes: the next batch is about as large.
   void reset();
+  /// Bytes held, used or not.
   size_t bytes() const;
 
  private:
+  char* allocate_block(size_t size);
   struct Block {
     std::unique_ptr<char[]> data;
     size_t size;
@@ -115,9 +125,9 @@ class VectorBuffer {
 
   template <typename T>
   void append(const T& value) {
-    CHECK(sizeof(T) == width_, "{} bytes for {}", sizeof(T), type_.to_sql());
-    char* at = grow();
-    std::memcpy(at, &value, sizeof(T));
+    if (sizeof(T) != width_) [[unlikely]] wrong_width(sizeof(T));
+    std::memcpy(grow(), &value, sizeof(T));
+    if (!all_valid_) set_validity(size_, true);
     ++size_;
   }
   /// Appends NULL (for a struct, to every child too).
@@ -126,20 +136,31 @@ class VectorBuffer {
   void append_struct();
   /// Appends a list of the child's rows [child_start, child(0).size()).
   void append_list(size_t child_start);
-  /// Drops rows from `size` on, children included.
+  /// Drops rows from `size` on, children included; also what children hold of a row not yet appended.
   void truncate(size_t size);
-  void reset() { truncate(0); all_valid_ = true; }
+  void reset();
   /// A view of all rows; valid until the next append.
   Vector view() const;
 
  private:
-  char* grow();
-  void set_validity(size_t row, bool valid);
+  /// Room for one more value.
+  char* grow() {
+    if (size_ == capacity_) [[unlikely]] grow_data();
+    return reinterpret_cast<char*>(data_.data()) + size_ * width_;
+  }
+  void grow_data();
+  [[noreturn]] void wrong_width(size_t width) const;
+  void set_validity(size_t row, bool valid) {
+    if (row >> 6 >= validity_.size()) validity_.resize((row >> 6) * 2 + 16);
+    uint64_t bit = uint64_t{1} << (row & 63);
+    if (valid) validity_[row >> 6] |= bit;
+    else validity_[row >> 6] &= ~bit;
+  }
   Type type_;
-  size_t width_, size_ = 0;
-  bool all_valid_ = true;
-  std::vector<uint64_t> data_;  // width_ bytes a row, 8-byte aligned
-  mutable std::vector<uint64_t> validity_;
+  size_t width_, size_ = 0, capacity_ = 0;  // capacity_: rows that fit into data_
+  bool all_valid_ = true;                   // validity_ is not kept until the first NULL
+  std::vector<uint64_t> data_;              // width_ bytes a row, 8-byte aligned
+  std::vector<uint64_t> validity_;
   std::vector<VectorBuffer> children_;
 };
 
@@ -150,6 +171,7 @@ class BatchBuffer {
   VectorBuffer& column(size_t i) { return columns_[i]; }
   size_t column_count() const { return columns_.size(); }
   Arena& arena() { return arena_; }
+  /// Rows, as the first column counts them.
   size_t rows() const { return columns_.empty() ? rows_ : columns_[0].size(); }
   void set_rows(size_t rows) { rows_ = rows; }  // for a schema without columns
   void truncate(size_t rows);

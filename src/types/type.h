@@ -36,6 +36,9 @@ enum class Kind : uint8_t {
 
 struct Field;
 
+/// The scalars of a JSON union, as a bit set: `"type": ["integer", "string"]`.
+enum Scalar : uint8_t { kScalarString = 1, kScalarInteger = 2, kScalarNumber = 4, kScalarBoolean = 8 };
+
 /// A logical type. A small value: copying shares the immutable children.
 class Type {
  public:
@@ -45,10 +48,14 @@ class Type {
   static Type list(Type element);
   static Type structure(std::vector<Field> fields);
   static Type map(Type key, Type value);
+  /// VARCHAR that holds the raw text of several JSON scalars (`scalars`: a bit set of Scalar): 1234 and "AB1"
+  /// become `1234` and `AB1`. To SQL it is VARCHAR, and equal to it: the set only tells a decoder what to take.
+  static Type varchar_of(uint8_t scalars);
 
   Kind kind() const { return kind_; }
   uint8_t width() const { return width_; }   // decimal: digits in all
   uint8_t scale() const { return scale_; }   // decimal: digits behind the point
+  uint8_t scalars() const { return kind_ == Kind::kVarchar ? width_ : uint8_t{0}; }  // 0: strings only
   /// struct: its fields; list: one, "element"; map: two, "key" and "value"; else none.
   const std::vector<Field>& fields() const;
   const Type& element() const;  // list only
@@ -59,6 +66,7 @@ class Type {
   size_t value_size() const;
   /// DuckDB's spelling, `STRUCT("first" VARCHAR, "last" VARCHAR)[]`: legal in a CAST and in DDL.
   std::string to_sql() const;
+  /// Same type to SQL: scalars() is not compared, names of struct fields are, with case.
   bool operator==(const Type& other) const;
 
  private:
@@ -71,7 +79,7 @@ struct Field {
   std::string name;
   Type type;
   bool required = false;  // absent or null is a reject
-  std::string doc;
+  std::string doc = {};
   bool operator==(const Field& other) const {
     return name == other.name && type == other.type && required == other.required;
   }
@@ -80,6 +88,8 @@ struct Field {
 /// The columns of a batch, in order. Names are unique without regard to case, as in SQL.
 struct Schema {
   std::vector<Field> fields;
+  /// The one column, `value` of type JSON, is the whole record, whatever its root (else a root must be an object).
+  bool root_value = false;
   /// Index of a column by name (case-insensitive), or nullopt.
   std::optional<size_t> find(std::string_view name) const;
   bool operator==(const Schema& other) const = default;
