@@ -59,6 +59,9 @@ constexpr size_t kHttpBodyPadding = 64;              // spare capacity behind a 
 constexpr size_t kMaxSourcePages = 1'000'000;        // pages of one pass of a source
 constexpr int kPageFailuresToAlarm = 3;              // undecodable answers in a row before the alarm
 constexpr int64_t kMaxPollIntervalMs = 24LL * 3600 * 1000;
+constexpr int64_t kMaxRetryAfterMs = 15 * 60 * 1000;
+constexpr int64_t kMaxBackoffMs = 60 * 1000;
+constexpr int64_t kFirstBackoffMs = 200;
 
 // HTTP server
 constexpr size_t kMaxHttpConnections = 256;
@@ -72,9 +75,6 @@ constexpr int64_t kKeepAliveMs = 60'000;
 constexpr int64_t kResponseWriteMs = 30'000;         // without a byte taken by the peer
 constexpr int64_t kServerStopMs = 3'000;             // requests under way may end within
 constexpr int kHttpHandlerThreads = 4;
-constexpr int64_t kMaxRetryAfterMs = 15 * 60 * 1000;
-constexpr int64_t kMaxBackoffMs = 60 * 1000;
-constexpr int64_t kFirstBackoffMs = 200;
 
 // SQL
 constexpr int64_t kTableRows = 100'000;              // rows of one of `tables:`
