@@ -1,5 +1,7 @@
 #include "base/strings.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
