@@ -2,16 +2,35 @@
 
 #include <openssl/evp.h>
 
+#include <cstring>
+
 #include "base/check.h"
 #include "base/strings.h"
 
 namespace leat::io {
 
-std::string sha256_hex(std::string_view bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
+namespace {
+
+struct Sha256 {
+  unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1);
-  return hex({reinterpret_cast<const char*>(digest), size});
+  explicit Sha256(std::string_view text) {
+    CHECK(EVP_Digest(text.data(), text.size(), bytes, &size, EVP_sha256(), nullptr) == 1);
+  }
+};
+
+}  // namespace
+
+std::string sha256_hex(std::string_view bytes) {
+  Sha256 digest(bytes);
+  return hex({reinterpret_cast<const char*>(digest.bytes), digest.size});
+}
+
+std::array<uint8_t, 16> digest128(std::string_view bytes) {
+  Sha256 digest(bytes);
+  std::array<uint8_t, 16> cut;
+  std::memcpy(cut.data(), digest.bytes, cut.size());
+  return cut;
 }
 
 }  // namespace leat::io

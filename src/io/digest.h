@@ -1,6 +1,8 @@
 // Digests: SHA-256 of bytes, for identity of configurations and of capped dead letters.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,5 +10,7 @@ namespace leat::io {
 
 /// Lower-case hexadecimal SHA-256.
 std::string sha256_hex(std::string_view bytes);
+/// The first 128 bits of the SHA-256.
+std::array<uint8_t, 16> digest128(std::string_view bytes);
 
 }  // namespace leat::io

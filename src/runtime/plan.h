@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/limits.h"
-#include "config/yaml.h"
+#include "config/node.h"
 #include "sql/engine.h"
 #include "stream/log.h"
 #include "types/type.h"

@@ -1,0 +1,50 @@
+// Delivery: the third stage of a lane. Puts an outcome's rows, dead letters and position where they belong,
+// so that a kill at any instruction loses and doubles nothing.
+//
+//   topics, discard   one log transaction: rows, dead letters, ids, progress row
+//   store             dead letters in a log transaction first; then rows and progress row in the store's own
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/dead_letter.h"
+#include "runtime/outcome.h"
+#include "stream/log.h"
+#include "stream/ports.h"
+
+namespace leat::runtime {
+
+/// Names of the lane whose progress is kept.
+struct LaneName {
+  std::string project, pipeline, sink;
+  std::string owner() const { return project + "." + pipeline + "." + sink; }
+};
+
+using ProgressMap = std::map<stream::TopicPartition, stream::Progress>;
+
+/// One thread (the lane's write thread), after open().
+class Delivery {
+ public:
+  virtual ~Delivery() = default;
+  /// Connects and returns the committed progress rows. Called again after Retry::kReconnect.
+  virtual Result<std::vector<stream::Progress>> open() = 0;
+  /// Delivers the outcome and `progress` (of the outcome's input partition). May turn rows that the store
+  /// refuses into rejects: then outcome.delta and progress.ledger have been corrected.
+  virtual Result<void> write(Outcome& outcome, stream::Progress& progress) = 0;
+};
+
+struct DeadLetterTarget {
+  stream::TopicInfo topic;
+  std::string pipeline_hash;
+};
+
+std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
+                                              std::vector<stream::TopicInfo> topics);
+
+std::unique_ptr<Delivery> make_store_delivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
+                                              std::unique_ptr<stream::Sink> sink);
+
+}  // namespace leat::runtime

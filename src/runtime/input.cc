@@ -1,0 +1,327 @@
+#include "runtime/input.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/limits.h"
+#include "io/digest.h"
+#include "io/fault.h"
+#include "runtime/dead_letter.h"
+
+namespace leat::runtime {
+namespace {
+
+class TopicInput final : public LaneInput {
+ public:
+  TopicInput(std::unique_ptr<stream::TopicReader> reader, stream::TopicInfo topic, stream::ReadLimits limits,
+             std::string retry_sink)
+      : reader_(std::move(reader)), topic_(std::move(topic)), limits_(limits), retry_sink_(std::move(retry_sink)) {}
+
+  Result<void> start(const StartPositions& positions) {
+    for (int32_t p = 0; p < topic_.spec.partitions; ++p) {
+      auto it = positions.find({topic_.spec.name, topic_.id, p});
+      StartAt at = it == positions.end() ? StartAt{} : it->second;
+      if (it == positions.end()) {
+        ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
+        at.next = bounds.start;
+      }
+      if (io::planted_bug("input_off_by_one_seek") && at.next > 0) ++at.next;
+      TRY(reader_->seek(p, at.next));
+      next_[p] = at;
+    }
+    return {};
+  }
+
+  Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) override {
+    out.records.clear();
+    out.originals.clear();
+    out.skipped = 0;
+    ASSIGN(bool some, reader_->poll(out.records, limits_, stop, timeout));
+    if (!some) return false;
+    StartAt& at = next_[out.records.origin.partition];
+    at.next = out.records.next_offset;
+    stamp(out, at);
+    if (!retry_sink_.empty()) keep_ours(out);
+    out.v_last = at.v_prev;
+    return true;
+  }
+
+  Result<void> fix_end() override {
+    if (!ends_.empty()) return {};
+    for (int32_t p = 0; p < topic_.spec.partitions; ++p) {
+      ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
+      ends_[p] = bounds.end;
+    }
+    return {};
+  }
+
+  Result<bool> at_end() override {
+    for (auto& [p, end] : ends_) {
+      if (next_[p].next < end) return false;
+    }
+    return !ends_.empty();
+  }
+
+  Result<int64_t> waiting() override {
+    int64_t records = 0;
+    for (auto& [p, at] : next_) {
+      ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
+      records += std::max<int64_t>(0, bounds.end - at.next);
+    }
+    return records;
+  }
+
+ private:
+  /// A redriven record's version is that of its first run: from its header, in a retry topic as in any other
+  /// topic that a redriven record was delivered to.
+  static int64_t carried_version(const stream::Record& record) {
+    for (const auto& [name, value] : record.headers) {
+      if (name == "leat-version") return std::strtoll(std::string(value).c_str(), nullptr, 10);
+    }
+    return 0;
+  }
+
+  static void stamp(InputBatch& out, StartAt& at) {
+    auto& batch = out.records;
+    batch.versions.resize(batch.records.size());
+    for (size_t i = 0; i < batch.records.size(); ++i) {
+      const stream::Record& record = batch.records[i];
+      at.v_prev = stream::next_version(at.v_prev, record.timestamp_ms);
+      int64_t carried = record.headers.empty() ? 0 : carried_version(record);
+      batch.versions[i] = carried > 0 ? carried : at.v_prev;
+    }
+  }
+
+  void keep_ours(InputBatch& out) {
+    auto& batch = out.records;
+    size_t kept = 0;
+    for (size_t i = 0; i < batch.records.size(); ++i) {
+      auto origin = retry_origin(batch.records[i]);
+      if (!origin || origin->sink != retry_sink_) continue;
+      if (kept != i) batch.records[kept] = batch.records[i], batch.versions[kept] = batch.versions[i];
+      out.originals.push_back(origin->id);
+      ++kept;
+    }
+    out.skipped = static_cast<int64_t>(batch.records.size() - kept);
+    batch.records.resize(kept);
+    batch.versions.resize(kept);
+  }
+
+  std::unique_ptr<stream::TopicReader> reader_;
+  stream::TopicInfo topic_;
+  stream::ReadLimits limits_;
+  std::string retry_sink_;
+  std::map<int32_t, StartAt> next_;
+  std::map<int32_t, int64_t> ends_;
+};
+
+class SourceInput final : public LaneInput {
+ public:
+  SourceInput(std::unique_ptr<stream::Source> source, io::Clock& clock, IdWindow ids, SourceInputOptions options)
+      : source_(std::move(source)), clock_(clock), ids_(std::move(ids)), options_(std::move(options)),
+        at_(options_.start), jitter_(options_.jitter_seed),
+        ended_(options_.exhausted) {}
+
+  Result<void> open() { return ended_ ? Result<void>{} : source_->open(options_.cursor); }
+
+  Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) override {
+    if (ended_) {
+      clock_.sleep_ms(timeout.count(), stop);
+      return false;
+    }
+    int64_t wait = wait_until_ms_ - clock_.steady_ms();
+    if (wait > 0) {
+      clock_.sleep_ms(std::min<int64_t>(wait, timeout.count()), stop);
+      if (wait > timeout.count() || stop.stop_requested()) return false;
+    }
+    auto page = source_->read(stop);
+    if (!page) return ride_out(std::move(page).error());
+    failures_ = 0;
+    set_trouble({});
+    if (page->next_poll_ms > 0) wait_until_ms_ = clock_.steady_ms() + page->next_poll_ms;
+    const bool pass_over = page->exhausted || (page->next_poll_ms > 0 && options_.drain);
+    ended_ = page->exhausted ? source_->bounded() || options_.drain : pass_over;
+    out.pass_ended = ended_;
+    fill(out, *page);
+    return true;
+  }
+
+  Result<void> fix_end() override {
+    options_.drain = true;
+    return {};
+  }
+  Result<bool> at_end() override { return ended_; }
+  Result<int64_t> waiting() override { return 0; }
+  std::string trouble() const override {
+    MutexLock lock(mutex_);
+    return trouble_;
+  }
+
+ private:
+  void set_trouble(std::string text) {
+    MutexLock lock(mutex_);
+    trouble_ = std::move(text);
+  }
+
+  Result<bool> ride_out(Error error) {
+    if (error.code() == ErrorCode::kCancelled) return false;
+    if (error.retry() != Retry::kBackoff && error.retry() != Retry::kReconnect) return error;
+    int64_t bound = limits::kFirstBackoffMs << std::min(failures_, 20);
+    bound = std::min(bound, limits::kMaxBackoffMs);
+    ++failures_;
+    wait_until_ms_ = clock_.steady_ms() + static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1));
+    set_trouble(fmt::format("{} (try {})", error.to_string(), failures_));
+    return false;
+  }
+
+  void fill(InputBatch& out, stream::SourcePage& page) {
+    auto& batch = out.records;
+    batch.clear();
+    out.originals.clear();
+    out.ids_to_forget.clear();
+    out.duplicate.clear();
+    out.skipped = 0;
+    batch.origin = options_.origin;
+    batch.records = std::move(page.records);
+    batch.storage = std::move(page.storage);
+    const int64_t now_ms = clock_.now_ms();
+    const int64_t first = at_.next;
+    batch.versions.reserve(batch.records.size());
+    for (stream::Record& record : batch.records) {
+      record.offset = at_.next++;
+      if (record.timestamp_ms == 0) record.timestamp_ms = now_ms;
+      at_.v_prev = stream::next_version(at_.v_prev, record.timestamp_ms);
+      batch.versions.push_back(at_.v_prev);
+      batch.bytes += record.value ? record.value->size() : 0;
+    }
+    batch.next_offset = at_.next;
+    if (!page.ids.empty()) {
+      out.duplicate.resize(batch.records.size());
+      for (size_t i = 0; i < batch.records.size(); ++i) {
+        // A record that shows no id is known by all its bytes.
+        const std::string& id = page.ids[i];
+        bool fresh = ids_.insert(id.empty() ? batch.records[i].value.value_or("") : std::string_view(id));
+        out.duplicate[i] = !fresh && !io::planted_bug("input_no_dedup");
+      }
+      out.id_key = ids_.page_key(first);
+      out.id_page = ids_.take_page(first, out.ids_to_forget);
+    } else {
+      out.id_page.clear();
+    }
+    out.cursor = std::move(page.cursor);
+    out.v_last = at_.v_prev;
+  }
+
+  std::unique_ptr<stream::Source> source_;
+  io::Clock& clock_;
+  IdWindow ids_;
+  SourceInputOptions options_;
+  StartAt at_;
+  io::Random jitter_;
+  bool ended_;
+  int failures_ = 0;
+  int64_t wait_until_ms_ = 0;
+  mutable Mutex mutex_;
+  std::string trouble_ GUARDED_BY(mutex_);
+};
+
+class JoinedInput final : public LaneInput {
+ public:
+  explicit JoinedInput(std::vector<std::unique_ptr<LaneInput>> inputs) : inputs_(std::move(inputs)) {}
+
+  Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) override {
+    for (size_t i = 1; i < inputs_.size(); ++i) {
+      ASSIGN(bool some, inputs_[i]->next(out, stop, std::chrono::milliseconds(0)));
+      if (some) return true;
+    }
+    return inputs_[0]->next(out, stop, timeout);
+  }
+  Result<void> fix_end() override {
+    for (auto& input : inputs_) TRY(input->fix_end());
+    return {};
+  }
+  Result<bool> at_end() override {
+    for (auto& input : inputs_) {
+      ASSIGN(bool done, input->at_end());
+      if (!done) return false;
+    }
+    return true;
+  }
+  Result<int64_t> waiting() override {
+    int64_t sum = 0;
+    for (auto& input : inputs_) {
+      ASSIGN(int64_t n, input->waiting());
+      sum += n;
+    }
+    return sum;
+  }
+  std::string trouble() const override { return inputs_[0]->trouble(); }
+
+ private:
+  std::vector<std::unique_ptr<LaneInput>> inputs_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log, const stream::TopicInfo& topic,
+                                                    const StartPositions& positions,
+                                                    stream::ReadLimits limits, std::string retry_sink) {
+  ASSIGN(auto reader, log.reader(topic));
+  auto input = std::make_unique<TopicInput>(std::move(reader), topic, limits, std::move(retry_sink));
+  TRY(input->start(positions));
+  return std::unique_ptr<LaneInput>(std::move(input));
+}
+
+Result<std::unique_ptr<LaneInput>> make_source_input(std::unique_ptr<stream::Source> source, io::Clock& clock,
+                                                     IdWindow ids, SourceInputOptions options) {
+  auto input = std::make_unique<SourceInput>(std::move(source), clock, std::move(ids), std::move(options));
+  TRY(input->open());
+  return std::unique_ptr<LaneInput>(std::move(input));
+}
+
+std::unique_ptr<LaneInput> join_inputs(std::vector<std::unique_ptr<LaneInput>> inputs) {
+  return std::make_unique<JoinedInput>(std::move(inputs));
+}
+
+size_t IdWindow::Hasher::operator()(const IdHash& hash) const {
+  size_t value;
+  std::memcpy(&value, hash.data(), sizeof value);
+  return value;
+}
+
+std::string IdWindow::page_key(int64_t sequence) const { return fmt::format("{}{:016x}", prefix_, sequence); }
+
+Result<IdWindow> IdWindow::load(stream::Log& log, const std::string& prefix) {
+  IdWindow window;
+  window.prefix_ = prefix;
+  ASSIGN(auto pages, log.states(prefix));
+  for (auto& [key, value] : pages) {
+    std::vector<IdHash> hashes(value.size() / sizeof(IdHash));
+    if (!hashes.empty()) std::memcpy(hashes.data(), value.data(), hashes.size() * sizeof(IdHash));
+    window.seen_.insert(hashes.begin(), hashes.end());
+    window.pages_.emplace_back(key, std::move(hashes));
+  }
+  return window;
+}
+
+bool IdWindow::insert(std::string_view id) {
+  IdHash hash = io::digest128(id);
+  if (!seen_.insert(hash).second) return false;
+  building_.push_back(hash);
+  return true;
+}
+
+std::string IdWindow::take_page(int64_t sequence, std::vector<std::string>& forget) {
+  std::string value(building_.size() * sizeof(IdHash), '\0');
+  if (!building_.empty()) std::memcpy(value.data(), building_.data(), value.size());
+  if (!building_.empty()) pages_.emplace_back(page_key(sequence), std::move(building_));
+  building_.clear();
+  while (seen_.size() > kMaxIds && pages_.size() > 1) {
+    for (const IdHash& hash : pages_.front().second) seen_.erase(hash);
+    forget.push_back(std::move(pages_.front().first));
+    pages_.pop_front();
+  }
+  return value;
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,269 @@
+#include "runtime/lane.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <thread>
+
+#include "io/fault.h"
+#include "runtime/cursor.h"
+
+namespace leat::runtime {
+namespace {
+
+constexpr auto kPollTimeout = std::chrono::milliseconds(100);
+constexpr int64_t kRateWindowMs = 5000;
+
+}  // namespace
+
+std::string_view to_string(LaneState state) {
+  switch (state) {
+    case LaneState::kStarting: return "starting";
+    case LaneState::kRunning: return "running";
+    case LaneState::kPaused: return "paused";
+    case LaneState::kBackingOff: return "backing_off";
+    case LaneState::kDraining: return "draining";
+    case LaneState::kEnded: return "ended";
+    case LaneState::kStopped: return "stopped";
+    case LaneState::kFailed: return "failed";
+  }
+  return "unknown";
+}
+
+Lane::Lane(LaneOptions options, io::Clock& clock, std::unique_ptr<LaneInput> input,
+           std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery, ProgressMap committed,
+           LaneMetrics& metrics)
+    : options_(std::move(options)), clock_(clock), input_(std::move(input)), transformer_(std::move(transformer)),
+      delivery_(std::move(delivery)), metrics_(metrics), jitter_(options_.jitter_seed),
+      read_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems),
+      write_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems), committed_(std::move(committed)),
+      rule_hits_(options_.rules.size(), 0) {}
+
+Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds timeout) {
+  if (paused_.load()) {
+    set_state(LaneState::kPaused);
+    clock_.sleep_ms(timeout.count(), stop);
+    return false;
+  }
+  if (drain_.load()) {
+    TRY(input_->fix_end());
+    ASSIGN(bool done, input_->at_end());
+    if (done) {
+      ended_.store(true);
+      return false;
+    }
+  }
+  auto outcome = std::make_unique<Outcome>();
+  ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
+  if (auto waiting = input_->waiting()) waiting_.store(*waiting);
+  std::string trouble = input_->trouble();
+  if (!trouble.empty()) {
+    set_state(LaneState::kBackingOff, trouble);
+  } else if (!sink_trouble_.load()) {
+    set_state(drain_.load() ? LaneState::kDraining : LaneState::kRunning);
+  }
+  if (!some) return false;
+  outcome->input.read_at_ns = clock_.steady_ns();
+  const size_t bytes = outcome->input.records.bytes + 1;
+  in_flight_.fetch_add(static_cast<int64_t>(outcome->input.records.records.size()));
+  return read_queue_.push(std::move(outcome), bytes, stop);
+}
+
+Result<bool> Lane::step_transform(std::stop_token stop) {
+  auto outcome = read_queue_.pop(stop);
+  if (!outcome) return false;
+  TRY(io::fault_point("lane.transform"));
+  const int64_t start = clock_.steady_ns();
+  TRY(transformer_->run(**outcome));
+  metrics_.transform_seconds(clock_.steady_ns() - start);
+  if ((*outcome)->stop_rule) {
+    return Error(ErrorCode::kRuleFailed, (*outcome)->stop_message)
+        .with_hint("the rule says on_fail: fail, so the pipeline stays stopped until the data or the rule is mended");
+  }
+  const size_t bytes = (*outcome)->bytes + 1;
+  return write_queue_.push(std::move(*outcome), bytes, stop);
+}
+
+Result<bool> Lane::step_write(std::stop_token stop) {
+  auto popped = write_queue_.pop(stop);
+  if (!popped) return false;
+  Outcome& outcome = **popped;
+  const int64_t start = clock_.steady_ns();
+  stream::Progress progress = progress_after(outcome);
+  TRY(write_patiently(outcome, progress, stop));
+  metrics_.write_seconds(clock_.steady_ns() - start);
+  committed(progress, outcome);
+  return true;
+}
+
+stream::Progress Lane::progress_after(const Outcome& outcome) const {
+  MutexLock lock(mutex_);
+  const auto& records = outcome.input.records;
+  auto it = committed_.find(records.origin);
+  stream::Progress progress;
+  if (it == committed_.end()) {
+    progress.project = options_.name.project;
+    progress.pipeline = options_.name.pipeline;
+    progress.sink = options_.name.sink;
+    progress.input = records.origin;
+    progress.expected_next = -1;
+  } else {
+    progress = it->second;
+    progress.expected_next = it->second.next;
+  }
+  progress.next = records.next_offset;
+  progress.v_prev = outcome.input.v_last;
+  progress.pipeline_hash = options_.pipeline_hash;
+  progress.ledger += outcome.delta;
+  if (!options_.run_id.empty() && outcome.input.originals.empty() && !outcome.input.cursor.empty()) {
+    RunCursor cursor;
+    cursor.run_id = options_.run_id;
+    cursor.cursor = outcome.input.cursor;
+    cursor.ended = outcome.input.pass_ended;
+    cursor.ended_ms = cursor.ended ? clock_.now_ms() : 0;
+    progress.cursor = cursor.to_json();
+  }
+  return progress;
+}
+
+Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop) {
+  for (int failures = 0;; ++failures) {
+    auto written = delivery_->write(outcome, progress);
+    sink_trouble_.store(!written);
+    if (written) return {};
+    Error error = std::move(written).error();
+    if (error.retry() != Retry::kBackoff && error.retry() != Retry::kReconnect) return error;
+    set_state(LaneState::kBackingOff, error.to_string());
+    metrics_.sink_error();
+    int64_t bound = std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
+    if (!clock_.sleep_ms(static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1)), stop)) return error;
+    if (error.retry() != Retry::kReconnect) continue;
+    auto rows = delivery_->open();
+    if (!rows) {
+      if (rows.error().retry() == Retry::kNever || rows.error().retry() == Retry::kFatal) return rows.error();
+      continue;
+    }
+    // The write that failed may have happened: the store's own row is the truth.
+    for (const stream::Progress& row : *rows) {
+      if (row.input != progress.input) continue;
+      if (row.next == progress.next) return {};
+      if (row.next != progress.expected_next) {
+        return Error(ErrorCode::kConflict, fmt::format("the store's position is {}, expected {}", row.next,
+                                                       progress.expected_next));
+      }
+    }
+  }
+}
+
+void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
+  const int64_t now = clock_.steady_ms();
+  const auto& records = outcome.input.records.records;
+  in_flight_.fetch_sub(outcome.delta.in);
+  metrics_.committed(outcome.delta, outcome.rejects, clock_.steady_ns() - outcome.input.read_at_ns);
+  MutexLock lock(mutex_);
+  committed_[progress.input] = progress;
+  for (size_t i = 0; i < rule_hits_.size() && i < outcome.rule_hits.size(); ++i) {
+    rule_hits_[i] += outcome.rule_hits[i];
+    metrics_.rule(i, outcome.rule_hits[i]);
+  }
+  if (!records.empty()) last_record_ms_ = records.back().timestamp_ms;
+  history_.emplace_back(now, outcome.delta.in);
+  while (!history_.empty() && history_.front().first < now - kRateWindowMs) history_.pop_front();
+}
+
+void Lane::set_state(LaneState state, std::string error) {
+  MutexLock lock(mutex_);
+  state_ = state;
+  error_ = std::move(error);
+}
+
+LaneSnapshot Lane::snapshot() const {
+  LaneSnapshot s;
+  s.name = options_.name;
+  s.in_flight = in_flight_.load();
+  s.waiting = waiting_.load();
+  const int64_t now = clock_.steady_ms();
+  MutexLock lock(mutex_);
+  s.state = state_;
+  s.error = error_;
+  int64_t recent = 0;
+  for (auto& [at, n] : history_) {
+    if (at >= now - kRateWindowMs) recent += n;
+  }
+  if (!history_.empty()) {
+    s.rate = static_cast<double>(recent) * 1000.0 /
+             static_cast<double>(std::clamp<int64_t>(now - history_.front().first, 1000, kRateWindowMs));
+  }
+  for (auto& [input, progress] : committed_) {
+    s.ledger += progress.ledger;
+    s.progress.push_back(progress);
+  }
+  if ((s.waiting > 0 || s.in_flight > 0) && last_record_ms_ > 0) {
+    s.lag_ms = std::max<int64_t>(0, clock_.now_ms() - last_record_ms_);
+  }
+  for (size_t i = 0; i < rule_hits_.size(); ++i) s.rule_hits.emplace_back(options_.rules[i], rule_hits_[i]);
+  return s;
+}
+
+Result<void> Lane::run(std::stop_token stop) {
+  std::stop_source abort;  // an error, or the deadline of a stop: everything ends now
+  Mutex mutex;
+  std::optional<Error> first_error;
+  auto fail = [&](Error error) {
+    MutexLock lock(mutex);
+    if (!first_error && !abort.stop_requested()) first_error = std::move(error);
+    abort.request_stop();
+  };
+
+  std::jthread transform([&] {
+    for (;;) {
+      auto did = step_transform(abort.get_token());
+      if (!did) return fail(std::move(did).error());
+      if (!*did) break;
+    }
+    write_queue_.close();
+  });
+  std::jthread write([&] {
+    for (;;) {
+      auto did = step_write(abort.get_token());
+      if (!did) return fail(std::move(did).error());
+      if (!*did) break;
+    }
+  });
+  // A stop ends the reading at once; what has been read has until the deadline to be delivered.
+  std::atomic<bool> done{false};
+  std::jthread deadline([&](std::stop_token over) {
+    std::stop_source wake;
+    std::stop_callback on_over(over, [&] { wake.request_stop(); });
+    std::stop_callback on_stop(stop, [&] { wake.request_stop(); });
+    while (!wake.stop_requested()) clock_.sleep_ms(3'600'000, wake.get_token());
+    if (!over.stop_requested() && clock_.sleep_ms(limits::kDrainOnStopMs, over)) abort.request_stop();
+  });
+
+  std::stop_source reading;
+  std::stop_callback stop_reading(stop, [&] { reading.request_stop(); });
+  std::stop_callback abort_reading(abort.get_token(), [&] { reading.request_stop(); });
+  while (!reading.stop_requested() && !ended_.load()) {
+    auto did = step_read(reading.get_token(), kPollTimeout);
+    if (!did) {
+      fail(std::move(did).error());
+      break;
+    }
+  }
+  if (io::planted_bug("drop_on_shutdown")) abort.request_stop();
+  read_queue_.close();
+  transform.join();
+  write.join();
+  done.store(true);
+  deadline.request_stop();
+  deadline.join();
+  MutexLock lock(mutex);
+  if (first_error) {
+    set_state(LaneState::kFailed, first_error->to_string());
+    return std::move(*first_error);
+  }
+  set_state(ended_.load() ? LaneState::kEnded : LaneState::kStopped);
+  return {};
+}
+
+}  // namespace leat::runtime

@@ -1,0 +1,110 @@
+// Lane: the way of records from one input into one sink (or, from a source, into all its topics).
+//
+//            queue (bytes)            queue (bytes)
+//   read ───────────────▶ transform ───────────────▶ write
+//   LaneInput             Transformer                Delivery
+//
+// Three threads, each looping over a step that a test can call in any order. Only the write stage moves the
+// position, in the same transaction as the effect.
+//
+//   starting ─▶ running ⇄ backing_off        (a store or source that is down; the lane waits for it)
+//      │          │  ⇄ paused
+//      │          ├─▶ draining ─▶ ended      (drain reached its fixed end, or a bounded source its own)
+//      │          ├─▶ stopped                (asked to)
+//      └──────────┴─▶ failed                 (the supervisor starts it again, or not: its error says)
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/queue.h"
+#include "io/clock.h"
+#include "io/random.h"
+#include "runtime/delivery.h"
+#include "runtime/input.h"
+#include "runtime/lane_metrics.h"
+#include "runtime/transformer.h"
+
+namespace leat::runtime {
+
+enum class LaneState : uint8_t {
+  kStarting, kRunning, kPaused, kBackingOff, kDraining, kEnded, kStopped, kFailed
+};
+std::string_view to_string(LaneState state);
+
+/// What a lane shows of itself, at one moment.
+struct LaneSnapshot {
+  LaneName name;
+  LaneState state = LaneState::kStarting;
+  stream::Ledger ledger;                       // committed, all input partitions
+  int64_t in_flight = 0;                       // records read and not yet committed
+  int64_t waiting = -1;                        // records not read yet; -1 unknown
+  int64_t lag_ms = 0;                          // age of the last committed record when more wait; else 0
+  double rate = 0;                             // records per second committed, over the last seconds
+  int restarts = 0;
+  std::string error;                           // of the last failure, or the trouble being ridden out
+  std::vector<stream::Progress> progress;
+  std::vector<std::pair<std::string, int64_t>> rule_hits;
+};
+
+struct LaneOptions {
+  LaneName name;
+  std::string pipeline_hash;
+  std::string run_id;                          // of a source's lane
+  std::vector<std::string> rules;              // names, for counts
+  uint64_t jitter_seed = 0;
+};
+
+class Lane {
+ public:
+  Lane(LaneOptions options, io::Clock& clock, std::unique_ptr<LaneInput> input,
+       std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery, ProgressMap committed,
+       LaneMetrics& metrics);
+
+  /// Runs the three threads until `stop` (what was read is delivered first, within limits::kDrainOnStopMs),
+  /// the end of a drain, or an error. Blocks.
+  Result<void> run(std::stop_token stop);
+
+  /// One step of each stage: true when it did something. A test calls them in any order.
+  Result<bool> step_read(std::stop_token stop, std::chrono::milliseconds timeout);
+  Result<bool> step_transform(std::stop_token stop);
+  Result<bool> step_write(std::stop_token stop);
+
+  /// From here on: end as soon as all that is there now has been delivered. Any thread.
+  void drain() { drain_.store(true); }
+  void pause(bool on) { paused_.store(on); }
+  /// Any thread.
+  LaneSnapshot snapshot() const;
+  bool ended() const { return ended_.load(); }
+
+ private:
+  Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
+  stream::Progress progress_after(const Outcome& outcome) const;
+  void committed(const stream::Progress& progress, const Outcome& outcome);
+  void set_state(LaneState state, std::string error = {});
+
+  const LaneOptions options_;
+  io::Clock& clock_;
+  std::unique_ptr<LaneInput> input_;
+  std::unique_ptr<Transformer> transformer_;
+  std::unique_ptr<Delivery> delivery_;
+  LaneMetrics& metrics_;
+  io::Random jitter_;
+  BoundedQueue<std::unique_ptr<Outcome>> read_queue_, write_queue_;
+  std::atomic<bool> drain_{false}, paused_{false}, ended_{false}, sink_trouble_{false};
+  std::atomic<int64_t> in_flight_{0}, waiting_{-1};
+
+  mutable Mutex mutex_;
+  LaneState state_ GUARDED_BY(mutex_) = LaneState::kRunning;
+  std::string error_ GUARDED_BY(mutex_);
+  ProgressMap committed_ GUARDED_BY(mutex_);
+  std::vector<int64_t> rule_hits_ GUARDED_BY(mutex_);
+  std::deque<std::pair<int64_t, int64_t>> history_ GUARDED_BY(mutex_);  // steady ms, records committed
+  int64_t last_record_ms_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace leat::runtime

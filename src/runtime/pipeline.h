@@ -1,0 +1,100 @@
+// Pipeline: one pipeline of a running project: finds its schema, compiles, starts its lanes, starts a failing
+// lane again with back-off.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/lane.h"
+#include "runtime/services.h"
+
+namespace leat::runtime {
+
+/// Output schemas by topic, as pipelines that write them have compiled; pipelines that read them wait here.
+class SchemaBoard {
+ public:
+  void publish(const std::string& topic, types::Schema schema);
+  /// Waits until the topic's schema is published; nullopt on stop.
+  std::optional<types::Schema> wait(const std::string& topic, std::stop_token stop);
+  std::optional<types::Schema> find(const std::string& topic);
+
+ private:
+  Mutex mutex_;
+  CondVar published_;
+  std::map<std::string, types::Schema> schemas_ GUARDED_BY(mutex_);
+};
+
+struct PipelineSnapshot {
+  std::string name;
+  LaneState state = LaneState::kStarting;
+  std::string error;
+  std::string note;           // e.g. "run once ended 2026-11-22T10:00:00Z, nothing to do; ..."
+  std::string schema_origin;  // "file", "upstream", "sample of 500 records", ...
+  std::vector<LaneSnapshot> lanes;
+};
+
+class Pipeline {
+ public:
+  Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board);
+  ~Pipeline();
+
+  /// Runs until stop, the end of a drain, or failure for good. Blocks; the supervisor gives it a thread.
+  void run(std::stop_token stop);
+  /// No new input is to come from upstream: end when what is there is delivered. Any thread.
+  void drain();
+  void pause(const std::string& sink, bool on);  // empty sink: all
+
+  PipelineSnapshot snapshot() const;
+  const PipelinePlan& plan() const { return plan_; }
+  /// Failed for good: the error that says so.
+  std::optional<Error> failure() const;
+  bool finished() const { return finished_.load(); }
+
+ private:
+  struct LaneSlot {
+    LaneName name;
+    std::vector<size_t> sinks;        // indices of plan_.sinks; several only for a source's topics
+    std::unique_ptr<Lane> lane;       // the present one; null while it is being made
+    std::unique_ptr<LaneMetrics> metrics;
+    LaneSnapshot last;                // of the one before
+    std::string error;
+    LaneState state = LaneState::kStarting;
+    int restarts = 0;
+    bool paused = false;
+  };
+
+  Result<void> prepare(std::stop_token stop);
+  Result<types::Schema> find_schema(std::stop_token stop);
+  Result<types::Schema> sample_schema(std::stop_token stop);
+  void run_lane(LaneSlot& slot, std::stop_token stop);
+  Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
+  Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
+                                                        std::vector<stream::TopicInfo>& topics);
+  Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery, ProgressMap& committed);
+  Result<std::unique_ptr<LaneInput>> make_source(LaneSlot& slot, ProgressMap& committed);
+  Result<StartPositions> topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
+                                         Delivery& delivery, ProgressMap& committed);
+  Result<void> store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,
+                           Delivery& delivery, ProgressMap& committed);
+  void fail(Error error);
+
+  const ProjectPlan& project_;
+  const PipelinePlan& plan_;
+  Services& services_;
+  SchemaBoard& board_;
+  std::unique_ptr<sql::Engine> engine_;
+  types::Schema input_schema_;
+  std::string hash_;
+  std::atomic<bool> drain_{false}, finished_{false};
+
+  mutable Mutex mutex_;
+  std::vector<std::unique_ptr<LaneSlot>> slots_;
+  std::optional<Error> failure_ GUARDED_BY(mutex_);
+  std::string note_ GUARDED_BY(mutex_), schema_origin_ GUARDED_BY(mutex_), trouble_ GUARDED_BY(mutex_);
+};
+
+}  // namespace leat::runtime

@@ -1,0 +1,47 @@
+// Services: what the process lends to every pipeline. Made once by app/, outlives all pipelines.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+#include "config/environment.h"
+#include "io/clock.h"
+#include "metrics/metrics.h"
+#include "runtime/plan.h"
+#include "stream/log.h"
+#include "stream/registry.h"
+
+namespace leat::runtime {
+
+/// The stores of a profile, opened at first use and shared by the process's sinks. Any thread.
+class StoreSet {
+ public:
+  StoreSet(const ProjectPlan& plan, const stream::Registry& components, stream::StoreContext context)
+      : plan_(plan), components_(components), context_(std::move(context)) {}
+  /// The store by its name in the profile (`local`: any name, the embedded one).
+  Result<stream::Store*> open(const std::string& name);
+  /// Folds and checkpoints, one round over the open stores; true: call again soon.
+  Result<bool> maintain();
+
+ private:
+  const ProjectPlan& plan_;
+  const stream::Registry& components_;
+  const stream::StoreContext context_;
+  Mutex mutex_;
+  std::map<std::string, std::unique_ptr<stream::Store>> stores_ GUARDED_BY(mutex_);
+};
+
+struct Services {
+  io::Clock& clock;
+  stream::Log& log;
+  const stream::Registry& components;
+  StoreSet& stores;
+  metrics::Registry& metrics;
+  const config::Environment& environment;
+  std::string run_id = "once";
+  uint64_t seed = 0;
+};
+
+}  // namespace leat::runtime
