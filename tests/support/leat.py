@@ -17,7 +17,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LEAT = pathlib.Path(os.environ.get("LEAT", ROOT / "build" / "leat"))
+LEAT = pathlib.Path(os.environ.get("LEAT_BIN", ROOT / "build" / "leat"))
 PAGES = ROOT / "examples" / "users" / "api"
 TIMEOUT_S = float(os.environ.get("LEAT_TEST_TIMEOUT", "120"))
 
