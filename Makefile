@@ -4,6 +4,13 @@ VERBOSE ?= 0
 PREFIX  ?= /usr/local
 PRESET  ?= release
 
+# cmake takes any VERBOSE in its environment for a yes.
+ifeq ($(VERBOSE),0)
+unexport VERBOSE
+else
+export VERBOSE
+endif
+
 # The folder of a preset.
 folder_of = build$(if $(filter release,$(1)),,/$(1))
 # Configures once (ninja does it again by itself when a CMake file changes), then builds.
@@ -29,19 +36,19 @@ run: build ## build, then run the example project
 	@scripts/run-example
 
 test: ## every test, with a table of times; the last line counts them
-	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test
+	@JOBS=$(JOBS) scripts/test
 
 test-fast: ## unit tests and the laws of the source tree
-	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test tidy unit
+	@JOBS=$(JOBS) scripts/test tidy unit
 
 faults: ## the long run of tests/faults
-	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) LEAT_FAULTS=full scripts/test faults
+	@JOBS=$(JOBS) LEAT_FAULTS=full scripts/test faults
 
 asan: ## unit and golden tests under AddressSanitizer and UBSan
-	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test --preset asan unit golden
+	@JOBS=$(JOBS) scripts/test --preset asan unit golden
 
 tsan: ## unit and golden tests under ThreadSanitizer
-	@JOBS=$(JOBS) VERBOSE=$(VERBOSE) scripts/test --preset tsan unit golden
+	@JOBS=$(JOBS) scripts/test --preset tsan unit golden
 
 bench: deps ## build and run the benchmarks (ONLY=name)
 	$(call compile,release,bench)
