@@ -23,8 +23,10 @@ constexpr size_t kArenaKeepBytes = 64 * kMiB;         // what an arena keeps for
 
 // Parsers
 constexpr size_t kMaxJsonDepth = 64;
+constexpr size_t kMaxInferredFields = 1000;            // of one object; a larger one is a JSON column
 constexpr size_t kMaxYamlBytes = 1 * kMiB;
 constexpr size_t kMaxYamlDepth = 64;
+constexpr size_t kMaxDiagnostics = 200;               // findings of a lint that are kept
 constexpr size_t kMaxSqlBytes = 256 * kKiB;
 
 // Names
@@ -49,6 +51,14 @@ constexpr size_t kMaxStateBytes = 16 * kMiB;         // one value of the runtime
 constexpr size_t kLogWalBytes = 64 * kMiB;           // of RocksDB's write-ahead log, all column families
 constexpr size_t kLogMemtableBytes = 16 * kMiB;      // of each column family
 constexpr size_t kLogCacheBytes = 8 * kMiB;
+constexpr int kLogOpenFiles = 512;
+constexpr size_t kLogManifestBytes = 4 * kMiB;
+constexpr size_t kLogInfoBytes = 1 * kMiB;           // RocksDB's own text log, twice
+constexpr size_t kLogMinBlobBytes = 4 * kKiB;        // a smaller batch lies beside its key
+constexpr size_t kLogBlobFileBytes = 256 * kMiB;
+constexpr size_t kLogMinFreeBytes = 32 * kMiB;       // a log that ran out of space waits for this much
+constexpr size_t kLogGroupBytes = 8 * kMiB;          // of transactions that share one synced write
+constexpr size_t kLogGroupTransactions = 64;
 
 // HTTP
 constexpr size_t kMaxHttpBodyBytes = 64 * kMiB;      // decoded
