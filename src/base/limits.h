@@ -91,6 +91,9 @@ constexpr int64_t kTableRows = 100'000;              // rows of one of `tables:`
 constexpr int64_t kSqlDeadlineMs = 30'000;
 constexpr int64_t kSqlRows = 10'000;
 
+// Metrics
+constexpr size_t kMaxMetricSeries = 1000;            // label values of one metric
+
 // Process
 constexpr int64_t kDrainOnStopMs = 10'000;
 constexpr int kDefaultApiPort = 8680;

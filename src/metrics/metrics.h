@@ -2,7 +2,10 @@
 //
 // Who calls: every room makes its metrics at start from the Registry it is handed (which outlives
 // it) and keeps the references; the hot path is one relaxed atomic add. Scrapes walk the registry
-// under its lock, which no add() takes. Our own, not prometheus-cpp: see docs/decisions.
+// under its lock, which no add() takes. Our own and not prometheus-cpp:
+// its histograms take a lock for each observation and its registry can be read only by copying every family
+// into a protobuf-like tree, where we need one relaxed add, percentiles for the REST API and a walk.
+
 #pragma once
 
 #include <array>
@@ -90,8 +93,8 @@ class Family {
   explicit Family(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
   const Descriptor& descriptor() const { return descriptor_; }
   /// The metric of these label values, made when new. Takes a lock: call it at start, keep the
-  /// reference. Beyond kMaxSeries the one series labelled "other" is shared, so that no input can
-  /// fill the memory.
+  /// reference. Beyond limits::kMaxMetricSeries the one series labelled "other" is shared, so that
+  /// no input can fill the memory.
   Metric& with(std::vector<std::string> values = {});
   void walk(const std::function<void(const std::vector<std::string>&, const Metric&)>& visit) const;
 

@@ -1,0 +1,31 @@
+#include "config/secret.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+namespace leat::config {
+namespace {
+
+template <typename T>
+concept Printable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
+static_assert(!Printable<Secret>);
+static_assert(!fmt::is_formattable<Secret>::value);
+static_assert(!std::is_convertible_v<Secret, std::string>);
+static_assert(!std::is_convertible_v<std::string, Secret>);
+
+TEST(Redactor, TakesLongerSecretsOutFirst) {
+  Redactor redactor;
+  redactor.add(Secret("pass"));
+  redactor.add(Secret("password1"));
+  redactor.add(Secret("abc"));  // too short to keep
+  EXPECT_EQ(redactor.redact("u:password1@h pass abc"), "u:***@h *** abc");
+  EXPECT_EQ(redactor.redact("passpass"), "******");
+  EXPECT_EQ(redactor.redact(""), "");
+}
+
+}  // namespace
+}  // namespace leat::config
