@@ -23,6 +23,7 @@ constexpr size_t kArenaKeepBytes = 64 * kMiB;         // what an arena keeps for
 
 // Parsers
 constexpr size_t kMaxJsonDepth = 64;
+constexpr size_t kShownBytes = 64;                    // of a record in a message
 constexpr size_t kMaxInferredFields = 1000;            // of one object; a larger one is a JSON column
 constexpr size_t kMaxYamlBytes = 1 * kMiB;
 constexpr size_t kMaxYamlDepth = 64;
@@ -46,7 +47,7 @@ constexpr size_t kLogBatchRecords = 4096;            // of one stored batch: the
 constexpr size_t kLogBatchBytes = 1 * kMiB;          // before compression; one larger record goes alone
 constexpr size_t kMaxLogBatchBytes = 4 * kMaxRecordBytes;  // a stored batch that says more is corrupt
 constexpr size_t kMaxHeaders = 256;                  // of one record
-constexpr size_t kMaxLogTransactionBytes = 256 * kMiB;     // compressed, of one transaction
+constexpr size_t kMaxLogTransactionBytes = 256 * kMiB;     // of one transaction, before compression
 constexpr size_t kMaxStateBytes = 16 * kMiB;         // one value of the runtime's state
 constexpr size_t kLogWalBytes = 64 * kMiB;           // of RocksDB's write-ahead log, all column families
 constexpr size_t kLogMemtableBytes = 16 * kMiB;      // of each column family

@@ -1,0 +1,186 @@
+// Decoding and encoding of real API records, beside parsing alone. One thread.
+//   bench_codec_bench [--benchmark_...] [DIR with page-NN.json.gz, default examples/users/api]
+// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling that design.md's
+// figures were measured against. It gets its padding for nothing; Decode takes records as they lie in a page.
+#include <benchmark/benchmark.h>
+#include <fmt/core.h>
+#include <simdjson.h>
+#include <zlib.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "codec/json_decode.h"
+#include "codec/json_index.h"
+#include "stream/record.h"
+#include "types/type.h"
+
+namespace leat {
+namespace {
+
+using types::Field;
+using types::Kind;
+using types::Type;
+
+struct Corpus {
+  std::vector<std::string> pages;
+  std::vector<std::string> padded;  // each record, with room behind it
+  stream::RecordBatch records;      // views into the pages
+};
+
+std::string read_gzip(const std::string& path) {
+  std::string content;
+  gzFile file = gzopen(path.c_str(), "rb");
+  if (!file) {
+    fmt::print(stderr, "cannot open {}: give the directory of page-01.json.gz\n", path);
+    std::exit(2);
+  }
+  char buffer[65536];
+  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;) content.append(buffer, static_cast<size_t>(got));
+  gzclose(file);
+  return content;
+}
+
+std::string directory = "examples/users/api";
+
+const Corpus& corpus() {
+  static const Corpus corpus = [] {
+    Corpus made;
+    for (int page = 1; page <= 12; ++page) made.pages.push_back(read_gzip(fmt::format("{}/page-{:02}.json.gz", directory, page)));
+    codec::JsonIndex index;
+    for (const std::string& page : made.pages) {
+      if (!index.build(page, true)) std::exit(2);
+      // {"results":[ {...}, {...} ], ...}
+      for (uint32_t i = 4; index.kind(i) == '{';) {
+        uint32_t end = index.skip(i, 2, false);
+        stream::Record record;
+        record.value = index.value(i, end);
+        made.records.records.push_back(record);
+        made.padded.emplace_back(*record.value).reserve(record.value->size() + simdjson::SIMDJSON_PADDING);
+        i = end + 1;
+      }
+    }
+    return made;
+  }();
+  return corpus;
+}
+
+Type structure(std::initializer_list<Field> fields) { return Type::structure(fields); }
+Field field(const char* name, Type type) { return {.name = name, .type = std::move(type), .required = true}; }
+
+/// What the SQL of examples/users reads.
+types::Schema narrowed() {
+  return {{field("gender", Kind::kVarchar),
+           field("name", structure({field("first", Kind::kVarchar), field("last", Kind::kVarchar)})),
+           field("location", structure({field("street", structure({field("number", Kind::kInt64), field("name", Kind::kVarchar)})),
+                                        field("city", Kind::kVarchar), field("state", Kind::kVarchar),
+                                        field("country", Kind::kVarchar),
+                                        field("postcode", Type::varchar_of(types::kScalarInteger | types::kScalarString))})),
+           field("email", Kind::kVarchar),
+           field("login", structure({field("uuid", Kind::kVarchar), field("username", Kind::kVarchar)})),
+           field("dob", structure({field("date", Kind::kVarchar)})),
+           field("registered", structure({field("date", Kind::kVarchar)})),
+           field("phone", Kind::kVarchar),
+           field("picture", structure({field("medium", Kind::kVarchar)}))}};
+}
+
+void count(benchmark::State& state) {
+  size_t bytes = 0;
+  for (const auto& record : corpus().records.records) bytes += record.value->size();
+  auto records = static_cast<int64_t>(corpus().records.records.size());
+  state.SetItemsProcessed(state.iterations() * records);
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
+}
+
+void parse_alone(benchmark::State& state) {
+  simdjson::ondemand::parser parser;
+  size_t sum = 0;
+  auto take = [&](simdjson::simdjson_result<std::string_view> text) { sum += text.value_unsafe().size(); };
+  for (auto _ : state) {
+    for (const std::string& record : corpus().padded) {
+      simdjson::ondemand::document document;
+      if (parser.iterate(record.data(), record.size(), record.capacity()).get(document)) std::abort();
+      auto root = document.get_object().value_unsafe();
+      auto raw = [&](auto value) { take(value.value_unsafe().raw_json_token()); };
+      raw(root.find_field("gender"));
+      auto name = root.find_field("name").get_object().value_unsafe();
+      raw(name.find_field("first"));
+      raw(name.find_field("last"));
+      auto location = root.find_field("location").get_object().value_unsafe();
+      auto street = location.find_field("street").get_object().value_unsafe();
+      raw(street.find_field("number"));
+      raw(street.find_field("name"));
+      raw(location.find_field("city"));
+      raw(location.find_field("state"));
+      raw(location.find_field("country"));
+      raw(location.find_field("postcode"));
+      raw(root.find_field("email"));
+      auto login = root.find_field("login").get_object().value_unsafe();
+      raw(login.find_field("uuid"));
+      raw(login.find_field("username"));
+      raw(root.find_field("dob").get_object().value_unsafe().find_field("date"));
+      raw(root.find_field("registered").get_object().value_unsafe().find_field("date"));
+      raw(root.find_field("phone"));
+      raw(root.find_field("picture").get_object().value_unsafe().find_field("medium"));
+    }
+  }
+  benchmark::DoNotOptimize(sum);
+  count(state);
+}
+
+void index_alone(benchmark::State& state) {
+  codec::JsonIndex index;
+  for (auto _ : state) {
+    for (const auto& record : corpus().records.records) benchmark::DoNotOptimize(index.build(*record.value));
+  }
+  count(state);
+}
+
+void index_and_walk(benchmark::State& state) {
+  codec::JsonIndex index;
+  for (auto _ : state) {
+    for (const auto& record : corpus().records.records) {
+      if (!index.build(*record.value) || !index.check(state.range(0) != 0)) std::abort();
+    }
+  }
+  count(state);
+}
+
+void decode(benchmark::State& state, codec::JsonDecodeOptions options) {
+  auto decoder = codec::make_json_decoder(narrowed(), std::move(options)).value();
+  types::BatchBuffer out(narrowed());
+  std::vector<uint32_t> rows;
+  std::vector<stream::Reject> rejects;
+  stream::RecordBatch batch;
+  const auto& records = corpus().records.records;
+  for (auto _ : state) {
+    for (size_t at = 0; at < records.size(); at += 500) {
+      batch.records.assign(records.begin() + static_cast<std::ptrdiff_t>(at),
+                           records.begin() + static_cast<std::ptrdiff_t>(std::min(at + 500, records.size())));
+      out.reset();
+      rows.clear();
+      decoder->decode(batch, out, rows, rejects);
+      if (!rejects.empty()) {
+        fmt::print(stderr, "{}\n", rejects[0].message);
+        std::abort();
+      }
+    }
+  }
+  count(state);
+}
+
+}  // namespace
+}  // namespace leat
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (argc > 1) leat::directory = argv[1];
+  using namespace leat;
+  benchmark::RegisterBenchmark("ParseAlone", parse_alone);
+  benchmark::RegisterBenchmark("Index", index_alone);
+  benchmark::RegisterBenchmark("IndexWalk", index_and_walk)->Arg(0)->Arg(1);
+  benchmark::RegisterBenchmark("Decode", [](benchmark::State& s) { decode(s, {}); });
+  benchmark::RegisterBenchmark("DecodeBorrow", [](benchmark::State& s) { decode(s, {.borrow = true}); });
+  benchmark::RunSpecifiedBenchmarks();
+}
