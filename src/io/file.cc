@@ -208,6 +208,13 @@ Result<FileStatus> file_status(const std::string& path) {
   return status;
 }
 
+Result<int64_t> free_space(const std::string& path) {
+  std::error_code failed;
+  auto space = fs::space(path, failed);
+  if (failed) return os_error(failed.value(), "cannot look at the file system of", path);
+  return static_cast<int64_t>(space.available);
+}
+
 std::string absolute_path(const std::string& path) {
   std::error_code failed;
   fs::path real = fs::weakly_canonical(fs::absolute(path, failed), failed);

@@ -34,6 +34,8 @@ struct FileStatus {
   uint64_t inode = 0, device = 0;
 };
 Result<FileStatus> file_status(const std::string& path);
+/// Bytes that an unprivileged process may still write to the file system of `path`.
+Result<int64_t> free_space(const std::string& path);
 /// The real, absolute path; for a path that does not exist yet, of its nearest existing parent plus the rest.
 std::string absolute_path(const std::string& path);
 
