@@ -144,6 +144,11 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
   return sync_directory(parent_of(path));
 }
 
+Result<void> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return os_error(errno, "cannot rename to " + to + ":", from);
+  return sync_directory(parent_of(to));
+}
+
 Result<void> make_directories(const std::string& path) {
   std::error_code failed;
   fs::create_directories(path, failed);

@@ -20,6 +20,8 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes);
 /// never a torn one. `mode` as chmod's.
 Result<void> write_file_atomic(const std::string& path, std::string_view content, int mode = 0644);
 Result<void> make_directories(const std::string& path);
+/// Moves a file to a name in the same file system, replacing what is there, and syncs the directory.
+Result<void> rename_file(const std::string& from, const std::string& to);
 /// Removes a file or a whole tree; absent is fine.
 Result<void> remove_all(const std::string& path);
 bool exists(const std::string& path);
