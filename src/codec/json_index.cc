@@ -124,7 +124,8 @@ char* unescape(std::string_view text, char* into) {
 JsonIndex::JsonIndex() = default;
 JsonIndex::~JsonIndex() = default;
 
-bool JsonIndex::build(std::string_view text, bool lenient_strings) {
+bool JsonIndex::build(std::string_view text, bool lenient) {
+  lenient_ = lenient;
   fault_ = JsonFault::kNone;
   fault_token_ = 0;
   expected_ = "";
@@ -142,7 +143,7 @@ bool JsonIndex::build(std::string_view text, bool lenient_strings) {
   if (text.empty()) return classify(simdjson::EMPTY);
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   auto error = parser_->stage1(bytes, text.size(), simdjson::stage1_mode::regular);
-  if (lenient_strings && error == simdjson::UNESCAPED_CHARS) {
+  if (lenient && error == simdjson::UNESCAPED_CHARS) {
     // The index of the same text with blanks for control characters: the places are the same.
     scratch_.assign(text);
     for (char& c : scratch_) {
@@ -152,7 +153,7 @@ bool JsonIndex::build(std::string_view text, bool lenient_strings) {
                             simdjson::stage1_mode::regular);
   }
   // simdjson writes the index before it looks at UTF-8.
-  if (lenient_strings && error == simdjson::UTF8_ERROR) error = simdjson::SUCCESS;
+  if (lenient && error == simdjson::UTF8_ERROR) error = simdjson::SUCCESS;
   if (error != simdjson::SUCCESS) [[unlikely]] return classify(error);
   at_ = parser_->structural_indexes.get();
   count_ = parser_->n_structural_indexes;
@@ -161,7 +162,7 @@ bool JsonIndex::build(std::string_view text, bool lenient_strings) {
     // then cannot be.
     at_[count_] = at_[count_ + 1] = at_[count_ + 2] = at_[0];
   } else {
-    if (!lenient_strings) {
+    if (!lenient) {
       scratch_.assign(text);
       text_ = scratch_.c_str();
     }
@@ -243,6 +244,7 @@ uint32_t JsonIndex::skip(uint32_t token, unsigned depth, bool strict) {
   uint32_t i = token;
   uint64_t objects = 0;  // bit 0: the innermost container; shifted in, so it is relative to `depth`
   unsigned open = 0;     // containers opened here
+  spilled_.clear();
 
 value:
   switch (kStarts[static_cast<unsigned char>(kind(i))]) {
@@ -251,7 +253,11 @@ value:
       ++i;
       break;
     case Start::kObject:
-      if (depth + open >= limits::kMaxJsonDepth) return i < count_ ? fail_deep(i) : fail(i, "a value");
+      if (depth + open >= limits::kMaxJsonDepth) [[unlikely]] {
+        if (i >= count_) return fail(i, "a value");
+        if (!lenient_) return fail_deep(i);
+        if (open > 0 && open % 64 == 0) spilled_.push_back(objects);
+      }
       ++open;
       objects = objects << 1 | 1;
       ++i;
@@ -261,7 +267,11 @@ value:
       }
       goto key;
     case Start::kArray:
-      if (depth + open >= limits::kMaxJsonDepth) return i < count_ ? fail_deep(i) : fail(i, "a value");
+      if (depth + open >= limits::kMaxJsonDepth) [[unlikely]] {
+        if (i >= count_) return fail(i, "a value");
+        if (!lenient_) return fail_deep(i);
+        if (open > 0 && open % 64 == 0) spilled_.push_back(objects);
+      }
       ++open;
       objects <<= 1;
       ++i;
@@ -293,6 +303,10 @@ next:
 close:
   --open;
   objects >>= 1;
+  if (open >= 64 && open % 64 == 0) [[unlikely]] {
+    objects = spilled_.back();
+    spilled_.pop_back();
+  }
   goto next;
 
 key:

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace simdjson::internal {
 class dom_parser_implementation;
@@ -40,9 +41,9 @@ class JsonIndex {
   JsonIndex& operator=(const JsonIndex&) = delete;
 
   /// Indexes `text`, whose bytes must stay while the index is used; no padding is needed. False: fault() and
-  /// fault_message() say why. `lenient_strings` takes raw control characters and broken UTF-8 (a page whose broken
-  /// record must not take its neighbours along); then `text` must have a NUL behind it.
-  bool build(std::string_view text, bool lenient_strings = false);
+  /// fault_message() say why. `lenient` takes raw control characters, broken UTF-8 and any depth (a page
+  /// whose broken record must not take its neighbours along); then `text` must have a NUL behind it.
+  bool build(std::string_view text, bool lenient = false);
 
   JsonFault fault() const { return fault_; }
   /// "at byte 17: expected ',' or '}', found 'x'".
@@ -98,7 +99,9 @@ class JsonIndex {
   JsonFault fault_ = JsonFault::kNone;
   uint32_t fault_token_ = 0;
   const char* expected_ = "";
-  std::string scratch_;  // a copy of a text that needs a NUL behind it, or other bytes
+  bool lenient_ = false;
+  std::vector<uint64_t> spilled_;  // kinds of containers beyond 64 levels, when lenient
+  std::string scratch_;            // a copy of a text that needs a NUL behind it, or other bytes
 };
 
 }  // namespace leat::codec

@@ -90,10 +90,11 @@ class Decoder {
                       std::vector<Reject>& rejects) = 0;
 };
 
-/// Encoded values of rows; views into `arena`, valid until the next encode().
+/// Encoded values of rows; views into `arena`, valid until clear(), which the caller calls between batches.
 struct EncodedRows {
   std::vector<std::optional<std::string_view>> keys, values;
   types::Arena arena;
+  void clear() { keys.clear(), values.clear(), arena.reset(); }
 };
 
 /// Columns to bytes. One thread; reused.

@@ -1,0 +1,118 @@
+#include "codec/json_encode.h"
+
+#include <fmt/core.h>
+
+#include "base/check.h"
+#include "codec/json_index.h"
+#include "codec/text.h"
+#include "codec/text_out.h"
+
+namespace leat::codec {
+namespace {
+
+using stream::Reason;
+using types::Kind;
+using types::Vector;
+
+class JsonEncoder final : public stream::Encoder {
+ public:
+  JsonEncoder(const types::Schema& schema, std::vector<size_t> key) : schema_(schema), key_(std::move(key)) {
+    for (const types::Field& field : schema_.fields) {
+      std::string label = labels_.empty() ? "{" : ",";
+      append_json_string(field.name, label);
+      labels_.push_back(label + ":");
+    }
+  }
+
+  void encode(const types::Batch& batch, stream::EncodedRows& out, std::vector<Failure>& failed) override {
+    CHECK(batch.columns.size() == labels_.size(), "{} columns for a schema of {}", batch.columns.size(),
+          labels_.size());
+    ArenaOut text(out.arena);
+    JsonWriter writer(text, /*strict=*/true);
+    writer.set_index(&index_);
+    for (size_t row = 0; row < batch.rows; ++row) {
+      std::optional<std::string_view> key;
+      if (write_value(batch, row, text, writer, failed)) [[likely]] {
+        std::string_view value = text.take();
+        if (key_.empty() || write_key(batch, row, text, writer, failed)) [[likely]] {
+          if (!key_.empty()) key = text.take();
+          out.keys.push_back(key);
+          out.values.emplace_back(value);
+          continue;
+        }
+      }
+      text.drop();
+      out.keys.push_back(std::nullopt);
+      out.values.emplace_back(std::string_view());
+    }
+  }
+
+ private:
+  bool write_value(const types::Batch& batch, size_t row, TextOut& text, JsonWriter& writer,
+                   std::vector<Failure>& failed) {
+    if (labels_.empty()) text.put('{');
+    for (size_t i = 0; i < labels_.size(); ++i) {
+      text.put(labels_[i]);
+      if (!writer.write(batch.columns[i], row)) [[unlikely]] return fail(row, i, writer, failed);
+    }
+    text.put('}');
+    return true;
+  }
+
+  bool write_key(const types::Batch& batch, size_t row, TextOut& text, JsonWriter& writer,
+                 std::vector<Failure>& failed) {
+    for (size_t column : key_) {
+      if (batch.columns[column].valid(row)) continue;
+      failed.push_back({row, Reason::kNullKey, fmt::format("/{}: the key is null", schema_.fields[column].name)});
+      return false;
+    }
+    if (key_.size() == 1) {
+      // NaN cannot be here: the value has been written.
+      write_text(text, batch.columns[key_[0]], row);
+      return true;
+    }
+    for (size_t i = 0; i < key_.size(); ++i) {
+      text.put(i == 0 ? '[' : ',');
+      if (!writer.write(batch.columns[key_[i]], row)) return fail(row, key_[i], writer, failed);
+    }
+    text.put(']');
+    return true;
+  }
+
+  bool fail(size_t row, size_t column, const JsonWriter& writer, std::vector<Failure>& failed) {
+    failed.push_back({row, Reason::kEncodeFailed, fmt::format("/{}{}: {}", schema_.fields[column].name,
+                                                              writer.refusal().path, writer.refusal().message)});
+    return false;
+  }
+
+  const types::Schema schema_;
+  const std::vector<size_t> key_;
+  std::vector<std::string> labels_;  // `{"first":`, then `,"second":`
+  JsonIndex index_;                  // checks the text of JSON columns
+};
+
+Result<void> check_type(const types::Type& type) {
+  if (type.kind() == Kind::kMap && (type.fields()[0].type.is_nested() || type.fields()[0].type.kind() == Kind::kJson)) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("JSON cannot hold {}: its keys are text", type.to_sql()))
+        .with_hint("select map_entries(...), which is a list of structs");
+  }
+  for (const types::Field& field : type.fields()) TRY(check_type(field.type));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& schema, std::vector<size_t> key) {
+  for (const types::Field& field : schema.fields) {
+    auto good = check_type(field.type);
+    if (!good) return std::move(good).error().at(field.name);
+  }
+  for (size_t column : key) {
+    if (column >= schema.fields.size()) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("the key column {} of {}", column, schema.fields.size()));
+    }
+  }
+  return std::unique_ptr<stream::Encoder>(std::make_unique<JsonEncoder>(schema, std::move(key)));
+}
+
+}  // namespace leat::codec
