@@ -26,6 +26,16 @@ std::optional<size_t> position_in(const Json& error) {
   return static_cast<size_t>(std::stoull(text));
 }
 
+/// DuckDB's syntax errors count characters where everything else of it counts bytes.
+size_t byte_offset(std::string_view text, size_t characters) {
+  size_t at = 0;
+  for (; at < text.size() && characters > 0; --characters) {
+    do ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
+  }
+  return at;
+}
+
 /// The text of DuckDB's first value, run with one parameter.
 Result<std::string> call(Statement& statement, std::string_view argument) {
   TRY(statement.bind(1, argument));
@@ -112,7 +122,7 @@ Result<Json> Parser::parse_select(std::string_view sql, std::optional<Problem>& 
   if (parsed.value("error", false)) {
     if (string_at(parsed, "error_type") == "not implemented")
       return wrong(0, "only a SELECT statement can stand here", "write exactly one SELECT");
-    return wrong(position_in(parsed).value_or(0), string_at(parsed, "error_message"), "");
+    return wrong(byte_offset(sql, position_in(parsed).value_or(0)), string_at(parsed, "error_message"), "");
   }
   const Json& statements = parsed.at("statements");
   if (statements.empty()) return wrong(0, "no statement", "write exactly one SELECT");

@@ -56,6 +56,8 @@ class Owned {
 using LogicalType = Owned<duckdb_logical_type, duckdb_destroy_logical_type>;
 using Chunk = Owned<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using Value = Owned<duckdb_value, duckdb_destroy_value>;
+inline void destroy_appender(duckdb_appender* appender) { duckdb_appender_destroy(appender); }
+using Appender = Owned<duckdb_appender, destroy_appender>;  // flushes what it can: close it for the errors
 using TableFunction = Owned<duckdb_table_function, duckdb_destroy_table_function>;
 
 /// A database file, or one in memory. Any thread. Outlives its connections.

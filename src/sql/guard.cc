@@ -10,6 +10,7 @@
 
 #include "base/strings.h"
 #include "sql/ast.h"
+#include "sql/functions.h"
 
 namespace leat::sql {
 namespace {
@@ -30,12 +31,6 @@ constexpr std::array<std::string_view, 15> kExpressionClasses = {
 constexpr std::array<std::string_view, 4> kModifiers = {"DISTINCT_MODIFIER", "ORDER_MODIFIER",
                                                         "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER"};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  return out;
-}
 
 template <typename Array>
 bool among(const Array& names, std::string_view name) {

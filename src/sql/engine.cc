@@ -1,0 +1,154 @@
+// Opens the in-memory database and brings lookup tables into it.
+#include "sql/engine.h"
+
+#include <fmt/core.h>
+
+#include <array>
+
+#include "base/strings.h"
+#include "sql/engine_impl.h"
+#include "sql/vectors.h"
+
+namespace leat::sql {
+namespace {
+
+// Without these every row stays in the order of its record, whichever side of a join is larger.
+constexpr std::string_view kDisabledOptimizers = "join_order,build_side_probe_side";
+
+Result<void> append(Connection& connection, const std::string& table, const types::Schema& schema, const types::Batch& batch) {
+  std::vector<LogicalType> owned;
+  std::vector<duckdb_logical_type> types;
+  for (const types::Field& field : schema.fields) {
+    owned.push_back(to_duckdb(field.type));
+    types.push_back(owned.back().get());
+  }
+  Appender appender;
+  if (duckdb_appender_create(connection.get(), nullptr, table.c_str(), appender.out()) != DuckDBSuccess)
+    return Error(ErrorCode::kInternal, "cannot append to the lookup table " + table);
+  for (size_t from = 0; from < batch.rows; from += duckdb_vector_size()) {
+    const size_t count = std::min<size_t>(batch.rows - from, duckdb_vector_size());
+    Chunk chunk(duckdb_create_data_chunk(types.data(), types.size()));
+    copy_into(batch, from, count, chunk.get());
+    if (duckdb_append_data_chunk(appender.get(), chunk.get()) != DuckDBSuccess)
+      return Error(ErrorCode::kInternal, "cannot append to the lookup table " + table);
+  }
+  if (duckdb_appender_close(appender.get()) != DuckDBSuccess)
+    return Error(ErrorCode::kInternal, "cannot append to the lookup table " + table);
+  return {};
+}
+
+/// The function of DuckDB that reads a file of this name; empty for none.
+std::string_view reader_of(std::string_view path) {
+  const std::string name = lower(path);
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kReaders = {{
+      {".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"}, {".parquet", "read_parquet"}}};
+  for (const auto& [ending, reader] : kReaders) {
+    if (name.ends_with(ending)) return reader;
+  }
+  return {};
+}
+
+Error too_many_rows(const std::string& name) {
+  return Error(ErrorCode::kLimit, fmt::format("the table {} has more than {} rows", name, limits::kTableRows))
+      .with_blame(Blame::kUser)
+      .with_hint("join a table of that size in the store instead");
+}
+
+}  // namespace
+
+Result<Connection> open_session(const Database& database, bool compiling) {
+  ASSIGN(Connection connection, Connection::open(database));
+  TRY(connection.run("SET TimeZone = 'UTC'; SET Calendar = 'gregorian'"));
+  if (compiling) TRY(connection.run("SET errors_as_json = true"));
+  return connection;
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  const std::array<Database::Setting, 6> settings = {{{"threads", "1"},
+                                                      {"memory_limit", fmt::format("{}B", options.memory_bytes)},
+                                                      {"autoinstall_known_extensions", "false"},
+                                                      {"autoload_known_extensions", "false"},
+                                                      {"enable_external_access", "false"},
+                                                      {"temp_directory", ""}}};
+  ASSIGN(impl->database, Database::open("", settings));
+  ASSIGN(impl->connection, open_session(impl->database, false));
+  TRY(impl->connection.run(fmt::format("SET GLOBAL disabled_optimizers = '{}'", kDisabledOptimizers)));
+  TRY(impl->connection.run("SET GLOBAL preserve_insertion_order = true"));
+  ASSIGN(impl->functions, FunctionCatalog::load(impl->connection));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::string> Engine::load_table(const std::string& name, const std::string& path) {
+  const std::string_view reader = reader_of(path);
+  if (reader.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "no .csv, .tsv or .parquet file")
+        .with_hint("tables: reads .csv, .tsv (also .gz) and .parquet")
+        .at(path);
+  }
+  // Files are read by a database of its own, so that the one with the pipelines' SQL never can.
+  const std::array<Database::Setting, 3> settings = {
+      {{"threads", "1"}, {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"}}};
+  ASSIGN(Database database, Database::open("", settings));
+  ASSIGN(Connection connection, open_session(database, false));
+  auto read = connection.query(fmt::format("SELECT * FROM {}({}) LIMIT {}", reader, quote_literal(path), limits::kTableRows + 1));
+  if (!read) return std::move(read).error().context(fmt::format("cannot read the table {}", name)).at(path);
+  types::Schema schema;
+  std::vector<types::Type> types;
+  for (size_t i = 0; i < read->columns(); ++i) {
+    types::Field field;
+    field.name = read->column_name(i);
+    LogicalType type = read->column_type(i);
+    auto ours = from_duckdb(type.get());
+    if (!ours) return std::move(ours).error().at(fmt::format("{}: column {}", path, field.name));
+    field.type = *ours;
+    types.push_back(field.type);
+    schema.fields.push_back(std::move(field));
+  }
+  std::vector<Chunk> chunks;
+  std::vector<types::Batch> batches;
+  while (true) {
+    ASSIGN(std::optional<Chunk> chunk, read->next());
+    if (!chunk) break;
+    batches.push_back(view_of(chunk->get(), types));
+    chunks.push_back(std::move(*chunk));
+  }
+  auto loaded = load_rows(name, schema, batches);
+  if (!loaded) return std::move(loaded).error().at(path);
+  return loaded;
+}
+
+Result<std::string> Engine::load_rows(const std::string& name, const types::Schema& schema, std::span<const types::Batch> batches) {
+  const std::string key = lower(name);
+  if (key == "input" || key.starts_with(kHiddenPrefix) || !is_identifier(key)) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} cannot be the name of a table", name))
+        .with_hint("use lower-case letters, digits and _, and not input");
+  }
+  if (impl_->tables.contains(key)) return Error(ErrorCode::kAlreadyExists, fmt::format("the table {} was loaded before", name));
+  size_t rows = 0;
+  for (const types::Batch& batch : batches) rows += batch.rows;
+  if (rows > static_cast<size_t>(limits::kTableRows)) return too_many_rows(name);
+  std::string columns;
+  LookupTable table{key, {}};
+  for (const types::Field& field : schema.fields) {
+    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(field.name), field.type.to_sql());
+    Column column;
+    column.name = field.name;
+    column.type = field.type;
+    table.columns.push_back(std::move(column));
+  }
+  TRY(impl_->connection.run(fmt::format("CREATE TABLE {} ({})", quote_identifier(key), columns)));
+  for (const types::Batch& batch : batches) TRY(append(impl_->connection, key, schema, batch));
+  // Row order counts: with several matches it is the order of the rows that come out.
+  ASSIGN(QueryResult result, impl_->connection.query(fmt::format(
+                                 "SELECT sha256(coalesce(string_agg(CAST(t AS VARCHAR), chr(10) ORDER BY rowid), '') || {}) FROM {} t",
+                                 quote_literal(columns), quote_identifier(key))));
+  ASSIGN(std::string hash, result.first_text());
+  impl_->tables.emplace(key, std::move(table));
+  return hash;
+}
+
+}  // namespace leat::sql

@@ -1,0 +1,296 @@
+// Runs a compiled query over a batch: rows and verdicts out, failures turned into rejects, batches that fail
+// as a whole cut in halves until single records remain.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/strings.h"
+#include "sql/query_impl.h"
+#include "sql/vectors.h"
+
+namespace leat::sql {
+namespace {
+
+using types::VectorBuffer;
+
+struct Wide {
+  uint64_t low, high;
+};
+
+/// Appends row `row` of `source` to `into`. Long strings stay where they are.
+void append_row(const types::Vector& source, size_t row, VectorBuffer& into) {
+  if (!source.valid(row)) return into.append_null();
+  switch (source.type.kind()) {
+    case types::Kind::kStruct:
+      for (size_t i = 0; i < source.children.size(); ++i) append_row(source.children[i], row, into.child(i));
+      return into.append_struct();
+    case types::Kind::kList:
+    case types::Kind::kMap: {
+      const auto& entry = source.at<types::ListEntry>(row);
+      const size_t start = into.child(0).size();
+      for (size_t i = 0; i < entry.length; ++i) append_row(source.children[0], entry.offset + i, into.child(0));
+      return into.append_list(start);
+    }
+    default: break;
+  }
+  switch (source.type.value_size()) {
+    case 1: return into.append(source.at<uint8_t>(row));
+    case 2: return into.append(source.at<uint16_t>(row));
+    case 4: return into.append(source.at<uint32_t>(row));
+    case 8: return into.append(source.at<uint64_t>(row));
+    default: return into.append(source.at<Wide>(row));
+  }
+}
+
+struct RowAt {
+  uint32_t chunk, row;
+};
+
+/// The named rows of a result as one dense batch; the buffer joins the output's owner.
+struct Gathered {
+  std::shared_ptr<const void> before;
+  std::unique_ptr<types::BatchBuffer> buffer;
+};
+
+void gather(QueryOutput& output, std::span<const RowAt> rows) {
+  types::Schema schema;
+  if (!output.chunks.empty()) {
+    for (const types::Vector& column : output.chunks[0].columns) {
+      types::Field field;
+      field.type = column.type;
+      schema.fields.push_back(std::move(field));
+    }
+  }
+  auto kept = std::make_shared<Gathered>();
+  kept->before = output.owner;
+  kept->buffer = std::make_unique<types::BatchBuffer>(schema);
+  std::vector<uint32_t> records;
+  std::vector<uint64_t> violated;
+  records.reserve(rows.size());
+  for (const RowAt& at : rows) {
+    for (size_t c = 0; c < schema.fields.size(); ++c)
+      append_row(output.chunks[at.chunk].columns[c], at.row, kept->buffer->column(c));
+    records.push_back(output.records[at.chunk][at.row]);
+    if (!output.violated.empty()) violated.push_back(output.violated[at.chunk][at.row]);
+  }
+  kept->buffer->set_rows(rows.size());
+  const bool rules = !output.violated.empty();
+  output.chunks.clear();
+  output.records.clear();
+  output.violated.clear();
+  if (!rows.empty()) {
+    output.chunks.push_back(kept->buffer->view());
+    output.records.push_back(std::move(records));
+    if (rules) output.violated.push_back(std::move(violated));
+  }
+  output.owner = std::move(kept);
+}
+
+/// What a failed execution means for a batch: cut it, or stop.
+bool may_be_one_record(const Error& error) {
+  return error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kLimit ||
+         error.code() == ErrorCode::kConflict;
+}
+
+std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+
+}  // namespace
+
+size_t QueryOutput::rows() const {
+  return std::accumulate(chunks.begin(), chunks.end(), size_t{0}, [](size_t n, const types::Batch& b) { return n + b.rows; });
+}
+
+void QueryOutput::drop(const std::vector<bool>& dropped) {
+  std::vector<RowAt> kept;
+  bool any = false;
+  kept.reserve(rows());
+  for (size_t c = 0; c < chunks.size(); ++c) {
+    for (size_t r = 0; r < records[c].size(); ++r) {
+      if (records[c][r] < dropped.size() && dropped[records[c][r]]) any = true;
+      else kept.push_back({static_cast<uint32_t>(c), static_cast<uint32_t>(r)});
+    }
+  }
+  if (any) gather(*this, kept);
+}
+
+/// One run: collects chunks over one or more executions.
+class Query::Run {
+ public:
+  Run(Query::Impl& query, const types::Batch& input, std::span<const uint32_t> rows, const stream::RecordBatch& records)
+      : query_(query), input_(input), rows_(rows), records_(records), chunks_(std::make_shared<std::vector<Chunk>>()) {}
+
+  Result<QueryOutput> go() {
+    CHECK(rows_.size() == input_.rows, "{} record indices for {} rows", rows_.size(), input_.rows);
+    CHECK(input_.columns.size() == query_.slot->schema.fields.size());
+    if (input_.rows > 0) {
+      find_bad_keys();
+      TRY(bad_keys_.empty() ? execute(0, input_.rows) : around_bad_keys());
+    }
+    return finish();
+  }
+
+ private:
+  /// Text that is no UTF-8 may not enter DuckDB. Only checked when _key is read.
+  void find_bad_keys() {
+    const auto& metas = query_.slot->metas;
+    if (std::find(metas.begin(), metas.end(), Meta::kKey) == metas.end()) return;
+    for (uint32_t i = 0; i < rows_.size(); ++i) {
+      const auto& key = records_.records[rows_[i]].key;
+      if (key && !is_utf8(*key)) bad_keys_.push_back(i);
+    }
+  }
+
+  Result<void> around_bad_keys() {
+    size_t from = 0;
+    for (const uint32_t bad : bad_keys_) {
+      reject(bad, stream::Reason::kInvalidUtf8, "the key is not UTF-8, and the pipeline reads _key");
+      if (from < bad) TRY(execute(from, bad));
+      from = bad + 1;
+    }
+    if (from < input_.rows) TRY(execute(from, input_.rows));
+    return {};
+  }
+
+  void reject(size_t row, stream::Reason reason, std::string message) {
+    rejects_.push_back({rows_[row], stream::Stage::kTransform, reason, "", std::move(message)});
+  }
+
+  /// Rows [from, to) in one execution, or, where it fails, in two halves.
+  Result<void> execute(size_t from, size_t to) {
+    const size_t chunks_before = chunks_->size();
+    auto done = attempt(from, to);
+    if (done) return {};
+    if (!may_be_one_record(done.error())) return done;
+    chunks_->resize(chunks_before);
+    if (to - from == 1) {
+      reject(from, stream::Reason::kExpressionFailed, first_line(done.error().message()));
+      return {};
+    }
+    const size_t middle = from + (to - from) / 2;
+    TRY(execute(from, middle));
+    return execute(middle, to);
+  }
+
+  Result<void> attempt(size_t from, size_t to) {
+    InputSlot& slot = *query_.slot;
+    slot.batch = &input_;
+    slot.rows = rows_;
+    slot.records = &records_;
+    slot.from = from;
+    slot.to = to;
+    ASSIGN(QueryResult result, query_.statement.execute());
+    while (true) {
+      ASSIGN(std::optional<Chunk> chunk, result.next());
+      if (!chunk) return {};
+      if (duckdb_data_chunk_get_size(chunk->get()) > 0) chunks_->push_back(std::move(*chunk));
+    }
+  }
+
+  Result<QueryOutput> finish() {
+    QueryOutput output;
+    bad_.assign(records_.records.size(), false);
+    for (const stream::Reject& reject : rejects_) bad_[reject.record] = true;
+    bool sorted = true;
+    uint32_t last = 0;
+    std::vector<uint32_t> made(records_.records.size(), 0);
+    for (const Chunk& chunk : *chunks_) {
+      const size_t rows = duckdb_data_chunk_get_size(chunk.get());
+      size_t column = query_.types.size();
+      const auto vector = [&]() { return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk.get(), column++)); };
+      const auto* ordinals = static_cast<const uint32_t*>(vector());
+      std::vector<uint32_t> records(rows);
+      for (size_t i = 0; i < rows; ++i) {
+        CHECK(ordinals[i] < rows_.size(), "ordinal {} of {}", ordinals[i], rows_.size());
+        const uint32_t record = rows_[ordinals[i]];
+        sorted = sorted && record >= last;
+        if (++made[record] > limits::kMaxRowsPerRecord && !bad_[record]) too_many(record);
+        records[i] = last = record;
+      }
+      for (size_t w = 0; w < query_.shape.words(); ++w) failures(static_cast<const int64_t*>(vector()), w, records);
+      if (query_.has_rules) {
+        const auto* words = static_cast<const uint64_t*>(vector());
+        output.violated.emplace_back(words, words + rows);
+      }
+      output.chunks.push_back(view_of(chunk.get(), query_.types));
+      output.records.push_back(std::move(records));
+    }
+    explain_failures();
+    output.owner = chunks_;
+    if (!sorted) put_in_order(output);
+    if (!rejects_.empty()) output.drop(bad_);
+    std::sort(rejects_.begin(), rejects_.end(), [](const auto& a, const auto& b) { return a.record < b.record; });
+    output.rejects = std::move(rejects_);
+    return output;
+  }
+
+  void too_many(uint32_t record) {
+    bad_[record] = true;
+    rejects_.push_back({record, stream::Stage::kTransform, stream::Reason::kTooLarge, "",
+                        fmt::format("makes more than {} rows", limits::kMaxRowsPerRecord)});
+  }
+
+  /// Notes, per failed record, the least failed bit over its rows: which does not depend on their order.
+  void failures(const int64_t* words, size_t word, const std::vector<uint32_t>& records) {
+    for (size_t i = 0; i < records.size(); ++i) {
+      if (words[i] == 0) [[likely]] continue;
+      const size_t bit = word * StepShape::kBitsPerWord + static_cast<size_t>(__builtin_ctzll(static_cast<uint64_t>(words[i])));
+      if (!failed_.empty() && failed_.back().first == records[i]) failed_.back().second = std::min(failed_.back().second, bit);
+      else failed_.emplace_back(records[i], bit);
+    }
+  }
+
+  void explain_failures() {
+    std::sort(failed_.begin(), failed_.end());
+    for (const auto& [record, bit] : failed_) {
+      if (bad_[record]) continue;  // the least bit came first
+      bad_[record] = true;
+      rejects_.push_back({record, stream::Stage::kTransform, stream::Reason::kExpressionFailed, "", origin(bit)});
+    }
+  }
+
+  std::string origin(size_t bit) const {
+    for (const Column& column : query_.shape.columns) {
+      if (column.bit == static_cast<int>(bit)) return column.origin;
+    }
+    for (const RowFailure& failure : query_.shape.row_failures) {
+      if (failure.bit == static_cast<int>(bit)) return failure.origin;
+    }
+    return "an expression failed";
+  }
+
+  /// A join with several matches gives rows out of order: back into the records' order, stable.
+  static void put_in_order(QueryOutput& output) {
+    std::vector<RowAt> rows;
+    for (size_t c = 0; c < output.chunks.size(); ++c) {
+      for (size_t r = 0; r < output.records[c].size(); ++r) rows.push_back({static_cast<uint32_t>(c), static_cast<uint32_t>(r)});
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](const RowAt& a, const RowAt& b) { return output.records[a.chunk][a.row] < output.records[b.chunk][b.row]; });
+    gather(output, rows);
+  }
+
+  Query::Impl& query_;
+  const types::Batch& input_;
+  const std::span<const uint32_t> rows_;
+  const stream::RecordBatch& records_;
+  std::shared_ptr<std::vector<Chunk>> chunks_;
+  std::vector<uint32_t> bad_keys_;  // rows
+  std::vector<stream::Reject> rejects_;
+  std::vector<bool> bad_;
+  std::vector<std::pair<uint32_t, size_t>> failed_;
+};
+
+Query::Query(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Query::~Query() = default;
+
+const types::Schema& Query::read_schema() const { return impl_->slot->schema; }
+const types::Schema& Query::output() const { return impl_->output; }
+const std::string& Query::text() const { return impl_->text; }
+void Query::interrupt() { impl_->connection.interrupt(); }
+
+Result<QueryOutput> Query::run(const types::Batch& input, std::span<const uint32_t> rows, const stream::RecordBatch& records) {
+  return Run(*impl_, input, rows, records).go();
+}
+
+}  // namespace leat::sql
