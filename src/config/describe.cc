@@ -69,6 +69,7 @@ std::string number_words(const TypeDoc& doc) {
   else if (doc.min)
     what += fmt::format(" of at least {}", show_bound(*doc.min, doc.unit));
   if (!example.empty()) what += fmt::format(" such as `{}`", example);
+  for (const auto& [word, value] : doc.words) what += fmt::format(" or `{}`", word);
   return what;
 }
 
@@ -106,8 +107,8 @@ std::string TypeDoc::expected() const {
     case Type::kChoice:
       return "one of: " + quoted_list(choices);
     case Type::kObject:
-      return object && !object->shorthand_text().empty() ? "a map or " + object->shorthand_text()
-                                                         : "a map";
+      if (!object || object->shorthand_text().empty()) return "a map";
+      return (object->no_map() ? "" : "a map or ") + object->shorthand_text();
     case Type::kOneOf: {
       std::vector<std::string> names;
       for (const Alternative& each : alternatives)
@@ -179,8 +180,9 @@ bool SpecBase::read_into(const Node& node, void* config, Reading& reading) const
   };
   if (mark_) mark_(node, config);
   if (node.unresolved) return true;
-  if (node.is_scalar() || node.is_sequence()) {
+  if (node.is_scalar() || node.is_sequence() || no_map_) {
     if (shorthand_ && shorthand_(node, config)) return finish();
+    if (no_map_) return reading.wrong_type(node, shorthand_text_);
     return reading.wrong_type(node, shorthand_ ? "a map or " + shorthand_text_ : "a map");
   }
 
@@ -250,6 +252,11 @@ bool read_bool(const Node& node, bool& out, Reading& reading) {
 bool read_integer(const Node& node, const TypeDoc& doc, int64_t lowest, int64_t highest,
                   int64_t& out, Reading& reading) {
   if (node.unresolved) return true;
+  for (const auto& [word, meant] : doc.words) {
+    if (!node.is_scalar() || node.text != word) continue;
+    out = meant;
+    return true;
+  }
   std::optional<int64_t> value;
   if (node.is_scalar() && doc.unit == Unit::kDuration)
     value = parse_duration_ms(node.text);
@@ -300,11 +307,12 @@ bool read_secret(const Node& node, Secret& out, Reading& reading) {
   Result<std::string> content = reading.environment->read_file(path);
   if (!content) {
     std::string message = fmt::format("the secret's file: {}", content.error().message());
-    if (reading.environment->strict()) {
+    if (reading.environment->missing() == Environment::Missing::kFail) {
       reading.error(node.mark, std::move(message));
       return false;
     }
-    reading.warning(node.mark, std::move(message));
+    if (reading.environment->missing() == Environment::Missing::kWarn)
+      reading.warning(node.mark, std::move(message));
     return true;
   }
   std::string value = std::move(content).value();

@@ -44,14 +44,15 @@ struct TypeDoc {
 
   Type type = Type::kAny;
   Unit unit = Unit::kNone;
-  std::optional<double> min, max;               // of the number in a Config's unit
-  std::vector<std::string> choices;             // kChoice
-  std::string syntax;                           // kString: what is expected, "a topic name"
-  bool (*accepts)(std::string_view) = nullptr;  // kString: the check behind `syntax`
-  const SpecBase* object = nullptr;             // kObject
-  std::vector<Alternative> alternatives;        // kOneOf
-  std::vector<TypeDoc> element;                 // kList, kMap: exactly one
-  bool one_or_list = false;                     // kList: a single value stands for a list of one
+  std::optional<double> min, max;                      // of the number in a Config's unit
+  std::vector<std::string> choices;                    // kChoice
+  std::vector<std::pair<std::string, int64_t>> words;  // kInteger: names of special values
+  std::string syntax;                                  // kString: what is expected, "a topic name"
+  bool (*accepts)(std::string_view) = nullptr;         // kString: the check behind `syntax`
+  const SpecBase* object = nullptr;                    // kObject
+  std::vector<Alternative> alternatives;               // kOneOf
+  std::vector<TypeDoc> element;                        // kList, kMap: exactly one
+  bool one_or_list = false;  // kList: a single value stands for a list of one
 
   /// "a duration such as `10s`", "a list of strings", "one of: a, b".
   std::string expected() const;
@@ -103,6 +104,8 @@ class SpecBase {
   std::vector<FieldDoc> fields() const;
   /// What may stand instead of a map ("a rate such as `10/s`"), or empty.
   const std::string& shorthand_text() const { return shorthand_text_; }
+  /// True when only the shorthand will do.
+  bool no_map() const { return no_map_; }
   /// What other keys hold, when keys of the user's choice are allowed; else empty.
   const std::string& rest_text() const { return rest_text_; }
   const std::vector<std::vector<std::string>>& exactly_one_groups() const { return exactly_one_; }
@@ -135,6 +138,7 @@ class SpecBase {
   std::vector<Reserved> reserved_;
   std::vector<std::vector<std::string>> exactly_one_, at_most_one_;
   std::string shorthand_text_, rest_text_;
+  bool no_map_ = false;
   std::function<bool(const Node&, void*)> shorthand_;
   std::function<void(const Entry&, void*)> rest_;
   std::function<void(const Node&, void*)> mark_;

@@ -55,9 +55,9 @@ void substitute_scalar(Node& node, const Environment& environment, Diagnostics& 
       missing = true;
       std::string message = fmt::format("the variable {} is not set", name);
       std::string hint = fmt::format("set it, or give a default: ${{{}:-...}}", name);
-      if (environment.strict())
+      if (environment.missing() == Environment::Missing::kFail)
         diagnostics.error(node.mark, path, std::move(message), std::move(hint));
-      else
+      else if (environment.missing() == Environment::Missing::kWarn)
         diagnostics.warning(node.mark, path, std::move(message), std::move(hint));
     }
     i = end + 1;

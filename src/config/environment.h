@@ -24,9 +24,9 @@ class Environment {
   using ReadFile = std::function<Result<std::string>(const std::string& path)>;
   using Get = std::function<std::optional<std::string>(const std::string& name)>;
 
-  /// kWarn: what is missing is a warning and its value is not checked (lint). kFail: an error
-  /// (run).
-  enum class Missing { kWarn, kFail };
+  /// What a missing variable or file is. kFail: an error (run). kWarn: a warning, and the value is
+  /// not checked (lint). kIgnore: nothing (profiles that were not chosen).
+  enum class Missing { kFail, kWarn, kIgnore };
 
   Environment() = default;
   Environment(Get get, ReadFile read_file, Missing missing);
@@ -37,7 +37,9 @@ class Environment {
 
   std::optional<std::string> get(const std::string& name) const;
   Result<std::string> read_file(const std::string& path) const;
-  bool strict() const { return missing_ == Missing::kFail; }
+  Missing missing() const { return missing_; }
+  /// The same values, another view of what is missing.
+  Environment with(Missing missing) const { return Environment(get_, read_file_, missing); }
 
  private:
   Get get_;

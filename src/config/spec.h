@@ -243,6 +243,9 @@ std::string show(const T& value, const Leaf<L>& leaf) {
                          std::is_enum_v<T>) {
       for (size_t i = 0; i < leaf.values.size(); ++i)
         if (leaf.values[i] == value) return leaf.doc.choices[i];
+      if constexpr (std::is_integral_v<T>)
+        for (const auto& [word, meant] : leaf.doc.words)
+          if (static_cast<int64_t>(value) == meant) return word;
       if constexpr (std::is_same_v<T, std::string>)
         return value;
       else if constexpr (std::is_same_v<T, bool>)
@@ -304,6 +307,11 @@ class Field {
   /// A string's grammar: `expected` names it ("a topic name"), `accepts` decides.
   Field& syntax(std::string expected, bool (*accepts)(std::string_view)) {
     leaf_.doc.syntax = std::move(expected), leaf_.doc.accepts = accepts;
+    return *this;
+  }
+  /// A word that stands for a number, as `forever` for -1.
+  Field& word(std::string name, int64_t value) {
+    leaf_.doc.words.emplace_back(std::move(name), value);
     return *this;
   }
   /// A single value stands for a list of one.
@@ -416,6 +424,11 @@ class Spec final : public SpecBase {
     shorthand_ = [read = std::move(read)](const Node& node, void* config) {
       return read(node, *static_cast<Config*>(config));
     };
+    return *this;
+  }
+  /// The shorthand is the only form.
+  Spec& no_map() {
+    no_map_ = true;
     return *this;
   }
   /// A rule over several keys; runs only when every key by itself was right.

@@ -19,7 +19,15 @@ Json or_variable(Json schema) {
   return Json{{"anyOf", Json::array({std::move(schema), Json{{"$ref", "#/$defs/variable"}}})}};
 }
 
-Json schema_of(const SpecBase& spec);
+Json schema_of(const SpecBase& spec, const Extras& extras);
+
+Json number_schema(const TypeDoc& doc);
+
+Json number_or_word_schema(const TypeDoc& doc) {
+  Json out = number_schema(doc);
+  for (const auto& [word, value] : doc.words) out["anyOf"].push_back({{"const", word}});
+  return out;
+}
 
 Json number_schema(const TypeDoc& doc) {
   if (doc.unit == Unit::kDuration)
@@ -42,14 +50,14 @@ Json number_schema(const TypeDoc& doc) {
   return or_variable(std::move(out));
 }
 
-Json one_of_schema(const TypeDoc& doc) {
+Json one_of_schema(const TypeDoc& doc, const Extras& extras) {
   Json ways = Json::array();
   Json words = Json::array();
   for (const TypeDoc::Alternative& way : doc.alternatives) {
     bool bare = way.object == nullptr;
     if (way.object) {
       Json schema{{"type", "object"}};
-      schema["properties"][way.name] = schema_of(*way.object);
+      schema["properties"][way.name] = schema_of(*way.object, extras);
       schema["required"] = Json::array({way.name});
       schema["additionalProperties"] = false;
       ways.push_back(std::move(schema));
@@ -63,7 +71,7 @@ Json one_of_schema(const TypeDoc& doc) {
   return {{"oneOf", std::move(ways)}};
 }
 
-Json type_schema(const TypeDoc& doc) {
+Json type_schema(const TypeDoc& doc, const Extras& extras) {
   using Type = TypeDoc::Type;
   switch (doc.type) {
     case Type::kString:
@@ -74,37 +82,37 @@ Json type_schema(const TypeDoc& doc) {
       return or_variable({{"type", "boolean"}});
     case Type::kInteger:
     case Type::kNumber:
-      return number_schema(doc);
+      return number_or_word_schema(doc);
     case Type::kChoice:
       return or_variable({{"enum", doc.choices}});
     case Type::kObject:
-      return doc.object ? schema_of(*doc.object) : Json{{"type", "object"}};
+      return doc.object ? schema_of(*doc.object, extras) : Json{{"type", "object"}};
     case Type::kOneOf:
-      return one_of_schema(doc);
+      return one_of_schema(doc, extras);
     case Type::kAny:
       return true;
     case Type::kList: {
-      Json item = doc.element.empty() ? Json(true) : type_schema(doc.element[0]);
+      Json item = doc.element.empty() ? Json(true) : type_schema(doc.element[0], extras);
       Json list{{"type", "array"}, {"items", item}};
       if (!doc.one_or_list) return list;
       return {{"anyOf", Json::array({std::move(item), std::move(list)})}};
     }
     case Type::kMap:
-      return {
-          {"type", "object"},
-          {"additionalProperties", doc.element.empty() ? Json(true) : type_schema(doc.element[0])}};
+      return {{"type", "object"},
+              {"additionalProperties",
+               doc.element.empty() ? Json(true) : type_schema(doc.element[0], extras)}};
   }
   return true;
 }
 
-Json schema_of(const SpecBase& spec) {
+Json schema_of(const SpecBase& spec, const Extras& extras) {
   Json object{{"type", "object"}};
   if (!spec.summary().empty()) object["description"] = spec.summary();
   Json properties = Json::object();
   Json required = Json::array();
   bool nothing_required = spec.exactly_one_groups().empty();
   for (const FieldDoc& field : spec.fields()) {
-    Json schema = type_schema(field.type);
+    Json schema = type_schema(field.type, extras);
     if (schema.is_object()) {
       if (!field.doc.empty()) schema["description"] = field.doc;
       if (!field.default_text.empty()) schema["default"] = field.default_text;
@@ -117,16 +125,22 @@ Json schema_of(const SpecBase& spec) {
   object["properties"] = std::move(properties);
   if (!required.empty()) object["required"] = std::move(required);
   object["additionalProperties"] = !spec.rest_text().empty();
+  if (auto added = extras.find(&spec); added != extras.end()) {
+    for (const auto& [name, component] : added->second)
+      object["properties"][name] = schema_of(*component, extras);
+    object["additionalProperties"] = false;
+  }
   for (const std::vector<std::string>& group : spec.exactly_one_groups()) {
     Json ways = Json::array();
     for (const std::string& key : group) ways.push_back({{"required", Json::array({key})}});
     object["allOf"].push_back({{"oneOf", std::move(ways)}});
   }
-  Json ways = Json::array({std::move(object)});
+  Json ways = Json::array();
+  if (!spec.no_map()) ways.push_back(std::move(object));
   if (!spec.shorthand_text().empty())
     ways.push_back({{"type", Json::array({"string", "number", "boolean", "array"})},
                     {"description", spec.shorthand_text()}});
-  if (nothing_required) ways.push_back({{"type", "null"}});
+  if (nothing_required && !spec.no_map()) ways.push_back({{"type", "null"}});
   return ways.size() == 1 ? std::move(ways[0]) : Json{{"anyOf", std::move(ways)}};
 }
 
@@ -189,12 +203,12 @@ void write_markdown(const SpecBase& spec, const std::string& path, int level, st
 
 }  // namespace
 
-std::string json_schema(const SpecBase& spec, const std::string& id) {
+std::string json_schema(const SpecBase& spec, const std::string& id, const Extras& extras) {
   Json out;
   out["$schema"] = "https://json-schema.org/draft/2020-12/schema";
   out["$id"] = id;
   out["title"] = spec.name();
-  Json body = schema_of(spec);
+  Json body = schema_of(spec, extras);
   for (auto& [key, value] : body.items()) out[key] = value;
   out["$defs"] = {
       {"variable", {{"type", "string"}, {"pattern", "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}"}}}};

@@ -251,9 +251,11 @@ constexpr std::array kSayings = {
     Saying{"illegal map key", "a key where none can begin; check the indentation"},
     Saying{"illegal EOF in scalar", "the file ends inside a quoted text"},
     Saying{"illegal EOF while parsing", "the file ends too early"},
-    Saying{"illegal tab", "a tab in the indentation; use blanks"},
+    Saying{"referenced anchor", "an alias (`*name`) is not allowed; write the value out"},
     Saying{"unknown token", "a character that begins no value; quote the text"},
 };
+
+constexpr const char* kTab = "not YAML: a tab in the indentation; use blanks";
 
 std::string explained(const std::string& message) {
   for (const Saying& saying : kSayings)
@@ -314,7 +316,11 @@ std::optional<Node> parse_yaml(std::string_view text, const std::string& file,
     while (!builder.failed() && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
-    builder.refuse(e.mark, explained(e.msg));
+    std::string_view line = lines.line(e.mark.line);
+    size_t tab = line.substr(0, line.find_first_not_of(" \t")).find('\t');
+    YAML::Mark mark = e.mark;
+    if (tab != std::string_view::npos) mark.column = static_cast<int>(tab);
+    builder.refuse(mark, tab != std::string_view::npos ? kTab : explained(e.msg));
   } catch (const std::exception& e) {
     builder.refuse(YAML::Mark::null_mark(), fmt::format("not YAML: {}", e.what()));
   }
