@@ -1,0 +1,92 @@
+#include "server/backend.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace leat::server {
+namespace {
+
+Error not_found(std::string message, std::string_view name, const std::vector<std::string_view>& names) {
+  Error error(ErrorCode::kNotFound, std::move(message));
+  if (auto near = nearest(name, names)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+  std::vector<std::string> all(names.begin(), names.end());
+  if (!all.empty()) return std::move(error).with_hint("there are: " + join(all, ", "));
+  return error;
+}
+
+}  // namespace
+
+void add_all(Api& api, Backend& backend) {
+  add_health(api, backend);
+  add_metrics(api, backend);
+  add_status(api, backend);
+  add_reset(api, backend);
+  add_topics(api, backend);
+  add_records(api, backend);
+  add_dead_letters(api, backend);
+  add_sql(api, backend);
+  add_openapi(api, backend);
+}
+
+Result<const runtime::PipelinePlan*> find_pipeline(const Backend& backend, const std::string& name) {
+  if (const runtime::PipelinePlan* plan = backend.plan->find(name)) return plan;
+  std::vector<std::string_view> names;
+  for (const auto& pipeline : backend.plan->pipelines) names.push_back(pipeline.name);
+  return not_found(fmt::format("no pipeline `{}` in project {}", name, backend.plan->project), name, names);
+}
+
+Result<stream::Log*> need_log(const Backend& backend) {
+  if (backend.log) return backend.log;
+  return Error(ErrorCode::kNotFound, fmt::format("there is no data yet in {}", backend.data_dir))
+      .with_hint("`leat run` makes it");
+}
+
+Result<void> need_writable(const Backend& backend) {
+  if (backend.services) return {};
+  return Error(ErrorCode::kPermission, fmt::format("{} is open for reading only", backend.data_dir));
+}
+
+bool runs(const Backend& backend, const std::string& pipeline) {
+  if (!backend.supervisor) return false;
+  runtime::RunSnapshot snapshot = backend.supervisor->snapshot();
+  return std::any_of(snapshot.pipelines.begin(), snapshot.pipelines.end(),
+                     [&](const auto& p) { return p.name == pipeline; });
+}
+
+std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan) {
+  std::vector<std::string> lanes;
+  bool shared = false;
+  for (const runtime::SinkPlan& sink : plan.sinks) {
+    if (plan.reads_topic() || sink.kind == runtime::SinkPlan::Kind::kStore) lanes.push_back(sink.id);
+    else shared = true;
+  }
+  if (shared) lanes.push_back("*");
+  return lanes;
+}
+
+Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::string& sink) {
+  std::vector<std::string> lanes = lanes_of(plan);
+  if (std::find(lanes.begin(), lanes.end(), sink) != lanes.end()) return sink;
+  std::vector<std::string_view> names;
+  for (const runtime::SinkPlan& candidate : plan.sinks) {
+    if (candidate.id == sink) return std::string("*");
+    names.push_back(candidate.id);
+  }
+  return not_found(fmt::format("pipeline {} has no sink `{}`", plan.name, sink), sink, names);
+}
+
+Result<std::vector<stream::Progress>> progress_of(const Backend& backend, const std::string& pipeline) {
+  if (runs(backend, pipeline)) return backend.supervisor->progress(pipeline);
+  std::vector<stream::Progress> rows;
+  if (backend.log) {
+    ASSIGN(rows, backend.log->progress(backend.plan->project, pipeline));
+  }
+  if (backend.store.progress) {
+    ASSIGN(auto stored, backend.store.progress(backend.plan->project, pipeline));
+    rows.insert(rows.end(), stored.begin(), stored.end());
+  }
+  return rows;
+}
+
+}  // namespace leat::server

@@ -1,0 +1,280 @@
+// POST /api/v1/pipelines/{pipeline}/reset: move a pipeline's positions; `leat reset`.
+//
+// A reset is a plan first (`dry_run`), shown to a person, then carried out: per lane the progress rows are
+// rewritten where they live, in the log or in the store, compare-and-set on what the plan was made from. It is
+// refused while a `leat run` here has the pipeline. Rules that data depends on:
+//
+//   - Backwards a lane delivers records again. Into a keyed table that changes nothing but time; an append table
+//     or a topic would hold them twice, so there it needs `truncate`, which empties the table or makes the
+//     topic anew (its readers notice: another topic id). The topics of a source are the exception: a run that
+//     starts over appends what the API gives now, as a new run id would.
+//   - Backwards v_prev becomes the version of the record before, at least: so records get the versions of their
+//     first run again, and never overwrite newer rows. Forwards it stays.
+//   - A source that is no topic goes back to its start only. Its sequence goes on: offsets are never minted twice.
+//   - The lane's ledger starts anew, since it counts what was done since the position was set.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "runtime/compile.h"
+#include "server/backend.h"
+#include "server/place.h"
+#include "types/json_schema.h"
+
+namespace leat::server {
+namespace {
+
+using runtime::PipelinePlan;
+using runtime::SinkPlan;
+
+struct Move {
+  stream::Progress row;     // as it will be
+  int64_t from = -1;        // next before; -1: there was no row
+};
+
+struct LaneReset {
+  std::string lane;
+  std::vector<const SinkPlan*> sinks;  // several for a source's topics
+  std::vector<Move> moves;
+  std::vector<std::string> notes;
+  bool backwards = false;
+
+  const SinkPlan* store() const {
+    return sinks.front()->kind == SinkPlan::Kind::kStore ? sinks.front() : nullptr;
+  }
+};
+
+LaneReset lane_of(const PipelinePlan& plan, const std::string& id) {
+  LaneReset lane;
+  lane.lane = id;
+  for (const SinkPlan& sink : plan.sinks) {
+    const bool shared = !plan.reads_topic() && sink.kind != SinkPlan::Kind::kStore;
+    if (id == "*" ? shared : sink.id == id) lane.sinks.push_back(&sink);
+  }
+  return lane;
+}
+
+/// What v_prev has to be so that the record at `next` gets the version of its first run, or a little less.
+Result<int64_t> version_before(stream::Log& log, const stream::TopicInfo& topic, int32_t partition, int64_t next) {
+  ASSIGN(stream::PartitionBounds bounds, log.topics().bounds(topic, partition));
+  if (next <= bounds.start) return 0;
+  ASSIGN(auto reader, log.reader(topic));
+  TRY(reader->seek(partition, next - 1));
+  stream::RecordBatch batch;
+  ASSIGN(bool some, reader->poll(batch, {1, limits::kMiB}, {}, std::chrono::milliseconds(0)));
+  if (!some || batch.records.empty()) return 0;
+  return stream::next_version(0, batch.records.front().timestamp_ms);
+}
+
+class Planner {
+ public:
+  Planner(const Backend& backend, const PipelinePlan& plan, Place to, bool truncate)
+      : backend_(backend), plan_(plan), to_(std::move(to)), truncate_(truncate) {}
+
+  Result<LaneReset> plan(const std::string& id, const std::vector<stream::Progress>& rows) {
+    LaneReset lane = lane_of(plan_, id);
+    if (plan_.reads_topic()) TRY(move_in_topic(lane, rows));
+    else TRY(start_source_over(lane, rows));
+    TRY(judge(lane));
+    return lane;
+  }
+
+ private:
+  Result<void> move_in_topic(LaneReset& lane, const std::vector<stream::Progress>& rows) {
+    ASSIGN(stream::TopicInfo topic, backend_.log->topics().find(*plan_.input_topic()));
+    for (int32_t p = 0; p < topic.spec.partitions; ++p) {
+      ASSIGN(std::optional<int64_t> target, resolve(to_, backend_.log->topics(), topic, p));
+      if (!target) continue;
+      Move move;
+      move.row.project = backend_.plan->project;
+      move.row.pipeline = plan_.name;
+      move.row.sink = lane.lane;
+      move.row.input = {topic.spec.name, topic.id, p};
+      for (const stream::Progress& row : rows) {
+        if (row.sink != lane.lane || row.input.topic != topic.spec.name || row.input.partition != p) continue;
+        // A topic made anew inherits the version, not the position.
+        move.row.v_prev = std::max(move.row.v_prev, row.v_prev);
+        if (row.input.topic_id != topic.id) continue;
+        move.row.pipeline_hash = row.pipeline_hash;
+        move.from = row.next;
+      }
+      move.row.next = *target;
+      move.row.expected_next = move.from;
+      if (move.from > *target) {
+        lane.backwards = true;
+        ASSIGN(int64_t before, version_before(*backend_.log, topic, p, *target));
+        move.row.v_prev = std::min(move.row.v_prev, before);
+      }
+      lane.moves.push_back(std::move(move));
+    }
+    return {};
+  }
+
+  Result<void> start_source_over(LaneReset& lane, const std::vector<stream::Progress>& rows) {
+    if (to_.kind != Place::Kind::kStart) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("pipeline {} reads no topic: its source can only go back to its start", plan_.name))
+          .with_hint("--to start");
+    }
+    const auto& component = std::get<runtime::ComponentSource>(plan_.source);
+    const std::string origin = component.type + ":" + plan_.name;
+    for (const stream::Progress& row : rows) {
+      if (row.sink != lane.lane || row.input.topic != origin) continue;
+      Move move{row, row.next};
+      move.row.cursor.clear();
+      move.row.expected_next = row.next;
+      lane.moves.push_back(std::move(move));
+      lane.backwards = true;
+    }
+    return {};
+  }
+
+  Result<void> judge(LaneReset& lane) {
+    const bool to_topics = lane.sinks.front()->kind == SinkPlan::Kind::kTopic;
+    if (const SinkPlan* store = lane.store()) {
+      if (truncate_) lane.notes.push_back(fmt::format("table {} is emptied", store->id));
+      if (lane.backwards && !store->upsert && !truncate_) return doubled(lane, "appends");
+    } else if (to_topics && truncate_) {
+      for (const SinkPlan* sink : lane.sinks) {
+        lane.notes.push_back(fmt::format("topic {} is made anew and empty; pipelines that read it must be reset, too",
+                                         sink->topic));
+      }
+    } else if (to_topics && lane.backwards) {
+      if (plan_.reads_topic()) return doubled(lane, "is a topic");
+      lane.notes.push_back("its topics keep their records; what the source gives again is appended");
+    }
+    return {};
+  }
+
+  Result<void> doubled(const LaneReset& lane, std::string_view what) const {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("sink {} {}: going back would store the same records twice", lane.lane, what))
+        .with_hint("--truncate empties it first");
+  }
+
+  const Backend& backend_;
+  const PipelinePlan& plan_;
+  const Place to_;
+  const bool truncate_;
+};
+
+/// The columns a store's table has, to open its sink: from the files, or from the sample that a run has kept.
+Result<types::Schema> output_of(const Backend& backend, const PipelinePlan& plan) {
+  auto known = runtime::output_schema(*backend.plan, plan, *backend.services);
+  if (known) return known;
+  ASSIGN(auto sample, backend.log->state(runtime::schema_state_key(backend.plan->project, plan.name)));
+  if (!sample) return known;
+  ASSIGN(types::Schema input, types::schema_from_json(*sample));
+  ASSIGN(auto engine, runtime::open_engine(plan, backend.services->stores));
+  ASSIGN(auto query, runtime::compile(*engine, plan, input));
+  return query->output();
+}
+
+Result<void> move_in_store(const Backend& backend, const PipelinePlan& plan, const LaneReset& lane, bool truncate) {
+  std::vector<stream::Progress> rows;
+  for (const Move& move : lane.moves) rows.push_back(move.row);
+  ASSIGN(types::Schema output, output_of(backend, plan));
+  ASSIGN(stream::Store * store, backend.services->stores.open(lane.store()->store));
+  ASSIGN(auto sink, store->make_sink(runtime::sink_table(*backend.plan, plan, *lane.store(), output)));
+  TRY(sink->open());
+  return sink->reset(rows, truncate);
+}
+
+Result<void> move_in_log(const Backend& backend, const LaneReset& lane, bool truncate) {
+  if (truncate) {
+    for (const SinkPlan* sink : lane.sinks) {
+      if (sink->kind != SinkPlan::Kind::kTopic) continue;
+      auto topic = backend.log->topics().find(sink->topic);
+      if (!topic && topic.error().code() == ErrorCode::kNotFound) continue;
+      if (!topic) return std::move(topic).error();
+      TRY(backend.log->topics().remove(sink->topic));
+      TRY(backend.log->topics().ensure(topic->spec));
+    }
+  }
+  if (lane.moves.empty()) return {};
+  const stream::Progress& first = lane.moves.front().row;
+  ASSIGN(auto transaction, backend.log->begin(runtime::LaneName{first.project, first.pipeline, first.sink}.owner()));
+  for (const Move& move : lane.moves) TRY(transaction->put_progress(move.row));
+  return transaction->commit();
+}
+
+/// What a run has learned of the input and keeps beside the position: the sampled types, the ids seen.
+Result<void> forget(const Backend& backend, const PipelinePlan& plan) {
+  const std::string& project = backend.plan->project;
+  ASSIGN(auto transaction, backend.log->begin(fmt::format("{}.{}.schema", project, plan.name)));
+  TRY(transaction->put_state(runtime::schema_state_key(project, plan.name), std::nullopt));
+  if (!plan.reads_topic()) {
+    ASSIGN(auto ids, backend.log->states(runtime::id_state_prefix(project, plan.name)));
+    for (const auto& [key, value] : ids) TRY(transaction->put_state(key, std::nullopt));
+  }
+  return transaction->commit();
+}
+
+Json to_json(const LaneReset& lane) {
+  Json moves = Json::array();
+  for (const Move& move : lane.moves) {
+    const bool source = move.row.input.topic_id == stream::TopicId{};
+    moves.push_back({{"topic", move.row.input.topic},
+                     {"partition", move.row.input.partition},
+                     {"from", move.from < 0 ? Json() : Json(move.from)},
+                     {"to", source ? Json("start") : Json(move.row.next)}});
+  }
+  return {{"sink", lane.lane}, {"moves", std::move(moves)}, {"notes", lane.notes}};
+}
+
+Result<net::Response> reset(const Backend& backend, const Call& call) {
+  ASSIGN(const PipelinePlan* plan, find_pipeline(backend, call.path("pipeline")));
+  const bool dry_run = call.flag("dry_run"), truncate = call.flag("truncate");
+  ASSIGN(Place to, parse_place(call.text_or("to", "")));
+  std::vector<std::string> ids = lanes_of(*plan);
+  const bool whole = !call.text("sink").has_value();
+  if (!whole) {
+    ASSIGN(std::string lane, find_lane(*plan, *call.text("sink")));
+    ids = {lane};
+  }
+  if (runs(backend, plan->name)) {
+    return Error(ErrorCode::kConflict, fmt::format("pipeline {} is running", plan->name))
+        .with_hint("stop `leat run` first; a position is only moved at rest");
+  }
+  ASSIGN(stream::Log * log, need_log(backend));
+  ASSIGN(std::vector<stream::Progress> rows, progress_of(backend, plan->name));
+  Planner planner(backend, *plan, std::move(to), truncate);
+  std::vector<LaneReset> lanes;
+  Json out = {{"pipeline", plan->name}, {"done", !dry_run}, {"sinks", Json::array()}};
+  for (const std::string& id : ids) {
+    ASSIGN(LaneReset lane, planner.plan(id, rows));
+    out["sinks"].push_back(to_json(lane));
+    lanes.push_back(std::move(lane));
+  }
+  if (dry_run) return ok(out);
+  TRY(need_writable(backend));
+  CHECK(log == &backend.services->log);
+  if (whole) TRY(forget(backend, *plan));
+  for (const LaneReset& lane : lanes) {
+    auto moved = lane.store() ? move_in_store(backend, *plan, lane, truncate) : move_in_log(backend, lane, truncate);
+    if (!moved) return std::move(moved).error().at(fmt::format("pipeline {}: sink {}", plan->name, lane.lane));
+    spdlog::info("pipeline {}: sink {}: position reset to {}", plan->name, lane.lane, call.text_or("to", ""));
+  }
+  return ok(out);
+}
+
+}  // namespace
+
+void add_reset(Api& api, Backend& backend) {
+  Endpoint endpoint;
+  endpoint.method = "POST";
+  endpoint.path = "/api/v1/pipelines/{pipeline}/reset";
+  endpoint.tag = "pipelines";
+  endpoint.summary = "Move a pipeline's positions; refused while it runs";
+  endpoint.arguments = {
+      {"to", ValueType::kString, "`start`, `end`, an offset, `-N`, a time, or offsets by partition as `0:120,1:98`",
+       true},
+      {"sink", ValueType::kString, "One sink only, `TOPIC` or `STORE.TABLE`", false},
+      {"truncate", ValueType::kBoolean, "Empty the sinks first", false},
+      {"dry_run", ValueType::kBoolean, "Give the plan, change nothing", false}};
+  endpoint.response = "The plan, per sink and partition, and whether it was carried out.";
+  endpoint.handler = [&backend](const Call& call) { return reset(backend, call); };
+  api.add(std::move(endpoint));
+}
+
+}  // namespace leat::server
