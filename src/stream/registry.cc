@@ -1,6 +1,8 @@
 #include "stream/registry.h"
 
 #include "base/check.h"
+#include "base/limits.h"
+#include "io/file.h"
 
 namespace leat::stream {
 
@@ -43,6 +45,30 @@ std::vector<const StoreType*> Registry::stores() const {
   std::vector<const StoreType*> all;
   for (const auto& [name, type] : stores_) all.push_back(&type);
   return all;
+}
+
+config::Components Registry::components() const {
+  config::Components out;
+  for (const auto& [name, type] : sources_)
+    out.sources[name] = {type.spec, type.rereadable, type.check};
+  for (const auto& [name, type] : stores_) out.stores[name] = {type.spec, true, type.check};
+  return out;
+}
+
+config::FileAccess file_access() {
+  config::FileAccess out;
+  out.read = [](const std::string& path, size_t max) { return io::read_file(path, max); };
+  out.list = [](const std::string& path) { return io::list_directory(path); };
+  out.exists = [](const std::string& path) { return io::exists(path); };
+  return out;
+}
+
+config::Environment process_environment(const std::string& dir,
+                                        config::Environment::Missing missing) {
+  auto read = [dir](const std::string& path) {
+    return io::read_file(path.starts_with('/') ? path : dir + "/" + path, limits::kMaxSecretBytes);
+  };
+  return config::Environment::of_process(read, missing);
 }
 
 }  // namespace leat::stream

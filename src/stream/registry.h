@@ -15,6 +15,7 @@
 #include "config/diagnostic.h"
 #include "config/environment.h"
 #include "config/node.h"
+#include "config/project.h"
 #include "io/clock.h"
 #include "metrics/metrics.h"
 #include "stream/ports.h"
@@ -27,7 +28,8 @@ struct SourceContext {
   std::string project_dir;  // relative paths of the user's files start here
   std::string run_id = "once";
   io::Clock* clock = nullptr;
-  uint64_t seed = 0;                       // of jitter
+  uint64_t seed = 0;       // of jitter
+  bool skip_page = false;  // step over one page that cannot be decoded (leat run --skip-page)
   std::vector<std::string> allowed_hosts;  // "host" or "host:port" named in the project's files
   const config::Environment* environment = nullptr;  // for `file:` secrets
   metrics::Registry* metrics = nullptr;
@@ -95,10 +97,19 @@ class Registry {
   /// Sorted by name.
   std::vector<const SourceType*> sources() const;
   std::vector<const StoreType*> stores() const;
+  /// What config::load_project must know of them. Pointers stay this Registry's.
+  config::Components components() const;
 
  private:
   std::map<std::string, SourceType, std::less<>> sources_;
   std::map<std::string, StoreType, std::less<>> stores_;
 };
+
+/// The host's files for config::load_project.
+config::FileAccess file_access();
+/// The process's variables, and files of secrets up to limits::kMaxSecretBytes; relative ones from
+/// `dir`.
+config::Environment process_environment(const std::string& dir,
+                                        config::Environment::Missing missing);
 
 }  // namespace leat::stream
