@@ -33,6 +33,7 @@ rocksdb::DBOptions db_options(rocksdb::Env* env, bool in_memory) {
   o.track_and_verify_wals_in_manifest = true;
   o.max_total_wal_size = limits::kLogWalBytes;
   o.max_background_jobs = 2;
+  o.max_file_opening_threads = 1;  // the default starts 16 threads a column family at every open
   o.max_open_files = limits::kLogOpenFiles;
   o.max_manifest_file_size = limits::kLogManifestBytes;
   o.max_log_file_size = limits::kLogInfoBytes;
