@@ -66,7 +66,7 @@ class JsonArrayFramer final : public Framer {
       size_t start = skip_blank(bytes, at);
       if (start == bytes.size()) {
         if (last && !ended_) return corrupt(start, begun_ ? "',' or ']'" : "'['", "the end");
-        return at;
+        return start;
       }
       char c = bytes[start];
       if (ended_) return corrupt(start, "the end", {&c, 1});

@@ -46,7 +46,7 @@ Decoded decode(const Schema& schema, const std::vector<std::optional<std::string
   auto decoder = make_json_decoder(schema, std::move(options));
   EXPECT_TRUE(decoder.has_value()) << (decoder ? "" : decoder.error().to_string());
   stream::RecordBatch batch;
-  for (const auto& value : records) batch.records.push_back({.value = value});
+  for (const auto& value : records) batch.records.emplace_back().value = value;
   types::BatchBuffer out(schema);
   Decoded result;
   decoder.value()->decode(batch, out, result.indices, result.rejects);
@@ -279,13 +279,14 @@ TEST(JsonDecode, BrokenJsonIsMalformedWhereverItIs) {
     if (std::string_view("{}[]:,\"").find(kWhole[i]) == std::string_view::npos) continue;
     for (std::string_view instead : {"", "{", "}", "[", "]", ":", ",", "\"", "]]", "}}", ",,", "::"}) {
       if (instead == kWhole.substr(i, 1)) continue;
+      if (kWhole.substr(i, 2) == ",2" && instead.empty()) continue;  // 1,2 becomes 12
       std::string broken = std::string(kWhole.substr(0, i)) + std::string(instead) + std::string(kWhole.substr(i + 1));
       EXPECT_EQ(one(kSchema, broken).substr(0, 9), "malformed") << broken;
     }
   }
   for (auto tail : {"{", "}", "x", "1", "\"\"", ",", "null", "[]"}) {
-    EXPECT_EQ(one(kSchema, std::string(kWhole) + tail).substr(0, 9), "malformed") << tail;
-    EXPECT_EQ(one(kSchema, std::string(kWhole) + " \n" + tail).substr(0, 9), "malformed") << tail;
+    EXPECT_EQ(one(kSchema, fmt::format("{}{}", kWhole, tail)).substr(0, 9), "malformed") << tail;
+    EXPECT_EQ(one(kSchema, fmt::format("{} \n{}", kWhole, tail)).substr(0, 9), "malformed") << tail;
   }
   for (auto bad : {"", " ", "\n", "{", "}", "{}}", "{]", "{,}", "{\"id\"}", "{\"id\":}", "{\"id\":1,}", "{id:1}", "{'id':1}",
                    "{\"id\":1 \"x\":2}", "hello", "{\"id\":1}x", "{1:2}", "{\"id\":1,\"x\":[1 2]}", "{\"id\":1,\"x\":[1,]}",
@@ -395,7 +396,7 @@ TEST(JsonDecode, WithoutColumnsCountsRows) {
   Schema none;
   auto decoder = make_json_decoder(none).value();
   stream::RecordBatch batch;
-  for (std::string_view value : {"{}", "{\"a\":1}", "{", "[]"}) batch.records.push_back({.value = value});
+  for (std::string_view value : {"{}", "{\"a\":1}", "{", "[]"}) batch.records.emplace_back().value = value;
   types::BatchBuffer out(none);
   std::vector<uint32_t> rows;
   std::vector<stream::Reject> rejects;
@@ -412,7 +413,7 @@ TEST(JsonDecode, BorrowPointsIntoTheRecord) {
   for (bool borrowed : {true, false}) {
     auto decoder = make_json_decoder(schema, borrowed ? borrow : JsonDecodeOptions()).value();
     stream::RecordBatch batch;
-    batch.records.push_back({.value = record});
+    batch.records.emplace_back().value = record;
     types::BatchBuffer out(schema);
     std::vector<uint32_t> rows;
     std::vector<stream::Reject> rejects;
