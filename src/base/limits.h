@@ -28,6 +28,8 @@ constexpr size_t kMaxInferredFields = 1000;            // of one object; a large
 constexpr size_t kMaxYamlBytes = 1 * kMiB;
 constexpr size_t kMaxYamlDepth = 64;
 constexpr size_t kMaxDiagnostics = 200;               // findings of a lint that are kept
+constexpr size_t kMaxSecretBytes = 64 * kKiB;         // a file of a secret
+constexpr size_t kMaxSchemaBytes = 4 * kMiB;        // a schema file
 constexpr size_t kMaxSqlBytes = 256 * kKiB;
 
 // Names
@@ -68,6 +70,8 @@ constexpr size_t kMaxHttpHeaderBytes = 64 * kKiB;    // all fields of one answer
 constexpr int kMaxRedirects = 5;
 constexpr size_t kHttpBodyPadding = 64;              // spare capacity behind a body, for parsers that read ahead
 constexpr size_t kMaxSourcePages = 1'000'000;        // pages of one pass of a source
+constexpr size_t kMaxSourceFiles = 10'000;            // of a file source: each has a place in its cursor
+constexpr size_t kMaxFollowedFiles = 256;            // of a file source that follows: each stays open
 constexpr int kPageFailuresToAlarm = 3;              // undecodable answers in a row before the alarm
 constexpr int64_t kMaxPollIntervalMs = 24LL * 3600 * 1000;
 constexpr int64_t kMaxRetryAfterMs = 15 * 60 * 1000;
@@ -97,6 +101,7 @@ constexpr size_t kMaxMetricSeries = 1000;            // label values of one metr
 
 // Process
 constexpr int64_t kDrainOnStopMs = 10'000;
+constexpr int64_t kProcessAnswerMs = 2'000;           // a process that holds the data and does not answer is named
 constexpr int kDefaultApiPort = 8680;
 
 // Embedded store
