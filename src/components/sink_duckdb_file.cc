@@ -1,0 +1,320 @@
+#include "components/sink_duckdb_file.h"
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "io/clock.h"
+#include "io/fault.h"
+#include "sql/vectors.h"
+
+namespace leat::components {
+namespace {
+
+// DuckDB's own names beside the file; the last two exist while a checkpoint runs, or died.
+constexpr std::array<std::string_view, 3> kWalSuffixes = {".wal", ".wal.checkpoint", ".wal.recovery"};
+
+constexpr std::string_view kSchemaSql =
+    "CREATE SCHEMA IF NOT EXISTS leat;"
+    "CREATE TABLE IF NOT EXISTS leat.leat_progress (project VARCHAR, pipeline VARCHAR, sink VARCHAR,"
+    " topic VARCHAR, topic_id VARCHAR, \"partition\" INTEGER, next BIGINT, v_prev BIGINT, pipeline_hash VARCHAR,"
+    " cursor VARCHAR, \"in\" BIGINT, delivered BIGINT, rejected BIGINT, dropped BIGINT, filtered BIGINT,"
+    " deduplicated BIGINT, expired BIGINT, \"rows\" BIGINT);"
+    "CREATE TABLE IF NOT EXISTS leat.leat_tables (store VARCHAR, name VARCHAR, \"key\" VARCHAR[]);";
+
+bool is_conflict(const Error& error) { return error.code() == ErrorCode::kConflict; }
+
+}  // namespace
+
+Gate::Pass Gate::enter() {
+  MutexLock lock(mutex_);
+  changed_.wait(mutex_, std::stop_token(), [&]() NO_THREAD_SAFETY_ANALYSIS { return !closed_; });
+  ++inside_;
+  return Pass(this);
+}
+
+void Gate::leave() {
+  MutexLock lock(mutex_);
+  if (--inside_ == 0) changed_.notify_all();
+}
+
+bool Gate::close(int64_t timeout_ms) {
+  MutexLock lock(mutex_);
+  const auto nobody = [&]() NO_THREAD_SAFETY_ANALYSIS { return inside_ == 0; };
+  changed_.wait(mutex_, std::stop_token(), [&]() NO_THREAD_SAFETY_ANALYSIS { return !closed_; });
+  closed_ = true;
+  bool alone = timeout_ms < 0
+                   ? changed_.wait(mutex_, std::stop_token(), nobody)
+                   : changed_.wait_for(mutex_, std::stop_token(), std::chrono::milliseconds(timeout_ms), nobody);
+  if (!alone) closed_ = false, changed_.notify_all();
+  return alone;
+}
+
+void Gate::open() {
+  MutexLock lock(mutex_);
+  closed_ = false;
+  changed_.notify_all();
+}
+
+Session::Session(StoreFile& file) : file_(file) {
+  MutexLock lock(file.mutex_);
+  file.sessions_.insert(this);
+}
+
+void Session::retire() {
+  MutexLock lock(file_.mutex_);
+  file_.sessions_.erase(this);
+  disconnect();
+}
+
+Result<sql::Connection*> Session::connection() {
+  MutexLock lock(mutex_);
+  if (!connection_) {
+    if (!file_.database_) {
+      return Error(ErrorCode::kUnavailable, fmt::format("{} is not open", file_.path_)).with_retry(Retry::kReconnect);
+    }
+    ASSIGN(sql::Connection made, sql::Connection::open(*file_.database_));
+    connection_ = std::make_unique<sql::Connection>(std::move(made));
+  }
+  return connection_.get();
+}
+
+void Session::interrupt() {
+  MutexLock lock(mutex_);
+  if (connection_) connection_->interrupt();
+}
+
+void Session::disconnect() {
+  disconnecting();
+  MutexLock lock(mutex_);
+  connection_.reset();
+}
+
+Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const DuckdbOptions& options) {
+  std::unique_ptr<StoreFile> file(new StoreFile(std::move(path), options));
+  const std::string lock_path = file->path_ + ".lock";
+  if (options.read_only) {
+    if (!io::exists(file->path_)) {
+      return Error(ErrorCode::kNotFound, fmt::format("there is no store at {} yet", file->path_))
+          .with_hint("`leat run` makes it");
+    }
+    if (int pid = io::FileLock::holder(lock_path); pid != 0) {
+      return Error(ErrorCode::kConflict, fmt::format("{} is open in process {}", file->path_, pid));
+    }
+  } else {
+    ASSIGN(file->lock_, io::FileLock::acquire(lock_path));
+  }
+  file->keeper_ = std::make_unique<PlainSession>(*file);
+  MutexLock lock(file->maintenance_);
+  TRY(file->open_database());
+  if (!options.read_only) TRY(file->prepare());
+  return file;
+}
+
+StoreFile::~StoreFile() {
+  if (keeper_) keeper_->disconnect();
+  database_.reset();
+}
+
+Result<void> StoreFile::open_database() {
+  const std::vector<sql::Database::Setting> settings = {
+      {"access_mode", options_.read_only ? "READ_ONLY" : "READ_WRITE"},
+      {"threads", fmt::format("{}", options_.threads)},
+      {"memory_limit", fmt::format("{}B", options_.memory_bytes)},
+      {"checkpoint_threshold", "1TB"},  // maintain() decides when, not the writer that happens to commit
+      {"autoinstall_known_extensions", "false"},
+      {"autoload_known_extensions", "false"},
+  };
+  auto opened = sql::Database::open(path_, settings);
+  if (!opened && !options_.read_only) {
+    TRY(quarantine(std::move(opened).error()));
+    opened = sql::Database::open(path_, settings);
+  }
+  if (!opened) return std::move(opened).error().with_retry(Retry::kReconnect);
+  database_ = std::make_unique<sql::Database>(std::move(*opened));
+  return {};
+}
+
+// Decides by experiment whether the WAL is to blame for `why`, never by its text: DuckDB replays a WAL in memory
+// when it opens read-only, so a sound one opens then; and without a bad one the main file opens.
+Result<void> StoreFile::quarantine(Error why) {
+  const auto give_up = [&]() -> Error { return std::move(why).context("cannot open the embedded store").with_retry(Retry::kReconnect); };
+  std::vector<std::string> present;
+  for (std::string_view suffix : kWalSuffixes) {
+    if (io::exists(path_ + std::string(suffix))) present.emplace_back(suffix);
+  }
+  // Only while this process has the file closed: closing any descriptor of it would drop DuckDB's lock.
+  const int holder = io::FileLock::holder(path_);
+  if (holder != 0) {
+    return Error(ErrorCode::kConflict, fmt::format("{} is being read by another process", path_))
+        .with_retry(Retry::kReconnect)
+        .with_hint("end the other program that has the file open (a `leat sql`, a duckdb shell)");
+  }
+  const std::vector<sql::Database::Setting> read_only = {{"access_mode", "READ_ONLY"}};
+  const auto opens = [&] { return sql::Database::open(path_, read_only).has_value(); };
+  if (present.empty()) {
+    return std::move(why)
+        .context("cannot open the embedded store")
+        .with_retry(Retry::kNever)
+        .with_hint("if it is damaged, put back a copy made by `leat backup`, or move it away and `leat reset` its sinks");
+  }
+  if (opens()) return give_up();
+  const std::string mark = fmt::format(".bad-{}", io::system_clock().now_ms());
+  for (const std::string& suffix : present) TRY(io::rename_file(path_ + suffix, path_ + suffix + mark));
+  if (!opens()) {
+    for (const std::string& suffix : present) TRY(io::rename_file(path_ + suffix + mark, path_ + suffix));
+    return give_up();
+  }
+  const std::string put = path_ + present.front() + mark;
+  spdlog::error("embedded store: the write-ahead log could not be replayed and was put aside as {}: {}. Rows and "
+                "positions since the last checkpoint went back together; they come again from the topics", put, why.to_string());
+  MutexLock lock(mutex_);
+  quarantined_ = put;
+  return {};
+}
+
+Result<void> StoreFile::prepare() {
+  ASSIGN(sql::Connection * connection, keeper_->connection());
+  ASSIGN(sql::QueryResult there,
+         connection->query("SELECT count(*)::VARCHAR FROM duckdb_tables() WHERE schema_name = 'leat'"));
+  ASSIGN(std::string count, there.first_text());
+  there.reset();
+  if (count != "2") TRY(connection->run(std::string(kSchemaSql)));
+  ASSIGN(bool done, try_checkpoint(*connection));
+  CHECK(done, "nobody else has the store open yet");
+  return {};
+}
+
+Error StoreFile::judge(Error error) {
+  const bool dead = error.code() == ErrorCode::kIo || error.code() == ErrorCode::kNoSpace ||
+                    error.code() == ErrorCode::kInternal || error.retry() == Retry::kFatal;
+  if (!dead) return error;
+  poisoned_.store(true);
+  return std::move(error).with_retry(Retry::kReconnect);
+}
+
+Result<void> StoreFile::reopen() {
+  MutexLock lock(maintenance_);
+  if (!poisoned_.load()) return {};
+  // New users are let in again only when it is open; those inside fail soon, or are interrupted.
+  writers_.close(-1);
+  for (bool alone = false; !alone;) {
+    {
+      MutexLock sessions(mutex_);
+      for (Session* session : sessions_) session->interrupt();
+    }
+    alone = readers_.close(limits::kStoreHoldMs);
+  }
+  {
+    MutexLock sessions(mutex_);
+    for (Session* session : sessions_) session->disconnect();
+    quarantined_.clear();
+  }
+  database_.reset();
+  auto opened = open_database();
+  if (opened) opened = prepare();
+  if (opened) poisoned_.store(false);
+  readers_.open();
+  writers_.open();
+  if (!opened) {
+    if (opened.error().retry() == Retry::kNever) return opened;
+    return std::move(opened).error().with_retry(Retry::kReconnect);
+  }
+  spdlog::warn("embedded store: {} was opened again after an error", path_);
+  return {};
+}
+
+int64_t StoreFile::wal_bytes() const {
+  int64_t bytes = 0;
+  for (std::string_view suffix : kWalSuffixes) {
+    if (auto status = io::file_status(path_ + std::string(suffix))) bytes += status->size;
+  }
+  return bytes;
+}
+
+Result<bool> StoreFile::try_checkpoint(sql::Connection& connection) {
+  TRY(io::fault_point("store.checkpoint"));
+  // Read before: what the checkpoint holds is at least this.
+  ASSIGN(std::vector<stream::Progress> rows, read_progress(connection, ""));
+  auto done = connection.run("CHECKPOINT");
+  if (!done) {
+    if (is_conflict(done.error())) return false;
+    return std::move(done).error();
+  }
+  {
+    MutexLock lock(mutex_);
+    checkpointed_ = std::move(rows);
+  }
+  TRY(io::fault_point("store.checkpoint"));
+  return true;
+}
+
+// DuckDB refuses a checkpoint while a transaction writes, or while an old snapshot still sees what was deleted or
+// updated since. Writers are between two transactions most of the time, so a few tries find a gap and stop nobody;
+// under load they are held at their gate. FORCE CHECKPOINT would wait for readers with the writers locked out.
+Result<bool> StoreFile::checkpoint() {
+  if (poisoned_.load()) return false;
+  const auto pass = [&]() -> Result<bool> {
+    ASSIGN(sql::Connection * connection, keeper_->connection());
+    for (int i = 0; i < limits::kStoreCheckpointTries; ++i) {
+      ASSIGN(bool done, try_checkpoint(*connection));
+      if (done) return true;
+    }
+    const bool late = wal_bytes() > options_.wal_bytes * limits::kStoreWalFactor;
+    const bool readers_held = late && readers_.close(limits::kSqlDeadlineMs + limits::kStoreHoldMs);
+    const bool writers_held = writers_.close(limits::kStoreHoldMs);
+    Result<bool> done = writers_held ? try_checkpoint(*connection) : Result<bool>(false);
+    if (writers_held) writers_.open();
+    if (readers_held) readers_.open();
+    return done;
+  };
+  auto done = pass();
+  if (!done) return judge(std::move(done).error());
+  return done;
+}
+
+std::vector<stream::Progress> StoreFile::checkpointed() {
+  MutexLock lock(mutex_);
+  return checkpointed_;
+}
+
+std::string StoreFile::quarantined() {
+  MutexLock lock(mutex_);
+  return quarantined_;
+}
+
+Result<std::vector<stream::Progress>> read_progress(sql::Connection& connection, const std::string& where) {
+  ASSIGN(sql::QueryResult result,
+         connection.query("SELECT project, pipeline, sink, topic, topic_id, \"partition\"::BIGINT, next, v_prev, "
+                          "pipeline_hash, cursor, \"in\", delivered, rejected, dropped, filtered, deduplicated, "
+                          "expired, \"rows\" FROM leat.leat_progress" +
+                          (where.empty() ? where : " WHERE " + where) + " ORDER BY ALL"));
+  using types::Kind;
+  std::vector<types::Type> types(18, types::Type(Kind::kInt64));
+  for (size_t i : {0, 1, 2, 3, 4, 8, 9}) types[i] = types::Type(Kind::kVarchar);
+  std::vector<stream::Progress> rows;
+  for (;;) {
+    ASSIGN(std::optional<sql::Chunk> chunk, result.next());
+    if (!chunk) return rows;
+    const types::Batch batch = sql::view_of(chunk->get(), types);
+    for (size_t r = 0; r < batch.rows; ++r) {
+      const auto text = [&](size_t c) { return std::string(batch.columns[c].text(r)); };
+      const auto number = [&](size_t c) { return batch.columns[c].at<int64_t>(r); };
+      stream::Progress row;
+      row.project = text(0), row.pipeline = text(1), row.sink = text(2), row.input.topic = text(3);
+      auto id = stream::TopicId::parse(text(4));
+      if (!id) return Error(ErrorCode::kCorrupt, fmt::format("leat_progress: `{}` is no topic id", text(4)));
+      row.input.topic_id = *id;
+      row.input.partition = static_cast<int32_t>(number(5));
+      row.next = number(6), row.v_prev = number(7), row.pipeline_hash = text(8), row.cursor = text(9);
+      row.ledger = {number(10), number(11), number(12), number(13), number(14), number(15), number(16), number(17)};
+      row.expected_next = row.next;
+      rows.push_back(std::move(row));
+    }
+  }
+}
+
+}  // namespace leat::components
