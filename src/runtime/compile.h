@@ -3,30 +3,48 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "config/diagnostic.h"
 #include "runtime/plan.h"
 #include "runtime/services.h"
 #include "sql/engine.h"
 #include "stream/ports.h"
+#include "types/json_schema.h"
 
 namespace leat::runtime {
 
-/// An engine with the pipeline's lookup tables loaded.
-Result<std::unique_ptr<sql::Engine>> open_engine(const PipelinePlan& plan, StoreSet& stores);
+/// An engine with a pipeline's lookup tables.
+struct LoadedEngine {
+  std::unique_ptr<sql::Engine> engine;
+  std::string table_hashes;  // names and content hashes, part of the pipeline's hash
+};
+Result<std::unique_ptr<LoadedEngine>> open_engine(const PipelinePlan& plan);
 
-/// The compiled query. A refusal has file, line and column of the user's SQL in its `where`.
+/// The compiled query, or null with all that is wrong at its place in the user's file.
+std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& plan, const types::Schema& input,
+                                    config::Diagnostics& diagnostics);
+/// The same with the errors as one Error.
 Result<std::unique_ptr<sql::Query>> compile(sql::Engine& engine, const PipelinePlan& plan,
                                             const types::Schema& input);
+/// Every sink's key must be columns of the output.
+void check_keys(const PipelinePlan& plan, const types::Schema& output, config::Diagnostics& diagnostics);
+/// An error of the compiler at its place in the user's file.
+void report(const PipelinePlan& plan, const sql::CompileError& error, config::Diagnostics& diagnostics);
 
 /// Identity of what a pipeline computes: SQL, rules, keys and the contents of its lookup tables.
-std::string pipeline_hash(const PipelinePlan& plan, const sql::Engine& engine);
+std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine, const sql::Query& query);
 
-/// The output schema of a pipeline whose input types are known without data (a schema file, upstream ones).
-Result<types::Schema> output_schema(const ProjectPlan& project, const PipelinePlan& plan, Services& services);
+/// The input types of a pipeline as far as known without reading a record: its schema file, what its upstream
+/// pipeline writes, or a stored sample (`log` may be null). nullopt: only a first record can tell.
+Result<std::optional<types::Schema>> known_input(const ProjectPlan& project, const PipelinePlan& plan,
+                                                 stream::Log* log);
+Result<std::optional<types::Schema>> known_output(const ProjectPlan& project, const PipelinePlan& plan,
+                                                  stream::Log* log);
 
-std::unique_ptr<stream::Decoder> make_decoder(const PipelinePlan& plan, const sql::Query& query,
-                                              const types::Schema& input);
+Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan, const sql::Query& query,
+                                                      const types::Schema& input);
 /// Refuses a key that is not a column of the output.
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output, const SinkPlan& sink);
 stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan, const SinkPlan& sink,

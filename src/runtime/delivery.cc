@@ -1,7 +1,7 @@
 #include "runtime/delivery.h"
 
 #include <algorithm>
-#include <charconv>
+#include <deque>
 
 #include "io/fault.h"
 
@@ -58,7 +58,7 @@ class TopicDelivery final : public Delivery {
     for (const std::string& key : outcome.input.ids_to_forget) TRY(transaction->put_state(key, std::nullopt));
     if (io::planted_bug("topic_position_apart")) {
       // The bug: the position is committed before, and apart from, the records.
-      ASSIGN(auto early, log_.begin(name_.owner()));
+      ASSIGN(auto early, log_.begin(name_.owner() + ".early"));
       TRY(early->put_progress(progress));
       TRY(early->commit());
       TRY(io::fault_point("delivery.topic.planted"));
@@ -119,7 +119,7 @@ class StoreDelivery final : public Delivery {
         TRY(write_dead_letters(outcome));
       }
       stream::SinkBatch batch;
-      batch.chunks = outcome.chunks;
+      batch.chunks = outcome.query.chunks;
       for (auto& v : outcome.versions) batch.versions.emplace_back(v);
       for (auto& o : outcome.offsets) batch.offsets.emplace_back(o);
       batch.progress = progress;
@@ -149,33 +149,20 @@ class StoreDelivery final : public Delivery {
                                    stream::Progress& progress) {
     const stream::Ledger was = outcome.delta;
     for (const stream::RefusedRow& row : refused) {
-      if (row.chunk >= outcome.record_of.size() || row.row >= outcome.record_of[row.chunk].size()) {
+      if (row.chunk >= outcome.query.records.size() || row.row >= outcome.query.records[row.chunk].size()) {
         return Error(ErrorCode::kInternal, fmt::format("the store refused row {} of chunk {}, which it was not given",
                                                        row.row, row.chunk));
       }
-      const uint32_t record = outcome.record_of[row.chunk][row.row];
+      const uint32_t record = outcome.query.records[row.chunk][row.row];
       if (outcome.fates[record] == Fate::kRejected) continue;
       outcome.fates[record] = Fate::kRejected;
       outcome.rejects.push_back(
           {record, stream::Stage::kSink, stream::Reason::kSinkRefused, {}, row.message});
     }
-    for (size_t c = 0; c < outcome.chunks.size(); ++c) {
-      std::vector<uint32_t> keep;
-      auto& records = outcome.record_of[c];
-      for (uint32_t i = 0; i < records.size(); ++i) {
-        if (outcome.fates[records[i]] == Fate::kDelivered) keep.push_back(i);
-      }
-      if (keep.size() == records.size()) continue;
-      ASSIGN(outcome.chunks[c], outcome.query.take(outcome.chunks[c], keep));
-      for (size_t k = 0; k < keep.size(); ++k) {
-        records[k] = records[keep[k]];
-        outcome.versions[c][k] = outcome.versions[c][keep[k]];
-        outcome.offsets[c][k] = outcome.offsets[c][keep[k]];
-      }
-      records.resize(keep.size());
-      outcome.versions[c].resize(keep.size());
-      outcome.offsets[c].resize(keep.size());
-    }
+    std::vector<bool> drop(outcome.fates.size());
+    for (size_t record = 0; record < drop.size(); ++record) drop[record] = outcome.fates[record] != Fate::kDelivered;
+    outcome.query.drop(drop);
+    outcome.place_rows();
     outcome.count();
     progress.ledger.delivered += outcome.delta.delivered - was.delivered;
     progress.ledger.rejected += outcome.delta.rejected - was.rejected;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "base/mutex.h"
 #include "io/digest.h"
 #include "io/fault.h"
 #include "runtime/dead_letter.h"

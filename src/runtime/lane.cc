@@ -53,7 +53,7 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
       return false;
     }
   }
-  auto outcome = std::make_unique<Outcome>();
+  std::unique_ptr<Outcome> outcome = take_spare();
   ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
   if (auto waiting = input_->waiting()) waiting_.store(*waiting);
   std::string trouble = input_->trouble();
@@ -93,7 +93,18 @@ Result<bool> Lane::step_write(std::stop_token stop) {
   TRY(write_patiently(outcome, progress, stop));
   metrics_.write_seconds(clock_.steady_ns() - start);
   committed(progress, outcome);
+  outcome.clear();
+  MutexLock lock(mutex_);
+  spare_.push_back(std::move(*popped));
   return true;
+}
+
+std::unique_ptr<Outcome> Lane::take_spare() {
+  MutexLock lock(mutex_);
+  if (spare_.empty()) return std::make_unique<Outcome>();
+  auto outcome = std::move(spare_.back());
+  spare_.pop_back();
+  return outcome;
 }
 
 stream::Progress Lane::progress_after(const Outcome& outcome) const {

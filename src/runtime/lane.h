@@ -86,6 +86,7 @@ class Lane {
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
   void set_state(LaneState state, std::string error = {});
+  std::unique_ptr<Outcome> take_spare();
 
   const LaneOptions options_;
   io::Clock& clock_;
@@ -102,6 +103,7 @@ class Lane {
   LaneState state_ GUARDED_BY(mutex_) = LaneState::kRunning;
   std::string error_ GUARDED_BY(mutex_);
   ProgressMap committed_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Outcome>> spare_ GUARDED_BY(mutex_);
   std::vector<int64_t> rule_hits_ GUARDED_BY(mutex_);
   std::deque<std::pair<int64_t, int64_t>> history_ GUARDED_BY(mutex_);  // steady ms, records committed
   int64_t last_record_ms_ GUARDED_BY(mutex_) = 0;

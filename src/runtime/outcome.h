@@ -1,47 +1,54 @@
 // Outcome: what the transform stage made of one input batch; the unit that the write stage delivers whole.
+// Reused from batch to batch by its lane.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/input.h"
 #include "sql/engine.h"
 #include "stream/ports.h"
+#include "types/batch.h"
 
 namespace leat::runtime {
 
-/// What became of one record of a batch. One per record, the first that applies in this order.
-enum class Fate : uint8_t { kFiltered, kRejected, kDelivered, kDropped, kDeduplicated };
+/// What became of one record of a batch; duplicates have left the batch before and are counted apart.
+enum class Fate : uint8_t { kFiltered, kDelivered, kDropped, kRejected };
 
 /// Rows encoded for one topic sink, ready to append.
 struct TopicRows {
   stream::EncodedRows encoded;
   struct Row {
-    uint32_t record;     // index in the batch
+    uint32_t record;    // index in the batch
     int32_t partition;
-    size_t at;           // in encoded
+    size_t at;          // in encoded
   };
   std::vector<Row> rows;
 };
 
 struct Outcome {
-  InputBatch input;                       // keeps the records' bytes alive for their dead letters
-  sql::QueryOutput query;                 // keeps the chunks' memory alive
-  std::vector<types::Batch> chunks;       // rows to deliver to stores, dense
-  std::vector<std::vector<uint32_t>> record_of;          // per chunk, per row: index of its record
-  std::vector<std::vector<int64_t>> versions, offsets;   // per chunk, per row
-  std::vector<TopicRows> topics;          // per topic sink of the lane, in the plan's order
-  std::vector<stream::Reject> rejects;    // one per rejected record, in record order
-  std::vector<Fate> fates;                // per record
-  std::vector<int64_t> rule_hits;         // per rule: records that violated it
+  InputBatch input;                        // keeps the records' bytes alive
+  std::optional<types::BatchBuffer> decoded;  // keeps the decoded strings alive
+  sql::QueryOutput query;                  // rows for stores: dense, without the records that are not delivered
+  std::vector<std::vector<int64_t>> versions, offsets;  // per chunk of query, per row
+  std::vector<TopicRows> topics;           // per topic sink of the lane, in the plan's order
+  std::vector<stream::Reject> rejects;     // one per rejected record, in record order after count()
+  std::vector<Fate> fates;                 // per record
+  std::vector<int64_t> rule_hits;          // per rule: records that violated it
   stream::Ledger delta;
-  bool stop_rule = false;                 // a rule with on_fail: fail was violated: message in stop_message
+  bool to_store = false;                   // place_rows() was called: query's rows are what is delivered
+  bool stop_rule = false;                  // a rule with on_fail: fail was violated: stop_message says by what
   std::string stop_message;
   size_t bytes = 0;
 
-  /// Counts fates into delta; called once all fates are known.
+  /// Fills versions and offsets of query's rows.
+  void place_rows();
+  /// Counts fates and rows into delta; called when all fates are known, again when some change.
   void count();
+  /// Empty again, with the memory kept.
+  void clear();
 };
 
 }  // namespace leat::runtime

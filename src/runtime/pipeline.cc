@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "io/digest.h"
-#include "runtime/compile.h"
 #include "runtime/cursor.h"
 #include "types/json_schema.h"
 #include "types/temporal.h"
@@ -28,6 +26,11 @@ bool is_final(const Error& error) {
     default:
       return false;
   }
+}
+
+std::string instant_text(int64_t ms) {
+  char text[types::kMaxText];
+  return {text, types::write_timestamp_tz(text, ms * 1000)};
 }
 
 int64_t backoff_ms(int failures, io::Random& random) {
@@ -135,11 +138,11 @@ void Pipeline::run(std::stop_token stop) {
 }
 
 Result<void> Pipeline::prepare(std::stop_token stop) {
-  ASSIGN(engine_, open_engine(plan_, services_.stores));
+  ASSIGN(engine_, open_engine(plan_));
   ASSIGN(input_schema_, find_schema(stop));
   if (stop.stop_requested()) return Error(ErrorCode::kCancelled, "stopped before it had started");
-  ASSIGN(auto query, compile(*engine_, plan_, input_schema_));
-  hash_ = pipeline_hash(plan_, *engine_);
+  ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
+  hash_ = pipeline_hash(plan_, *engine_, *query);
   for (const SinkPlan& sink : plan_.sinks) {
     if (sink.kind == SinkPlan::Kind::kTopic) board_.publish(sink.topic, query->output());
   }
@@ -155,10 +158,8 @@ Result<types::Schema> Pipeline::find_schema(std::stop_token stop) {
   if (plan_.input_schema) return found(*plan_.input_schema, "file");
   if (const std::string* topic = plan_.input_topic(); topic && !project_.writers(*topic).empty()) {
     if (auto known = board_.find(*topic)) return found(std::move(*known), "upstream");
-    auto writers = project_.writers(*topic);
-    if (auto offline = output_schema(project_, *writers.front(), services_)) {
-      return found(std::move(*offline), "upstream");
-    }
+    ASSIGN(std::optional<types::Schema> offline, known_input(project_, plan_, nullptr));
+    if (offline) return found(std::move(*offline), "upstream");
     auto schema = board_.wait(*topic, stop);
     if (!schema) return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + *topic);
     return found(std::move(*schema), "upstream");
@@ -293,7 +294,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
 
 Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(const LaneSlot& slot,
                                                                 std::vector<stream::TopicInfo>& topics) {
-  ASSIGN(auto query, compile(*engine_, plan_, input_schema_));
+  ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
   std::vector<TopicTarget> targets;
   for (size_t i : slot.sinks) {
     const SinkPlan& sink = plan_.sinks[i];
@@ -304,7 +305,7 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(const LaneSlot& 
     topics.push_back(target.topic);
     targets.push_back(std::move(target));
   }
-  auto decoder = make_decoder(plan_, *query, input_schema_);
+  ASSIGN(auto decoder, make_decoder(plan_, *query, input_schema_));
   const bool store = plan_.sinks[slot.sinks.front()].kind == SinkPlan::Kind::kStore;
   return std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder), std::move(targets), store);
 }
@@ -322,7 +323,7 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
     ASSIGN(auto input, make_topic_input(services_.log, topic, positions, plan_.batch, ""));
     inputs.push_back(std::move(input));
   } else {
-    ASSIGN(auto input, make_source(slot, committed));
+    ASSIGN(auto input, make_source(committed));
     inputs.push_back(std::move(input));
   }
   stream::TopicSpec spec;
@@ -338,7 +339,7 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
 
 Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
                                                  Delivery& delivery, ProgressMap& committed) {
-  const StartFrom& from = std::get<TopicSource>(plan_.source).from;
+  const config::From& from = std::get<TopicSource>(plan_.source).from;
   StartPositions positions;
   for (auto& [input, row] : committed) {
     if (input.topic != topic.spec.name || input.topic_id == topic.id) continue;
@@ -366,11 +367,11 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot, const str
       continue;
     }
     StartAt at{bounds.start, 0};
-    if (from.kind == StartFrom::Kind::kEnd) at.next = bounds.end;
-    if (from.kind == StartFrom::Kind::kTime) {
-      ASSIGN(at.next, services_.log.topics().offset_for_time(topic, p, from.timestamp_ms));
+    if (from.kind == config::From::Kind::kEnd) at.next = bounds.end;
+    if (from.kind == config::From::Kind::kTime) {
+      ASSIGN(at.next, services_.log.topics().offset_for_time(topic, p, from.time_ms));
     }
-    if (from.kind != StartFrom::Kind::kStart) TRY(store_start(slot, input, at, delivery, committed));
+    if (from.kind != config::From::Kind::kStart) TRY(store_start(slot, input, at, delivery, committed));
     positions[input] = at;
   }
   return positions;
@@ -393,7 +394,7 @@ Result<void> Pipeline::store_start(const LaneSlot& slot, const stream::TopicPart
   return {};
 }
 
-Result<std::unique_ptr<LaneInput>> Pipeline::make_source(LaneSlot& slot, ProgressMap& committed) {
+Result<std::unique_ptr<LaneInput>> Pipeline::make_source(ProgressMap& committed) {
   const auto& component = std::get<ComponentSource>(plan_.source);
   ASSIGN(auto source, open_source(project_, plan_, services_));
   SourceInputOptions options;
@@ -410,7 +411,7 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_source(LaneSlot& slot, Progres
       if (options.exhausted) {
         std::string note = fmt::format(
             "run {} ended {}, nothing to do; --run-id ID or `leat reset {} --to start` starts over",
-            cursor.run_id, types::format_timestamp_ms(cursor.ended_ms), plan_.name);
+            cursor.run_id, instant_text(cursor.ended_ms), plan_.name);
         spdlog::info("pipeline {}: {}", plan_.name, note);
         MutexLock lock(mutex_);
         note_ = std::move(note);

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/compile.h"
 #include "runtime/lane.h"
 #include "runtime/services.h"
 
@@ -75,7 +76,7 @@ class Pipeline {
   Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
                                                         std::vector<stream::TopicInfo>& topics);
   Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery, ProgressMap& committed);
-  Result<std::unique_ptr<LaneInput>> make_source(LaneSlot& slot, ProgressMap& committed);
+  Result<std::unique_ptr<LaneInput>> make_source(ProgressMap& committed);
   Result<StartPositions> topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
                                          Delivery& delivery, ProgressMap& committed);
   Result<void> store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,
@@ -86,7 +87,7 @@ class Pipeline {
   const PipelinePlan& plan_;
   Services& services_;
   SchemaBoard& board_;
-  std::unique_ptr<sql::Engine> engine_;
+  std::unique_ptr<LoadedEngine> engine_;
   types::Schema input_schema_;
   std::string hash_;
   std::atomic<bool> drain_{false}, finished_{false};

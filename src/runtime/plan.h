@@ -6,25 +6,21 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <string_view>
 #include <vector>
 
 #include "base/limits.h"
-#include "config/node.h"
+#include "config/pipeline_file.h"
+#include "config/project_file.h"
 #include "sql/engine.h"
 #include "stream/log.h"
 #include "types/type.h"
 
 namespace leat::runtime {
 
-/// Where a pipeline that has no position yet starts to read a topic.
-struct StartFrom {
-  enum class Kind { kStart, kEnd, kTime } kind = Kind::kStart;
-  int64_t timestamp_ms = 0;  // kTime
-};
-
 struct TopicSource {
   std::string topic;
-  StartFrom from;
+  config::From from;  // where a pipeline that has no position yet starts
 };
 
 /// A source that is not a topic: a component by name with its configuration, bound when it is opened.
@@ -33,8 +29,7 @@ struct ComponentSource {
   config::Node config;
 };
 
-enum class OnFail : uint8_t { kFail, kQuarantine, kDrop, kWarn };
-std::string_view to_string(OnFail action);
+using config::OnFail;
 
 struct RulePlan {
   std::string name, expect;
@@ -48,6 +43,7 @@ struct SinkPlan {
   std::string store, table;  // kStore
   std::vector<std::string> key;
   bool upsert = false;     // exactly when there is a key (stores)
+  config::Mark key_mark;
 };
 
 /// A lookup table of `tables:`: loaded into the engine at start.
@@ -64,8 +60,8 @@ struct PipelinePlan {
   std::optional<types::Schema> input_schema;  // from `schema:`; else upstream's output, else a sample
   bool validate_all = false;
   std::vector<sql::SqlStep> steps;
-  std::vector<config::Mark> step_marks;  // where each step's SQL text begins, for messages
-  std::vector<config::Mark> rule_marks;
+  std::vector<config::Node> step_nodes;  // each step's text in the file, for the place of an error in it
+  std::vector<config::Node> rule_nodes;
   std::vector<RulePlan> rules;
   std::vector<TablePlan> tables;
   std::vector<SinkPlan> sinks;
@@ -82,7 +78,7 @@ struct PipelinePlan {
 struct ProjectPlan {
   std::string project, profile, directory;
   std::map<std::string, stream::TopicSpec> topics;  // declared in leat.yaml
-  std::map<std::string, config::Node> stores;       // of the profile; empty under `local`
+  std::map<std::string, config::ComponentDecl> stores;  // of the profile; empty under `local`
   std::vector<PipelinePlan> pipelines;              // upstream before downstream
 
   const PipelinePlan* find(std::string_view name) const;

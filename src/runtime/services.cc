@@ -8,16 +8,12 @@ Result<stream::Store*> StoreSet::open(const std::string& name) {
   const stream::StoreType* type = components_.embedded_store();
   config::Node node;
   if (auto it = plan_.stores.find(name); it != plan_.stores.end()) {
-    const config::Node& declared = it->second;
-    if (!declared.is_map() || declared.entries.size() != 1) {
-      return Error(ErrorCode::kInvalidArgument, "expected one kind of store, such as `duckdb: {}`")
-          .at(fmt::format("{}: stores.{}", declared.mark.to_string(), name));
-    }
-    type = components_.store(declared.entries[0].key);
-    node = declared.entries[0].value;
+    const config::ComponentDecl& declared = it->second;
+    type = components_.store(declared.name());
+    node = declared.node();
     if (!type) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("unknown kind of store `{}`", declared.entries[0].key))
-          .at(fmt::format("{}: stores.{}", declared.entries[0].key_mark.to_string(), name));
+      return Error(ErrorCode::kInvalidArgument, fmt::format("unknown kind of store `{}`", declared.name()))
+          .at(fmt::format("{}: stores.{}", declared.mark.to_string(), name));
     }
   }
   if (!type) return Error(ErrorCode::kInternal, "no embedded store is registered");

@@ -20,6 +20,7 @@ struct TopicTarget {
 
 class Transformer {
  public:
+  /// `plan` outlives it. `topics`: the lane's topic sinks; `to_store`: its sink is a store.
   Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
               std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics, bool to_store);
 
@@ -29,19 +30,24 @@ class Transformer {
   const types::Schema& output() const { return query_->output(); }
 
  private:
-  void drop_duplicates(Outcome& out);
+  static void drop_duplicates(Outcome& out);
+  static void reject(Outcome& out, stream::Reject reject);
   void apply_rules(Outcome& out);
-  void reject(Outcome& out, stream::Reject reject);
-  Result<void> select_rows(Outcome& out);
+  void judge(Outcome& out, uint32_t record, uint64_t broken);
   void encode(Outcome& out);
+  void select_rows(Outcome& out);
 
   const PipelinePlan& plan_;
   std::unique_ptr<sql::Query> query_;
   std::unique_ptr<stream::Decoder> decoder_;
   std::vector<TopicTarget> topics_;
-  bool has_store_;
-  types::BatchBuffer decoded_;
+  const bool to_store_;
+  // Reused from batch to batch.
   std::vector<uint32_t> rows_;
+  std::vector<uint64_t> broken_;
+  std::vector<bool> drop_;
+  std::vector<stream::Reject> decode_rejects_;
+  std::vector<stream::Encoder::Failure> failures_;
 };
 
 }  // namespace leat::runtime

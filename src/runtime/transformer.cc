@@ -1,0 +1,146 @@
+#include "runtime/transformer.h"
+
+#include "io/fault.h"
+
+namespace leat::runtime {
+
+Transformer::Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
+                         std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics, bool to_store)
+    : plan_(plan), query_(std::move(query)), decoder_(std::move(decoder)), topics_(std::move(topics)),
+      to_store_(to_store) {}
+
+Result<void> Transformer::run(Outcome& out) {
+  drop_duplicates(out);
+  const stream::RecordBatch& batch = out.input.records;
+  out.fates.assign(batch.records.size(), Fate::kFiltered);
+  out.rule_hits.assign(plan_.rules.size(), 0);
+  out.topics.resize(topics_.size());
+  out.bytes = batch.bytes;
+
+  if (!out.decoded) out.decoded.emplace(query_->read_schema());
+  out.decoded->reset();
+  rows_.clear();
+  decode_rejects_.clear();
+  decoder_->decode(batch, *out.decoded, rows_, decode_rejects_);
+  for (stream::Reject& reject : decode_rejects_) this->reject(out, std::move(reject));
+  if (!rows_.empty()) {
+    ASSIGN(out.query, query_->run(out.decoded->view(), rows_, batch));
+    for (stream::Reject& reject : out.query.rejects) this->reject(out, std::move(reject));
+    apply_rules(out);
+    if (out.stop_rule) return {};
+    encode(out);
+    if (to_store_) select_rows(out);
+  }
+  out.count();
+  return {};
+}
+
+void Transformer::drop_duplicates(Outcome& out) {
+  auto& duplicate = out.input.duplicate;
+  if (duplicate.empty()) return;
+  auto& batch = out.input.records;
+  size_t kept = 0;
+  for (size_t i = 0; i < batch.records.size(); ++i) {
+    if (duplicate[i]) continue;
+    batch.records[kept] = batch.records[i];
+    batch.versions[kept] = batch.versions[i];
+    ++kept;
+  }
+  out.delta.deduplicated = static_cast<int64_t>(batch.records.size() - kept);
+  batch.records.resize(kept);
+  batch.versions.resize(kept);
+  duplicate.clear();
+}
+
+void Transformer::reject(Outcome& out, stream::Reject reject) {
+  if (out.fates[reject.record] == Fate::kRejected) return;
+  out.fates[reject.record] = Fate::kRejected;
+  out.rejects.push_back(std::move(reject));
+}
+
+void Transformer::apply_rules(Outcome& out) {
+  broken_.assign(out.fates.size(), 0);  // a bit per rule; all rows of a record together
+  for (size_t c = 0; c < out.query.chunks.size(); ++c) {
+    for (size_t row = 0; row < out.query.records[c].size(); ++row) {
+      const uint32_t record = out.query.records[c][row];
+      if (out.fates[record] == Fate::kRejected) continue;
+      out.fates[record] = Fate::kDelivered;
+      if (!plan_.rules.empty()) broken_[record] |= out.query.violated[c][row];
+    }
+  }
+  for (uint32_t record = 0; record < broken_.size(); ++record) {
+    if (broken_[record] != 0) judge(out, record, broken_[record]);
+  }
+}
+
+void Transformer::judge(Outcome& out, uint32_t record, uint64_t broken) {
+  const RulePlan* quarantine = nullptr;
+  bool drop = false;
+  for (size_t r = 0; r < plan_.rules.size(); ++r) {
+    if (!(broken >> r & 1)) continue;
+    const RulePlan& rule = plan_.rules[r];
+    ++out.rule_hits[r];
+    switch (rule.on_fail) {
+      case OnFail::kFail:
+        if (!out.stop_rule) {
+          out.stop_message = fmt::format("record {} violates rule {}: expected {}",
+                                         out.input.identity(record).to_string(), rule.name, rule.expect);
+        }
+        out.stop_rule = true;
+        break;
+      case OnFail::kQuarantine:
+        if (!quarantine) quarantine = &rule;
+        break;
+      case OnFail::kDrop: drop = true; break;
+      case OnFail::kWarn: break;
+    }
+  }
+  if (quarantine) {
+    reject(out, {record, stream::Stage::kQuality, stream::Reason::kRuleFailed, quarantine->name,
+                 fmt::format("rule {} expects {}", quarantine->name, quarantine->expect)});
+  } else if (drop) {
+    out.fates[record] = Fate::kDropped;
+  }
+}
+
+void Transformer::encode(Outcome& out) {
+  for (size_t t = 0; t < topics_.size(); ++t) {
+    TopicRows& rows = out.topics[t];
+    for (size_t c = 0; c < out.query.chunks.size(); ++c) {
+      const auto& records = out.query.records[c];
+      const size_t base = rows.encoded.values.size();
+      failures_.clear();
+      topics_[t].encoder->encode(out.query.chunks[c], rows.encoded, failures_);
+      for (auto& failure : failures_) {
+        const uint32_t record = records[failure.row];
+        if (out.fates[record] != Fate::kDelivered) continue;
+        reject(out, {record, stream::Stage::kEncode, failure.reason, {}, std::move(failure.message)});
+      }
+      for (size_t row = 0; row < records.size(); ++row) rows.rows.push_back({records[row], 0, base + row});
+    }
+  }
+  // A record is all or nothing, over all topics: only now is known which records go.
+  for (size_t t = 0; t < topics_.size(); ++t) {
+    TopicRows& rows = out.topics[t];
+    std::erase_if(rows.rows, [&](const TopicRows::Row& row) { return out.fates[row.record] != Fate::kDelivered; });
+    const int32_t partitions = topics_[t].topic.spec.partitions;
+    for (TopicRows::Row& row : rows.rows) {
+      const auto& key = rows.encoded.keys[row.at];
+      // Without a key the record's own offset spreads the rows, the same way in every replay.
+      row.partition = key ? stream::partition_of(*key, partitions)
+                          : static_cast<int32_t>(out.input.identity(row.record).offset % partitions);
+    }
+  }
+}
+
+void Transformer::select_rows(Outcome& out) {
+  drop_.assign(out.fates.size(), false);
+  for (size_t record = 0; record < out.fates.size(); ++record) {
+    drop_[record] = out.fates[record] != Fate::kDelivered;
+  }
+  if (io::planted_bug("transform_drop_last_record") && !drop_.empty()) drop_.back() = true;
+  out.query.drop(drop_);
+  out.place_rows();
+}
+
+}  // namespace leat::runtime
