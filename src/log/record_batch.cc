@@ -11,7 +11,6 @@ namespace leat::log {
 namespace {
 
 constexpr int kZstdLevel = 1;
-// Speed over size: a third faster than 1 on JSON for some 15 % more bytes (bench/log_bench.cc).
 constexpr int kLz4Acceleration = 1;
 
 std::string_view name_of(Codec codec) {

@@ -16,6 +16,7 @@
 // Numbers are little-endian but for the key's; varint as in coding.h. The same grammar is in docs/formats.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "log/coding.h"
 #include "stream/record.h"
@@ -69,6 +71,8 @@ class Compressor {
 class BatchBuilder {
  public:
   explicit BatchBuilder(Codec codec) : codec_(codec) {}
+  /// Makes room for records of together `bytes`.
+  void reserve(size_t bytes) { raw_.reserve(std::min(raw_.size() + bytes, limits::kLogBatchBytes)); }
   /// Copies the record. Full batches are compressed into `out` on the way.
   void add(const stream::OutRecord& record, Compressor& compressor, std::vector<EncodedBatch>& out);
   /// Compresses what is left, if anything.

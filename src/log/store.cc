@@ -142,7 +142,12 @@ Result<void> Store::lock() {
     return Error(ErrorCode::kConflict, fmt::format("the log in {} is in use by process {}", dir_, pid));
   }
   TRY(io::make_directories(dir_));
-  ASSIGN(lock_, io::FileLock::acquire(path));
+  auto lock = io::FileLock::acquire(path);
+  if (!lock) {
+    return std::move(lock).error().context("the log is in use").with_hint(
+        "stop that process, or use another directory with --data DIR");
+  }
+  lock_ = std::move(lock).value();
   return {};
 }
 

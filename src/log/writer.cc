@@ -205,10 +205,10 @@ class Transaction final : public stream::LogTransaction {
     }
     if (records.empty()) return {};
     ASSIGN(Part * part, part_of(topic, partition));
-    for (const auto& record : records) {
-      TRY(check_limits(record, topic.spec.name));
-      part->builder.add(record, compressor_, part->append.batches);
-    }
+    size_t before = bytes_;
+    for (const auto& record : records) TRY(check_limits(record, topic.spec.name));
+    part->builder.reserve(bytes_ - before);
+    for (const auto& record : records) part->builder.add(record, compressor_, part->append.batches);
     return {};
   }
 
