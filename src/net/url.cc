@@ -239,18 +239,20 @@ void set_query_param(Url& url, std::string_view name, std::string_view value) {
   url.query = std::move(out);
 }
 
+bool is_secret_param(std::string_view name) {
+  static constexpr std::string_view kWords[] = {"key", "token", "secret", "passw", "sign", "auth"};
+  std::string small(name);
+  std::transform(small.begin(), small.end(), small.begin(), lower);
+  return std::any_of(std::begin(kWords), std::end(kWords),
+                     [&](auto word) { return small.find(word) != std::string::npos; });
+}
+
 std::string redacted(const Url& url, std::span<const std::string> secret_params) {
-  static constexpr std::string_view kSuspicious[] = {"key",   "token", "secret",
-                                                     "passw", "sign",  "auth"};
   Url copy = url;
   std::string out;
   for (const auto& [name, value] : parse_query(url.query)) {
-    std::string small(name);
-    std::transform(small.begin(), small.end(), small.begin(), lower);
-    bool secret =
-        std::find(secret_params.begin(), secret_params.end(), name) != secret_params.end() ||
-        std::any_of(std::begin(kSuspicious), std::end(kSuspicious),
-                    [&](auto word) { return small.find(word) != std::string::npos; });
+    bool secret = is_secret_param(name) ||
+                  std::find(secret_params.begin(), secret_params.end(), name) != secret_params.end();
     if (!out.empty()) out += '&';
     out += percent_encode(name) + "=" + (secret ? "***" : percent_encode(value));
   }
