@@ -95,6 +95,7 @@ class JsonDecoder final : public stream::Decoder {
 
   /// A root that is no object, or a schema that takes any root.
   bool decode_root(std::string_view value) {
+    end_ = value.data() + value.size();
     if (!index_.check(true)) return reject_fault();
     if (!root_value_) {
       return reject(Reason::kNotObject, fmt::format("expected an object, found {}", found(0)));
@@ -157,6 +158,7 @@ class JsonDecoder final : public stream::Decoder {
       std::ranges::fill(node.seen, 0);
     }
     size_t read = 0;
+    PlanNode* const children = node.children.data();
     uint32_t i = token + 1;
     if (index_.kind(i) == '}') {
       ++i;
@@ -176,7 +178,7 @@ class JsonDecoder final : public stream::Decoder {
           if (i == 0) [[unlikely]] return 0;
         } else {
           auto bit = static_cast<size_t>(field);
-          PlanNode& child = node.children[bit];
+          PlanNode& child = children[bit];
           if (seen[bit >> 6] >> (bit & 63) & 1) [[unlikely]] {
             refuse(Reason::kDuplicateKey, "the key comes twice");
             return at_child(child.name);
@@ -381,7 +383,7 @@ class JsonDecoder final : public stream::Decoder {
   }
 
   /// The decoded text of the string at `token`, in the record or the arena; false: broken.
-  bool string(uint32_t token, std::string_view& text) {
+  [[gnu::always_inline]] bool string(uint32_t token, std::string_view& text) {
     std::string_view raw = index_.scalar(token);
     if (raw.size() < 2 || raw.back() != '"') [[unlikely]] {
       index_.fail(token, "a string and then ',' or a bracket");
@@ -404,14 +406,25 @@ class JsonDecoder final : public stream::Decoder {
   }
 
   /// Appends what string() gave.
-  void append_string(VectorBuffer& column, std::string_view text) {
+  [[gnu::always_inline]] void append_string(VectorBuffer& column, std::string_view text) {
     if (decoded_) column.append(StringRef(text));
     else append_text(column, text);
   }
   /// Appends bytes of the record.
-  void append_text(VectorBuffer& column, std::string_view text) {
-    if (text.size() <= StringRef::kInline || borrow_) column.append(StringRef(text));
-    else column.append(StringRef(out_->arena().copy(text)));
+  [[gnu::always_inline]] void append_text(VectorBuffer& column, std::string_view text) {
+    if (static_cast<size_t>(end_ - text.data()) < kReadable || text.size() > kReadable) [[unlikely]] {
+      column.append(StringRef(text.size() > StringRef::kInline && !borrow_ ? out_->arena().copy(text) : text));
+      return;
+    }
+    const char* stored = text.data();
+    if (!borrow_) {
+      // Copied always, kept when it is not inline: cheaper than a branch on a length that nobody can predict.
+      char* into = out_->arena().allocate(kReadable);
+      std::memcpy(into, text.data(), kReadable);
+      out_->arena().give_back(kReadable - (text.size() > StringRef::kInline ? text.size() : 0));
+      stored = into;
+    }
+    column.append(StringRef::of_readable(text, stored));
   }
 
   /// A scalar that is no string, for a VARCHAR that takes raw text.
@@ -553,6 +566,8 @@ class JsonDecoder final : public stream::Decoder {
       }
     }
   }
+
+  static constexpr size_t kReadable = 64;
 
   PlanNode plan_;
   const bool root_value_, borrow_, strict_;

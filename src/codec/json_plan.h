@@ -24,8 +24,8 @@ class KeyGuess {
   /// The field of the key whose raw bytes start at `key` (behind its quote), as remembered for `position`.
   /// `room`: bytes readable from `key` on.
   int guess(size_t position, const char* key, size_t room) const {
-    if (position >= slots_.size() || room < 16) return kUnknown;
-    const Slot& slot = slots_[position];
+    if (position >= count_ || room < 16) return kUnknown;
+    const Slot& slot = slots_.data()[position];
     uint64_t low, high;
     std::memcpy(&low, key, 8);
     std::memcpy(&high, key + 8, 8);
@@ -37,7 +37,7 @@ class KeyGuess {
   /// and positions past kSlots are not remembered.
   void learn(size_t position, std::string_view key, int field) {
     if (key.size() >= 16 || position >= kSlots) return;
-    if (slots_.size() <= position) slots_.resize(position + 1);
+    if (count_ <= position) slots_.resize(count_ = position + 1);
     char bytes[16] = {}, mask[16] = {};
     std::memcpy(bytes, key.data(), key.size());
     bytes[key.size()] = '"';
@@ -57,6 +57,7 @@ class KeyGuess {
     int field = kUnknown;
   };
   std::vector<Slot> slots_;
+  size_t count_ = 0;
 };
 
 /// One field of the schema, or the element, key or value of a nested one.

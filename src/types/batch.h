@@ -5,6 +5,8 @@
 // Nothing here allocates per record: buffers grow geometrically and keep their capacity over reset().
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,34 +19,58 @@
 
 namespace leat::types {
 
-/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline, or 4 bytes of prefix and a pointer.
+/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline and zeroes, or 4 bytes of prefix and a pointer.
+/// Kept as two words, so that it is made in registers: bytes stored one by one and then copied as a whole stall.
 class StringRef {
  public:
   static constexpr uint32_t kInline = 12;
   StringRef() : StringRef(std::string_view()) {}
   /// Keeps a pointer to `text` when it is longer than kInline: the bytes must outlive every use.
   explicit StringRef(std::string_view text) {
-    length_ = static_cast<uint32_t>(text.size());
-    if (length_ <= kInline) {
-      std::memset(inlined_, 0, kInline);
-      if (length_ > 0) std::memcpy(inlined_, text.data(), length_);
-    } else {
-      std::memcpy(pointer_.prefix, text.data(), 4);
-      pointer_.data = text.data();
-    }
+    char head[kInline] = {};
+    if (text.size() > kInline) std::memcpy(head, text.data(), 4);
+    else if (!text.empty()) std::memcpy(head, text.data(), text.size());
+    *this = of_readable({head, text.size()}, text.data());
   }
-  std::string_view view() const { return {length_ <= kInline ? inlined_ : pointer_.data, length_}; }
+  /// The same, quicker, of a text from whose start kInline bytes are readable, whatever its length.
+  /// `stored` is where the bytes live on. Without branches: lengths of real strings are not predictable.
+  static StringRef of_readable(std::string_view text, const char* stored) {
+    const Mask& mask = kMasks[text.size() < kInline ? text.size() : kInline];
+    uint32_t first;
+    uint64_t rest;
+    std::memcpy(&first, text.data(), 4);
+    std::memcpy(&rest, text.data() + 4, 8);
+    StringRef ref{Unset()};
+    ref.words_[0] = (static_cast<uint64_t>(first & mask.first) << 32) | static_cast<uint32_t>(text.size());
+    uint64_t pointer = reinterpret_cast<uint64_t>(stored);
+    ref.words_[1] = text.size() > kInline ? pointer : rest & mask.rest;
+    return ref;
+  }
+  std::string_view view() const {
+    auto length = static_cast<uint32_t>(words_[0]);
+    if (length <= kInline) return {reinterpret_cast<const char*>(words_) + 4, length};
+    return {reinterpret_cast<const char*>(words_[1]), length};
+  }
 
  private:
-  uint32_t length_;
-  union {
-    char inlined_[kInline];
-    struct __attribute__((packed)) {
-      char prefix[4];
-      const char* data;
-    } pointer_;
+  struct Unset {};
+  explicit StringRef(Unset) {}
+  struct Mask {
+    uint64_t rest;
+    uint32_t first;
   };
+  /// Which of 4 + 8 bytes belong to a text of 0 to 12.
+  static constexpr std::array<Mask, kInline + 1> kMasks = [] {
+    std::array<Mask, kInline + 1> masks{};
+    for (size_t length = 0; length <= kInline; ++length) {
+      masks[length].first = length >= 4 ? 0xFFFFFFFF : (uint32_t{1} << (8 * length)) - 1;
+      masks[length].rest = length >= 12 ? ~uint64_t{0} : length <= 4 ? 0 : (uint64_t{1} << (8 * (length - 4))) - 1;
+    }
+    return masks;
+  }();
+  uint64_t words_[2];  // little-endian
 };
+static_assert(std::endian::native == std::endian::little && sizeof(void*) == 8);
 static_assert(sizeof(StringRef) == 16);
 
 struct ListEntry {

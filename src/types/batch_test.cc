@@ -10,7 +10,7 @@ namespace leat::types {
 namespace {
 
 TEST(StringRef, InlinesUpToTwelveBytes) {
-  for (size_t length : {0, 1, 4, 11, 12, 13, 300}) {
+  for (size_t length : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 300}) {
     std::string text(length, 'x');
     if (length > 0) text[0] = 'a', text.back() = 'z';
     StringRef ref{std::string_view(text)};
@@ -21,6 +21,10 @@ TEST(StringRef, InlinesUpToTwelveBytes) {
     char bytes[16];
     std::memcpy(bytes, &ref, 16);
     EXPECT_EQ(std::string(bytes + 4, std::min<size_t>(length, 4)), text.substr(0, 4));
+    std::string longer = text + "behind the text";
+    StringRef readable = StringRef::of_readable(std::string_view(longer).substr(0, length), longer.data());
+    EXPECT_EQ(readable.view(), text);
+    if (length <= StringRef::kInline) { EXPECT_EQ(std::memcmp(&readable, &ref, 16), 0) << length; }
     if (length < 12) { EXPECT_EQ(bytes[15], '\0'); }
   }
 }
