@@ -110,7 +110,6 @@ constexpr int64_t kStoreWalFactor = 4;               // so many times that: new 
 constexpr int64_t kStoreTailRows = 50'000;           // of a keyed table's tail, then a fold
 constexpr int64_t kStoreTailPercent = 5;             // of its base, when that is more
 constexpr int64_t kStoreTailFactor = 4;              // so many times that: the writer folds before it goes on
-constexpr int kStoreCheckpointTries = 20;            // between writes, before the writers are held
 constexpr int64_t kStoreHoldMs = 1000;               // how long a checkpoint waits for those inside
 constexpr int kStoreThreads = 2;                     // of DuckDB's
 constexpr int64_t kStoreMemoryBytes = 1024LL * static_cast<int64_t>(kMiB);  // DuckDB's memory_limit

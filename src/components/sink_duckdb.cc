@@ -360,7 +360,8 @@ class DuckdbSink final : public stream::Sink {
     TRY(io::fault_point("store.write.before_commit"));
     auto committed = c.run("COMMIT");
     if (committed) return {};
-    return moved(std::move(committed).error());
+    // DuckDB calls it a transaction error also when the disk was full; whether it happened, open() tells.
+    return Error(ErrorCode::kIo, committed.error().message()).context("cannot commit").with_blame(Blame::kExternal);
   }
 
   Result<void> append_rows(sql::Connection& c, const stream::SinkBatch& batch) {

@@ -7,8 +7,8 @@
 // connection lives in a Session that reopen() can close, and every use of one happens inside a gate:
 //   writers   one transaction of a sink each
 //   readers   one query, export or backup each
-// A checkpoint first tries between the writers' transactions, then holds them at their gate; reopen() closes
-// both gates. Lock order: maintenance mutex, then writers' gate, then readers' gate (docs/lock_order.md).
+// A checkpoint holds the writers at their gate; reopen() closes both. Lock order: maintenance mutex, then a gate
+// (docs/lock_order.md).
 //
 // A WAL that DuckDB refuses to replay is renamed to `<file>.wal.bad-<ms>`: rows and progress since the last
 // checkpoint go back together, and the log, which keeps what checkpointed() has not passed, fills them in.

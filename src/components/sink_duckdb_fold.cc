@@ -39,7 +39,8 @@ Result<void> Folder::run(sql::Connection& connection, KeyedTable& table) {
   result.reset();
   TRY(connection.run("DROP TABLE leat_fold"));
   TRY(io::fault_point("store.fold"));
-  TRY(connection.run("COMMIT"));
+  if (auto committed = connection.run("COMMIT"); !committed)
+    return Error(ErrorCode::kIo, committed.error().message()).context("cannot commit").with_blame(Blame::kExternal);
   table.tail_rows.fetch_sub(folded);
   table.base_rows.fetch_add(changed[2] - changed[1]);
   return io::fault_point("store.fold");
