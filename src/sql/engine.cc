@@ -12,8 +12,12 @@
 namespace leat::sql {
 namespace {
 
-// Without these every row stays in the order of its record, whichever side of a join is larger.
-constexpr std::string_view kDisabledOptimizers = "join_order,build_side_probe_side";
+// join_order, build_side_probe_side: rows would leave the order of their records, whichever side of a join is
+// larger. common_subexpressions, unused_columns: both move an expression out of its TRY into a projection below
+// (a cast written twice; a cast of a field of a struct), where it fails the whole batch. The second would only
+// drop columns that nobody reads; the decoder has not even made those (Query::read_schema).
+constexpr std::string_view kDisabledOptimizers =
+    "join_order,build_side_probe_side,common_subexpressions,unused_columns";
 
 Result<void> append(Connection& connection, const std::string& table, const types::Schema& schema, const types::Batch& batch) {
   std::vector<LogicalType> owned;
@@ -65,14 +69,14 @@ Result<Connection> open_session(const Database& database, bool compiling) {
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
-  const std::array<Database::Setting, 6> settings = {{{"threads", "1"},
+  const std::array<Database::Setting, 4> settings = {{{"threads", "1"},
                                                       {"memory_limit", fmt::format("{}B", options.memory_bytes)},
                                                       {"autoinstall_known_extensions", "false"},
-                                                      {"autoload_known_extensions", "false"},
-                                                      {"enable_external_access", "false"},
-                                                      {"temp_directory", ""}}};
+                                                      {"autoload_known_extensions", "false"}}};
   ASSIGN(impl->database, Database::open("", settings));
   ASSIGN(impl->connection, open_session(impl->database, false));
+  // Nothing spills to disk: what does not fit is an error, and the batch is cut.
+  TRY(impl->connection.run("SET GLOBAL temp_directory = ''; SET GLOBAL enable_external_access = false"));
   TRY(impl->connection.run(fmt::format("SET GLOBAL disabled_optimizers = '{}'", kDisabledOptimizers)));
   TRY(impl->connection.run("SET GLOBAL preserve_insertion_order = true"));
   ASSIGN(impl->functions, FunctionCatalog::load(impl->connection));

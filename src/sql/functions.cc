@@ -9,7 +9,7 @@
 namespace leat::sql {
 namespace {
 
-enum class Why { kClock, kRandom, kSession, kEffect, kRows };
+enum class Why { kClock, kRandom, kSession, kEffect, kError, kRows };
 
 struct Refused {
   std::string_view name;
@@ -35,6 +35,9 @@ Problem problem_of(std::string_view name, Why why, size_t offset) {
               "write the value itself, or use ${VARIABLE}"};
     case Why::kEffect:
       return {offset, fmt::format("{} does something besides giving a value", name), "leave it out"};
+    case Why::kError:
+      return {offset, fmt::format("{} would fail its neighbours, too", name),
+              "write a rule with on_fail: quarantine, or a cast that fails"};
     case Why::kRows:
       return {offset, fmt::format("{} makes rows or aggregates of many", name),
               "a transform works on each record alone; unnest(list) makes several rows of one"};

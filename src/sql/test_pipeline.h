@@ -78,9 +78,11 @@ class Scratch {
   std::vector<std::unique_ptr<InputSlot>> slots_;
 };
 
+using Columns = std::vector<std::pair<std::string, std::string>>;
+
 class TestPipeline {
  public:
-  explicit TestPipeline(const std::vector<std::pair<std::string, std::string>>& columns) {
+  explicit TestPipeline(const Columns& columns) {
     for (const auto& [name, type] : columns) {
       types::Field field;
       field.name = name;
@@ -100,8 +102,11 @@ class TestPipeline {
   void step(std::string sql) { input_.steps.push_back({std::move(sql)}); }
   void rule(std::string name, std::string expect) { input_.rules.push_back({std::move(name), std::move(expect)}); }
 
+  /// No steps and rules any more: an engine takes a while to open.
+  void reset() { input_.steps.clear(), input_.rules.clear(); }
+
   /// A lookup table from rows of text.
-  std::string table(const std::string& name, const std::vector<std::pair<std::string, std::string>>& columns, const std::vector<std::string>& rows) {
+  std::string table(const std::string& name, const Columns& columns, const std::vector<std::string>& rows) {
     types::Schema schema;
     for (const auto& [column, type] : columns) {
       types::Field field;
