@@ -58,7 +58,7 @@ class NdjsonFramer final : public Framer {
 
 class JsonArrayFramer final : public Framer {
  public:
-  explicit JsonArrayFramer(bool resumed) : begun_(resumed), first_(!resumed) {}
+  explicit JsonArrayFramer(bool resumed) : begun_(resumed), resumed_(resumed) {}
 
   Result<size_t> frame(std::string_view bytes, bool last, std::vector<std::string_view>& records) override {
     size_t at = 0;
@@ -86,10 +86,8 @@ class JsonArrayFramer final : public Framer {
         at = start + 1;
         continue;
       }
-      if (!first_) {
-        if (c != ',') return corrupt(start, "',' or ']'", {&c, 1});
-        start = skip_blank(bytes, start + 1);
-      }
+      if (c == ',' && (!first_ || resumed_)) start = skip_blank(bytes, start + 1);
+      else if (!first_) return corrupt(start, "',' or ']'", {&c, 1});
       ASSIGN(size_t end, element_end(bytes, start));
       if (end == kUnfinished) {
         if (last) return corrupt(bytes.size(), "the end of an element", "the end");
@@ -100,7 +98,7 @@ class JsonArrayFramer final : public Framer {
       while (!element.empty() && is_blank(element.back())) element.remove_suffix(1);
       if (element.empty()) return corrupt(start, "an element", bytes.substr(start, 1));
       records.push_back(element);
-      first_ = false;
+      first_ = resumed_ = false;
       at = end;
     }
   }
@@ -142,7 +140,8 @@ class JsonArrayFramer final : public Framer {
     return kUnfinished;
   }
 
-  bool begun_, first_, ended_ = false;  // first_: no element yet, so none is led by a comma
+  bool begun_, resumed_;               // resumed_: whether an element went before is not known
+  bool first_ = true, ended_ = false;  // first_: no element yet, so none is led by a comma
 };
 
 }  // namespace

@@ -56,8 +56,8 @@ class Framer {
 /// One record a line, LF or CR LF; blank lines are none; a byte order mark at the front is skipped. No state.
 std::unique_ptr<Framer> make_ndjson_framer();
 
-/// The elements of one JSON array, however long. `resumed`: the bytes begin behind an element (at ',' or ']'), not at
-/// the array's '['. State: only whether the array has begun and ended.
+/// The elements of one JSON array, however long. `resumed`: the bytes begin where frame() had come to, behind
+/// '[' or an element, not at the array's '['. State: only whether the array has begun and ended.
 std::unique_ptr<Framer> make_json_array_framer(bool resumed);
 
 }  // namespace leat::codec
