@@ -1,15 +1,7 @@
-#include <fmt/core.h>
-
-#include <cstdio>
-#include <string_view>
-
-#include "base/version.h"
+#include "app/cli.h"
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == "--version") {
-    fmt::print("leat {}\n", leat::version());
-    return 0;
-  }
-  fmt::print(stderr, "usage: leat --version\n");
-  return 2;
+  leat::app::Cli cli;
+  leat::app::add_all_commands(cli);
+  return cli.run(argc, argv);
 }

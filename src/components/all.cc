@@ -1,8 +1,18 @@
-// The list of components: a declaration and a call each.
+// The list of components: a header and a call each.
 #include "components/all.h"
+
+#include "components/sink_duckdb.h"
+#include "components/source_file.h"
+#include "components/source_generate.h"
+#include "components/source_http.h"
 
 namespace leat::components {
 
-void register_all(stream::Registry&) {}
+void register_all(stream::Registry& registry, std::shared_ptr<DuckdbHub> hub) {
+  register_source_file(registry);
+  register_source_generate(registry);
+  register_source_http(registry);
+  register_sink_duckdb(registry, std::move(hub));
+}
 
 }  // namespace leat::components

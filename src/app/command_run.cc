@@ -1,0 +1,85 @@
+// leat run: runs the project's pipelines.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "app/commands.h"
+#include "app/console.h"
+#include "app/interrupt.h"
+#include "app/run_process.h"
+#include "app/run_view.h"
+#include "base/strings.h"
+#include "app/preview.h"
+#include <spdlog/spdlog.h>
+
+namespace leat::app {
+namespace {
+
+struct RunArgs {
+  std::vector<std::string> pipelines;
+  bool drain = false;
+  std::string run_id = "once", timeout;
+  int64_t preview = 0;
+};
+
+Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std::string>& names) {
+  std::vector<std::string_view> known;
+  for (const auto& pipeline : plan.pipelines) known.push_back(pipeline.name);
+  for (const std::string& name : names) {
+    if (plan.find(name)) continue;
+    Error error(ErrorCode::kNotFound, fmt::format("no pipeline `{}` in project {}", name, plan.project));
+    if (auto near = nearest(name, known)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+    return error;
+  }
+  if (plan.pipelines.empty()) {
+    return Error(ErrorCode::kNotFound, fmt::format("project {} has no pipelines", plan.project))
+        .with_hint("add one as pipelines/NAME.yaml");
+  }
+  return {};
+}
+
+Result<int> run(const GlobalOptions& global, const RunArgs& args) {
+  ASSIGN(auto env, open_project(global, config::Environment::Missing::kFail));
+  TRY(check_names(env->plan, args.pipelines));
+  Interrupt interrupt;
+  if (args.preview > 0) return preview(*env, args.pipelines, args.preview, global.format(), interrupt.token());
+
+  RunProcessOptions options;
+  options.run.pipelines = args.pipelines;
+  options.run.drain = args.drain;
+  options.run_id = args.run_id;
+  if (!args.timeout.empty()) {
+    auto ms = parse_duration_ms(args.timeout);
+    if (!ms) return Error(ErrorCode::kInvalidArgument, fmt::format("--timeout: expected a duration such as `5m`, found `{}`", args.timeout));
+    options.run.timeout_ms = *ms;
+  }
+  ASSIGN(auto process, RunProcess::open(*env, std::move(options)));
+  if (!process->url().empty()) spdlog::info("project {}: {} (data in {})", env->plan.project, process->url(), env->data_dir);
+  const bool live = ::isatty(STDERR_FILENO) != 0 && global.log_file.empty();
+  RunView view(live);
+  auto done = process->run(interrupt.token(), [&](const runtime::RunSnapshot& snapshot) { view.show(snapshot); });
+  view.clear();
+  TRY(print(ledger_text(process->snapshot())));
+  if (!done) return std::move(done).error();
+  return 0;
+}
+
+}  // namespace
+
+void add_run(Cli& cli) {
+  auto args = std::make_shared<RunArgs>();
+  CLI::App& app = cli.add("run", "Run the project's pipelines, or those named, until stopped",
+                          "leat run\nleat run --drain users_capture users_store\nleat run --profile cluster\n"
+                          "leat run --preview 10 users_capture",
+                          [&cli, args] { return run(cli.options(), *args); });
+  app.add_option("pipeline", args->pipelines, "Pipelines to run; all when none is named")->type_name("PIPELINE");
+  app.add_flag("--drain", args->drain,
+               "End with exit 0 once every bounded source is exhausted and every topic read is drained");
+  app.add_option("--timeout", args->timeout, "With --drain: exit 3 when it takes longer")->type_name("5m");
+  app.add_option("--run-id", args->run_id, "Identity of this run of bounded sources: the same id resumes")
+      ->type_name("ID")->capture_default_str();
+  app.add_option("--preview", args->preview, "Show N rows of each pipeline with the sinks off, and end")
+      ->type_name("N")->check(CLI::Range(1, 10'000));
+}
+
+}  // namespace leat::app

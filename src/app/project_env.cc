@@ -1,0 +1,67 @@
+#include "app/project_env.h"
+
+#include <spdlog/spdlog.h>
+
+#include "app/local_api.h"
+#include "components/all.h"
+#include "io/file.h"
+#include "runtime/planner.h"
+
+namespace leat::app {
+
+config::Components describe(const stream::Registry& registry) {
+  config::Components out;
+  for (const stream::SourceType* type : registry.sources()) {
+    out.sources[type->name] = {type->spec, type->rereadable, type->check};
+  }
+  for (const stream::StoreType* type : registry.stores()) out.stores[type->name] = {type->spec, true, type->check};
+  return out;
+}
+
+config::FileAccess real_files() {
+  config::FileAccess files;
+  files.read = [](const std::string& path, size_t max_bytes) { return io::read_file(path, max_bytes); };
+  files.list = [](const std::string& path) { return io::list_directory(path); };
+  files.exists = [](const std::string& path) { return io::exists(path); };
+  return files;
+}
+
+LoadedProject load_project_env(const GlobalOptions& options, config::Environment::Missing missing) {
+  LoadedProject loaded;
+  auto env = std::make_unique<ProjectEnv>();
+  env->hub = std::make_shared<components::DuckdbHub>();
+  components::register_all(env->components, env->hub);
+  env->environment = config::Environment::of_process(
+      [](const std::string& path) { return io::read_file(path, limits::kMaxYamlBytes); }, missing);
+  auto files = config::load_project(options.project, options.profile, env->environment, describe(env->components),
+                                    real_files(), loaded.diagnostics);
+  if (!files) return loaded;
+  env->files = std::move(*files);
+  if (loaded.diagnostics.ok()) {
+    env->plan = runtime::make_plan(env->files, env->components, loaded.diagnostics);
+    loaded.diagnostics.sort();
+  }
+  env->data_dir = options.data.empty()
+                      ? fmt::format("{}/.leat/{}", io::absolute_path(env->files.dir), env->files.profile_name)
+                      : io::absolute_path(options.data);
+  loaded.env = std::move(env);
+  return loaded;
+}
+
+Result<std::unique_ptr<ProjectEnv>> open_project(const GlobalOptions& options, config::Environment::Missing missing) {
+  LoadedProject loaded = load_project_env(options, missing);
+  if (!loaded.diagnostics.ok()) {
+    return loaded.diagnostics.to_error().with_hint("`leat lint` shows everything that is wrong");
+  }
+  for (const config::Diagnostic& warning : loaded.diagnostics.all()) spdlog::debug("{}", warning.to_string());
+  CHECK(loaded.env != nullptr);
+  return std::move(loaded.env);
+}
+
+Result<ApiClient> connect(ProjectEnv& env, bool write) {
+  ASSIGN(std::optional<ApiClient> running, connect_running(env.data_dir));
+  if (running) return std::move(*running);
+  return open_local_api({env.plan, env.components, env.environment, env.metrics, *env.hub, env.data_dir}, write);
+}
+
+}  // namespace leat::app

@@ -1,0 +1,157 @@
+#include "app/run_process.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "app/local_api.h"
+#include "io/file.h"
+#include "io/random.h"
+#include "server/paused.h"
+#include "server/run_file.h"
+
+namespace leat::app {
+namespace {
+
+constexpr int64_t kWatchMs = 200;
+constexpr int64_t kRetentionMs = 60'000;
+
+/// "127.0.0.1:8680" -> address and port; empty: the default port or the next free one.
+Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
+  net::HttpServerOptions options;
+  options.tcp = api.enabled;
+  options.port = limits::kDefaultApiPort;
+  options.next_free_port = true;
+  if (api.listen.empty()) return options;
+  size_t colon = api.listen.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) {
+    std::from_chars(api.listen.data() + colon + 1, api.listen.data() + api.listen.size(), port);
+  }
+  if (port < 0 || port > 65535) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("api.listen: expected ADDRESS:PORT, found `{}`", api.listen));
+  }
+  options.address = api.listen.substr(0, colon);
+  options.port = port;
+  options.next_free_port = false;
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RunProcess>> RunProcess::open(ProjectEnv& env, RunProcessOptions options) {
+  std::unique_ptr<RunProcess> process(new RunProcess(env, std::move(options)));
+  TRY(process->start());
+  return process;
+}
+
+Result<void> RunProcess::start() {
+  TRY(io::make_directories(env_.data_dir));
+  auto opened = log::EmbeddedLog::open(log_directory(env_.data_dir), {});
+  if (!opened) {
+    Error error = std::move(opened).error();
+    if (error.code() != ErrorCode::kConflict) return error;
+    return std::move(error).with_blame(Blame::kExternal).with_hint(
+        "stop that process first, or choose another directory with --data");
+  }
+  log_ = std::move(*opened);
+
+  stream::StoreContext context;
+  context.project = env_.plan.project;
+  context.project_dir = env_.plan.directory;
+  context.data_dir = env_.data_dir;
+  context.clock = &io::system_clock();
+  context.environment = &env_.environment;
+  context.metrics = &env_.metrics;
+  stores_ = std::make_unique<runtime::StoreSet>(env_.plan, env_.components, std::move(context));
+  services_ = std::make_unique<runtime::Services>(runtime::Services{
+      io::system_clock(), *log_, env_.components, *stores_, env_.metrics, env_.environment, options_.run_id,
+      io::entropy()});
+  ASSIGN(options_.run.paused, server::read_paused(env_.data_dir));
+  supervisor_ = std::make_unique<runtime::Supervisor>(env_.plan, *services_, options_.run);
+  if (options_.serve) TRY(serve());
+  return {};
+}
+
+Result<void> RunProcess::serve() {
+  ASSIGN(store_, env_.hub->open(fmt::format("{}/{}", env_.data_dir, components::kDuckdbFile)));
+  backend_.plan = &env_.plan;
+  backend_.clock = &io::system_clock();
+  backend_.data_dir = env_.data_dir;
+  backend_.log = log_.get();
+  backend_.store = server::access_to(store_);
+  backend_.supervisor = supervisor_.get();
+  backend_.services = services_.get();
+  backend_.metrics = &env_.metrics;
+  backend_.backup_log = [this](const std::string& directory) { return log_->backup(log_directory(directory)); };
+  server::add_all(api_, backend_);
+
+  ASSIGN(net::HttpServerOptions http, listen_on(env_.files.project.api));
+  server::RunFile file;
+  file.pid = ::getpid();
+  file.started_ms = io::system_clock().now_ms();
+  file.socket = server::socket_path(env_.data_dir);
+  file.token = server::new_token();
+  file.run_id = options_.run_id;
+  http.unix_socket = file.socket;
+  http.token = file.token;
+  ASSIGN(http_, net::HttpServer::start(api_.router(), http));
+  file.api = http.tcp ? http_->url() : std::string();
+  return server::write_run_file(env_.data_dir, file);
+}
+
+RunProcess::~RunProcess() {
+  if (http_) {
+    http_->stop();
+    auto removed = server::remove_run_file(env_.data_dir, ::getpid());
+    if (!removed) spdlog::warn("{}", removed.error().to_string());
+  }
+}
+
+void RunProcess::retain() {
+  std::map<std::pair<std::string, int32_t>, int64_t> needed;
+  auto need = [&](const stream::Progress& row) {
+    auto key = std::pair(row.input.topic, row.input.partition);
+    auto [it, fresh] = needed.emplace(key, row.next);
+    if (!fresh) it->second = std::min(it->second, row.next);
+  };
+  auto rows = log_->progress(env_.plan.project, "");
+  if (!rows) return spdlog::warn("retention: {}", rows.error().to_string());
+  std::for_each(rows->begin(), rows->end(), need);
+  if (store_) {
+    auto kept = store_->checkpointed();
+    std::for_each(kept.begin(), kept.end(), need);
+  }
+  auto floor = [&](const stream::TopicInfo& topic, int32_t partition) -> int64_t {
+    bool read = false;
+    for (const runtime::PipelinePlan& plan : env_.plan.pipelines) {
+      read |= plan.input_topic() && *plan.input_topic() == topic.spec.name;
+    }
+    auto it = needed.find({topic.spec.name, partition});
+    if (it != needed.end()) return it->second;
+    return read ? 0 : INT64_MAX;
+  };
+  auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
+  if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());
+  for (const log::Retired& gone : *retired) {
+    spdlog::info("retention: topic {} partition {}: offsets {} to {} deleted", gone.topic, gone.partition, gone.from,
+                 gone.to);
+  }
+}
+
+Result<void> RunProcess::run(std::stop_token stop, const std::function<void(const runtime::RunSnapshot&)>& watch) {
+  std::jthread watcher([&](std::stop_token over) {
+    int64_t next_retention = io::system_clock().steady_ms() + kRetentionMs;
+    while (io::system_clock().sleep_ms(kWatchMs, over)) {
+      if (watch) watch(supervisor_->snapshot());
+      if (io::system_clock().steady_ms() < next_retention) continue;
+      next_retention = io::system_clock().steady_ms() + kRetentionMs;
+      retain();
+    }
+  });
+  return supervisor_->run(stop);
+}
+
+}  // namespace leat::app

@@ -1,0 +1,58 @@
+// RunProcess: what `leat run` is made of: log, stores, supervisor, API server, run.json. One per process.
+//
+// Life: open() takes the data directory, run() works until stop or the end of a drain, the destructor lets go of
+// everything in the right order.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/project_env.h"
+#include "log/embedded_log.h"
+#include "net/http_server.h"
+#include "runtime/supervisor.h"
+#include "server/backend.h"
+
+namespace leat::app {
+
+struct RunProcessOptions {
+  runtime::RunOptions run;
+  std::string run_id = "once";
+  bool serve = true;          // the API: leat.sock, and TCP as leat.yaml says
+};
+
+class RunProcess {
+ public:
+  /// kConflict (exit 3) names the process that holds the directory.
+  static Result<std::unique_ptr<RunProcess>> open(ProjectEnv& env, RunProcessOptions options);
+  ~RunProcess();
+  RunProcess(const RunProcess&) = delete;
+  RunProcess& operator=(const RunProcess&) = delete;
+
+  /// Blocks. `watch` is called a few times a second with what to show.
+  Result<void> run(std::stop_token stop, const std::function<void(const runtime::RunSnapshot&)>& watch);
+  runtime::RunSnapshot snapshot() const { return supervisor_->snapshot(); }
+  /// "http://127.0.0.1:8680", or empty.
+  std::string url() const { return http_ && env_.files.project.api.enabled ? http_->url() : std::string(); }
+
+ private:
+  RunProcess(ProjectEnv& env, RunProcessOptions options) : env_(env), options_(std::move(options)) {}
+  Result<void> start();
+  Result<void> serve();
+  void retain();
+
+  ProjectEnv& env_;
+  RunProcessOptions options_;
+  std::unique_ptr<log::EmbeddedLog> log_;
+  std::unique_ptr<runtime::StoreSet> stores_;
+  std::unique_ptr<runtime::Services> services_;
+  std::unique_ptr<runtime::Supervisor> supervisor_;
+  std::shared_ptr<components::DuckdbStore> store_;
+  server::Backend backend_;
+  server::Api api_;
+  std::unique_ptr<net::HttpServer> http_;
+};
+
+}  // namespace leat::app
