@@ -16,11 +16,11 @@ namespace leat::app {
 struct ApiRecordOptions {
   std::string url;
   std::string directory;
-  int64_t pages = 100;                    // at most
+  int64_t pages = 100;  // at most
   components::http::Pagination pagination;
-  std::optional<std::string> records;     // pointer; guessed from the first page without it
-  net::Headers headers;                   // of every request; never written down
-  bool compress = true;                   // page-NN.json.gz
+  std::optional<std::string> records;         // pointer; guessed from the first page without it
+  net::Headers headers;                       // of every request; never written down
+  bool compress = true;                       // page-NN.json.gz
   std::function<void(std::string_view)> log;  // a line per page
 };
 
@@ -28,11 +28,13 @@ struct ApiRecordSummary {
   int64_t pages = 0, records = 0;
 };
 
-/// "none", "page[:PARAM]", "offset[:PARAM[:LIMIT]]", "cursor:PARAM:/POINTER", "next_url:/POINTER", "link_header".
+/// "none", "page[:PARAM]", "offset[:PARAM[:LIMIT]]", "cursor:PARAM:/POINTER", "next_url:/POINTER",
+/// "link_header".
 Result<components::http::Pagination> parse_pagination(std::string_view text);
 
-/// Follows the API from page to page and writes what it answers (api_recording.h). Ends at the last page, after
-/// `pages`, or at stop; retries what can be retried. kAlreadyExists: the folder holds a recording.
+/// Follows the API from page to page and writes what it answers (api_recording.h). Ends at the last
+/// page, after `pages`, or at stop; retries what can be retried. Secrets of the URL's query are
+/// written as "***". kAlreadyExists: the folder holds a recording.
 Result<ApiRecordSummary> api_record(const ApiRecordOptions& options, std::stop_token stop);
 
 /// Serves a recording until stop. Prints "listening on http://127.0.0.1:PORT/" to stdout, flushed.

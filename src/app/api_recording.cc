@@ -20,7 +20,9 @@ bool ends_with_page_name(std::string_view name) {
 }
 
 Error bad_index(const std::string& directory, std::string_view what) {
-  return Error(ErrorCode::kCorrupt, fmt::format("{}", what)).with_blame(Blame::kUser).at(directory + "/index.json")
+  return Error(ErrorCode::kCorrupt, fmt::format("{}", what))
+      .with_blame(Blame::kUser)
+      .at(directory + "/index.json")
       .with_hint("leat api record writes a new one");
 }
 
@@ -41,16 +43,20 @@ Result<void> read_body(const std::string& directory, RecordedPage& page) {
 void put_right(Json& json, int64_t page, size_t count) {
   for (auto& [key, value] : json.items()) {
     if (!value.is_number_integer()) continue;
-    if (key == "page") value = page;
-    else if (key == "results" || key == "count" || key == "per_page" || key == "limit") value = count;
+    if (key == "page")
+      value = page;
+    else if (key == "results" || key == "count" || key == "per_page" || key == "limit")
+      value = count;
   }
 }
 
-void find_arrays(const Json& json, const std::string& pointer, int depth, size_t& most, std::optional<std::string>& best) {
+void find_arrays(const Json& json, const std::string& pointer, int depth, size_t& most,
+                 std::optional<std::string>& best) {
   for (const auto& [key, value] : json.items()) {
     std::string here = pointer + "/" + key;
     bool plain = key.find_first_of("~/") == std::string::npos;
-    if (value.is_array() && plain && (value.empty() || value.front().is_object()) && (!best || value.size() > most)) {
+    if (value.is_array() && plain && (value.empty() || value.front().is_object()) &&
+        (!best || value.size() > most)) {
       most = value.size();
       best = here;
     }
@@ -71,7 +77,8 @@ std::optional<std::string> guess_records_pointer(std::string_view body) {
 
 Result<void> Recording::read_index(const std::string& directory, const std::string& text) {
   auto json = Json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("format") || json["format"] != 1 || !json.contains("pages") || !json["pages"].is_array())
+  if (!json.is_object() || !json.contains("format") || json["format"] != 1 ||
+      !json.contains("pages") || !json["pages"].is_array())
     return bad_index(directory, "not an index of a recording of format 1");
   auto string = [](const Json& object, const char* key) {
     auto found = object.find(key);
@@ -89,14 +96,17 @@ Result<void> Recording::read_index(const std::string& directory, const std::stri
   for (const auto& entry : json["pages"]) {
     RecordedPage page;
     page.file = entry.is_object() ? string(entry, "file") : "";
-    if (page.file.empty() || page.file.find('/') != std::string::npos) return bad_index(directory, "a page without a `file` in this folder");
+    if (page.file.empty() || page.file.find('/') != std::string::npos)
+      return bad_index(directory, "a page without a `file` in this folder");
     page.method = string(entry, "method").empty() ? "GET" : string(entry, "method");
     page.path = string(entry, "path");
     page.query = net::parse_query(string(entry, "query"));
-    if (entry.contains("status") && entry["status"].is_number_integer()) page.status = entry["status"].get<int>();
+    if (entry.contains("status") && entry["status"].is_number_integer())
+      page.status = entry["status"].get<int>();
     if (entry.contains("headers") && entry["headers"].is_object())
       for (const auto& [name, value] : entry["headers"].items())
-        if (value.is_string() && net::is_safe_field(name, value.get_ref<const std::string&>())) page.headers.add(name, value.get<std::string>());
+        if (value.is_string() && net::is_safe_field(name, value.get_ref<const std::string&>()))
+          page.headers.add(name, value.get<std::string>());
     pages_.push_back(std::move(page));
   }
   return {};
@@ -119,14 +129,17 @@ Result<std::unique_ptr<Recording>> Recording::load(const std::string& directory)
     }
   }
   if (recording->pages_.empty())
-    return Error(ErrorCode::kNotFound, "no recorded page").at(directory)
-        .with_hint("leat api record URL -o DIR makes some; or put page-01.json, page-02.json, ... there");
+    return Error(ErrorCode::kNotFound, "no recorded page")
+        .at(directory)
+        .with_hint(
+            "leat api record URL -o DIR makes some; or put page-01.json, page-02.json, ... there");
   for (auto& page : recording->pages_) TRY(read_body(directory, page));
   TRY(recording->index_records());
   return recording;
 }
 
-std::unique_ptr<Recording> Recording::from_pages(std::vector<RecordedPage> pages, std::string records_pointer) {
+std::unique_ptr<Recording> Recording::from_pages(std::vector<RecordedPage> pages,
+                                                 std::string records_pointer) {
   auto recording = std::unique_ptr<Recording>(new Recording());
   recording->pages_ = std::move(pages);
   recording->pointer_ = std::move(records_pointer);
@@ -137,7 +150,8 @@ std::unique_ptr<Recording> Recording::from_pages(std::vector<RecordedPage> pages
   return recording;
 }
 
-/// The records of every page. A page without any (an error, an empty last page) is answered as it is.
+/// The records of every page. A page without any (an error, an empty last page) is answered as it
+/// is.
 Result<void> Recording::index_records() {
   if (!pointer_known_) {
     auto guessed = guess_records_pointer(pages_.front().body);
@@ -155,7 +169,8 @@ Result<void> Recording::index_records() {
   return {};
 }
 
-std::string Recording::frame(const std::vector<std::string_view>& records, int64_t page, std::string_view extra) const {
+std::string Recording::frame(const std::vector<std::string_view>& records, int64_t page,
+                             std::string_view extra) const {
   std::string before = "[", after = "]";
   if (!pointer_.empty()) {
     auto json = Json::parse(pages_.front().body, nullptr, false);

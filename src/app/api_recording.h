@@ -2,10 +2,12 @@
 //
 // Folder:
 //   page-01.json[.gz] ...   response bodies, in the order in which they came
-//   index.json              optional; without it every page-NN file is an answer of status 200 to any path
+//   index.json              optional; without it every page-NN file is an answer of status 200 to
+//   any path
 //     {"format": 1, "origin": "https://api.example.com", "records": "/results",
 //      "pages": [{"method": "GET", "path": "/v1/users", "query": "page=1", "status": 200,
-//                 "headers": {"Content-Type": "application/json"}, "file": "page-01.json.gz"}, ...]}
+//                 "headers": {"Content-Type": "application/json"}, "file": "page-01.json.gz"},
+//                 ...]}
 // Query parameters that sound like secrets are never written.
 #pragma once
 
@@ -28,8 +30,8 @@ struct RecordedPage {
   int status = 200;
   net::Headers headers;
   std::string file;
-  std::string body;      // decoded
-  std::string gzipped;   // as in the file, when the file is compressed
+  std::string body;                       // decoded
+  std::string gzipped;                    // as in the file, when the file is compressed
   std::vector<std::string_view> records;  // views into body
 };
 
@@ -38,7 +40,8 @@ class Recording {
  public:
   /// kNotFound: no page-NN file; kCorrupt: a page or the index that cannot be read, with its name.
   static Result<std::unique_ptr<Recording>> load(const std::string& directory);
-  static std::unique_ptr<Recording> from_pages(std::vector<RecordedPage> pages, std::string records_pointer);
+  static std::unique_ptr<Recording> from_pages(std::vector<RecordedPage> pages,
+                                               std::string records_pointer);
 
   const std::vector<RecordedPage>& pages() const { return pages_; }
   /// All records of pages with status 200, in order.
@@ -48,9 +51,10 @@ class Recording {
   size_t page_size() const { return page_size_; }
   bool any_path() const { return any_path_; }
 
-  /// A page made of other records: the first page's own frame with `page` and the number of records put right
-  /// where it has them. `extra` is JSON members to add at the top ("" or "\"next\":...").
-  std::string frame(const std::vector<std::string_view>& records, int64_t page, std::string_view extra) const;
+  /// A page made of other records: the first page's own frame with `page` and the number of records
+  /// put right where it has them. `extra` is JSON members to add at the top ("" or "\"next\":...").
+  std::string frame(const std::vector<std::string_view>& records, int64_t page,
+                    std::string_view extra) const;
 
  private:
   Recording() = default;
@@ -64,8 +68,8 @@ class Recording {
   size_t page_size_ = 0;
 };
 
-/// Where the records are in a JSON body: the root, or the longest array of objects at most two levels down.
-/// nullopt when there is none.
+/// Where the records are in a JSON body: the root, or the longest array of objects at most two
+/// levels down. nullopt when there is none.
 std::optional<std::string> guess_records_pointer(std::string_view body);
 
 }  // namespace leat::app

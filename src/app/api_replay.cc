@@ -16,7 +16,8 @@ namespace leat::app {
 namespace {
 
 constexpr std::array<std::string_view, 2> kPageNames = {"page", "p"};
-constexpr std::array<std::string_view, 5> kSizeNames = {"results", "limit", "per_page", "page_size", "size"};
+constexpr std::array<std::string_view, 5> kSizeNames = {"results", "limit", "per_page", "page_size",
+                                                        "size"};
 constexpr std::array<std::string_view, 3> kOffsetNames = {"offset", "skip", "start"};
 constexpr std::array<std::string_view, 3> kCursorNames = {"cursor", "after", "page_token"};
 constexpr size_t kMaxPageRecords = 100'000;
@@ -47,8 +48,8 @@ uint64_t mix(uint64_t seed, uint64_t number) {
 }
 
 template <size_t N>
-std::optional<std::pair<std::string_view, std::string_view>> first_param(const net::Request& request,
-                                                                         const std::array<std::string_view, N>& names) {
+std::optional<std::pair<std::string_view, std::string_view>> first_param(
+    const net::Request& request, const std::array<std::string_view, N>& names) {
   for (const auto& [key, value] : request.query)
     if (std::find(names.begin(), names.end(), key) != names.end()) return {{key, value}};
   return std::nullopt;
@@ -65,7 +66,8 @@ std::optional<int64_t> whole(std::string_view text) {
 std::string changed(const net::QueryParams& query, const net::QueryParams& set) {
   net::QueryParams out;
   for (const auto& param : query)
-    if (std::none_of(set.begin(), set.end(), [&](const auto& s) { return s.first == param.first; })) out.push_back(param);
+    if (std::none_of(set.begin(), set.end(), [&](const auto& s) { return s.first == param.first; }))
+      out.push_back(param);
   out.insert(out.end(), set.begin(), set.end());
   return net::build_query(out);
 }
@@ -80,7 +82,8 @@ net::QueryParams comparable(const net::QueryParams& query) {
 
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   if (what.empty()) return;
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) text.replace(at, what.size(), by);
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+    text.replace(at, what.size(), by);
 }
 
 }  // namespace
@@ -95,7 +98,9 @@ Result<ReplayFaults> parse_replay_faults(std::string_view text) {
   ReplayFaults faults;
   auto wrong = [](std::string message) {
     return Error(ErrorCode::kInvalidArgument, std::move(message))
-        .with_hint("write KIND=PROBABILITY, joined by commas; kinds: 429, 500, truncate, reset, slow, duplicate, garbage, all");
+        .with_hint(
+            "write KIND=PROBABILITY, joined by commas; kinds: 429, 500, truncate, reset, slow, "
+            "duplicate, garbage, all");
   };
   while (!text.empty()) {
     size_t comma = std::min(text.find(','), text.size());
@@ -114,10 +119,13 @@ Result<ReplayFaults> parse_replay_faults(std::string_view text) {
       std::vector<std::string_view> names{"all"};
       for (const auto& fault : kFaults) names.push_back(fault.name);
       auto near = nearest(name, names);
-      return wrong(fmt::format("--fault {}: unknown kind \"{}\"{}", piece, name, near ? fmt::format(", did you mean \"{}\"?", *near) : ""));
+      return wrong(fmt::format("--fault {}: unknown kind \"{}\"{}", piece, name,
+                               near ? fmt::format(", did you mean \"{}\"?", *near) : ""));
     }
   }
-  if (faults.sum() > 1) return wrong(fmt::format("--fault: the probabilities add up to {:.3}, more than 1", faults.sum()));
+  if (faults.sum() > 1)
+    return wrong(
+        fmt::format("--fault: the probabilities add up to {:.3}, more than 1", faults.sum()));
   return faults;
 }
 
@@ -133,16 +141,19 @@ FaultKind fault_of(const ReplayFaults& faults, uint64_t seed, uint64_t number) {
 ApiReplay::ApiReplay(std::unique_ptr<Recording> recording, ReplayOptions options)
     : recording_(std::move(recording)), options_(std::move(options)) {
   for (auto method : {"GET", "POST"})
-    router_.add({method, "/{path*}", net::Access::kOpen, limits::kMaxRequestBodyBytes,
-                 [this](const net::Request& request) -> Result<net::Response> { return answer(request); }});
+    router_.add(
+        {method, "/{path*}", net::Access::kOpen, limits::kMaxRequestBodyBytes,
+         [this](const net::Request& request) -> Result<net::Response> { return answer(request); }});
 }
 
-Result<std::unique_ptr<ApiReplay>> ApiReplay::start(const std::string& directory, ReplayOptions options) {
+Result<std::unique_ptr<ApiReplay>> ApiReplay::start(const std::string& directory,
+                                                    ReplayOptions options) {
   ASSIGN(auto recording, Recording::load(directory));
   return start(std::move(recording), std::move(options));
 }
 
-Result<std::unique_ptr<ApiReplay>> ApiReplay::start(std::unique_ptr<Recording> recording, ReplayOptions options) {
+Result<std::unique_ptr<ApiReplay>> ApiReplay::start(std::unique_ptr<Recording> recording,
+                                                    ReplayOptions options) {
   auto replay = std::unique_ptr<ApiReplay>(new ApiReplay(std::move(recording), std::move(options)));
   net::HttpServerOptions server;
   server.port = replay->options_.port;
@@ -163,9 +174,10 @@ bool ApiReplay::find(const net::Request& request, Slice& slice) const {
       slice.exact = &page;
       slice.count = page.records.size();
       if (!page.records.empty())
-        slice.from = static_cast<size_t>(std::find_if(recording_->records().begin(), recording_->records().end(),
-                                                      [&](auto r) { return r.data() == page.records.front().data(); }) -
-                                         recording_->records().begin());
+        slice.from = static_cast<size_t>(
+            std::find_if(recording_->records().begin(), recording_->records().end(),
+                         [&](auto r) { return r.data() == page.records.front().data(); }) -
+            recording_->records().begin());
       return true;
     }
   }
@@ -179,7 +191,8 @@ void ApiReplay::cut(const net::Request& request, Slice& slice) const {
   auto size_param = first_param(request, kSizeNames);
   size_t size = recording_->page_size();
   if (size_param)
-    if (auto value = whole(size_param->second)) size = std::clamp<size_t>(static_cast<size_t>(*value), 1, kMaxPageRecords);
+    if (auto value = whole(size_param->second))
+      size = std::clamp<size_t>(static_cast<size_t>(*value), 1, kMaxPageRecords);
   auto offset_param = first_param(request, kOffsetNames);
   auto cursor_param = first_param(request, kCursorNames);
   auto page_param = first_param(request, kPageNames);
@@ -198,9 +211,16 @@ void ApiReplay::cut(const net::Request& request, Slice& slice) const {
   const size_t after = slice.from + slice.count;
   if (after < all) {
     slice.next_cursor = fmt::format("o{}", after);
-    if (offset_param) slice.next = changed(request.query, {{std::string(offset_param->first), std::to_string(after)}});
-    else if (page_param) slice.next = changed(request.query, {{std::string(page_param->first), std::to_string(slice.page + 1)}});
-    else slice.next = changed(request.query, {{cursor_param ? std::string(cursor_param->first) : "cursor", slice.next_cursor}});
+    if (offset_param)
+      slice.next =
+          changed(request.query, {{std::string(offset_param->first), std::to_string(after)}});
+    else if (page_param)
+      slice.next = changed(request.query,
+                           {{std::string(page_param->first), std::to_string(slice.page + 1)}});
+    else
+      slice.next = changed(
+          request.query,
+          {{cursor_param ? std::string(cursor_param->first) : "cursor", slice.next_cursor}});
   }
   // A whole recorded page is answered byte for byte.
   if (options_.navigation) return;
@@ -210,9 +230,11 @@ void ApiReplay::cut(const net::Request& request, Slice& slice) const {
       slice.exact = &page;
 }
 
-net::Response ApiReplay::plain(const net::Request& request, const Slice& slice, bool twice, uint64_t number) {
+net::Response ApiReplay::plain(const net::Request& request, const Slice& slice, bool twice,
+                               uint64_t number) {
   net::Response response;
-  const bool takes_gzip = request.headers.get("accept-encoding").value_or("").find("gzip") != std::string_view::npos;
+  const bool takes_gzip =
+      request.headers.get("accept-encoding").value_or("").find("gzip") != std::string_view::npos;
   const std::string own = server_->url();
   bool gzipped = false;
   if (slice.exact != nullptr && !twice) {
@@ -222,14 +244,16 @@ net::Response ApiReplay::plain(const net::Request& request, const Slice& slice, 
       replace_all(text, recording_->origin(), own);
       response.headers.add(name, std::move(text));
     }
-    bool has_links = !recording_->origin().empty() && slice.exact->body.find(recording_->origin()) != std::string::npos;
+    bool has_links = !recording_->origin().empty() &&
+                     slice.exact->body.find(recording_->origin()) != std::string::npos;
     gzipped = takes_gzip && !slice.exact->gzipped.empty() && !has_links;
     response.body = gzipped ? slice.exact->gzipped : slice.exact->body;
     if (has_links) replace_all(response.body, recording_->origin(), own);
   } else {
     const auto& all = recording_->records();
-    std::vector<std::string_view> records(all.begin() + static_cast<ptrdiff_t>(slice.from),
-                                          all.begin() + static_cast<ptrdiff_t>(slice.from + slice.count));
+    std::vector<std::string_view> records(
+        all.begin() + static_cast<ptrdiff_t>(slice.from),
+        all.begin() + static_cast<ptrdiff_t>(slice.from + slice.count));
     if (twice) {
       io::Random random(mix(options_.seed + 1, number));
       size_t some = 1 + random.below(20);
@@ -239,20 +263,25 @@ net::Response ApiReplay::plain(const net::Request& request, const Slice& slice, 
         records.insert(records.begin(), all.begin() + static_cast<ptrdiff_t>(slice.from - some),
                        all.begin() + static_cast<ptrdiff_t>(slice.from));
       } else {
-        for (; some > 0 && !records.empty(); --some) records.push_back(records[random.below(records.size())]);
+        for (; some > 0 && !records.empty(); --some)
+          records.push_back(records[random.below(records.size())]);
       }
     }
     std::string extra;
     if (options_.navigation && slice.exact == nullptr) {
-      auto text = [](const std::string& value) { return value.empty() ? std::string("null") : "\"" + value + "\""; };
+      auto text = [](const std::string& value) {
+        return value.empty() ? std::string("null") : "\"" + value + "\"";
+      };
       extra = fmt::format("\"next\":{},\"next_cursor\":{},\"total\":{}",
-                          text(slice.next.empty() ? "" : own + request.path + "?" + slice.next), text(slice.next_cursor), all.size());
+                          text(slice.next.empty() ? "" : own + request.path + "?" + slice.next),
+                          text(slice.next_cursor), all.size());
     }
     response.headers.add("Content-Type", "application/json; charset=utf-8");
     response.body = recording_->frame(records, slice.page, extra);
   }
   if (!slice.next.empty() && !response.headers.has("link"))
-    response.headers.add("Link", fmt::format("<{}{}?{}>; rel=\"next\"", own, request.path, slice.next));
+    response.headers.add("Link",
+                         fmt::format("<{}{}?{}>; rel=\"next\"", own, request.path, slice.next));
   if (!twice && response.status == 200) {
     std::string tag = "\"" + io::sha256_hex(response.body).substr(0, 16) + "\"";
     response.headers.set("ETag", tag);
@@ -262,7 +291,8 @@ net::Response ApiReplay::plain(const net::Request& request, const Slice& slice, 
       return response;
     }
   }
-  if (!gzipped && takes_gzip && response.body.size() >= kGzipFrom) response.body = net::gzip(response.body, 1), gzipped = true;
+  if (!gzipped && takes_gzip && response.body.size() >= kGzipFrom)
+    response.body = net::gzip(response.body, 1), gzipped = true;
   if (gzipped) response.headers.set("Content-Encoding", "gzip");
   response.headers.set("Vary", "Accept-Encoding");
   return response;
@@ -271,7 +301,8 @@ net::Response ApiReplay::plain(const net::Request& request, const Slice& slice, 
 net::Response ApiReplay::answer(const net::Request& request) {
   const uint64_t number = number_.fetch_add(1) + 1;
   Slice slice;
-  if (!find(request, slice)) return net::Response::error(404, "not_found", "nothing was recorded for " + request.path);
+  if (!find(request, slice))
+    return net::Response::error(404, "not_found", "nothing was recorded for " + request.path);
   const FaultKind fault = fault_of(options_.faults, options_.seed, number);
   happened_[static_cast<size_t>(fault)].fetch_add(1);
   io::Random random(mix(options_.seed + 2, number));
@@ -280,10 +311,13 @@ net::Response ApiReplay::answer(const net::Request& request) {
     response = net::Response::json("{\"error\":\"too many requests\"}\n", 429);
     auto way = random.below(3);
     if (way == 1) response.headers.add("Retry-After", "1");
-    if (way == 2) response.headers.add("Retry-After", net::format_http_date(io::system_clock().now_ms() / 1000 + 1));
+    if (way == 2)
+      response.headers.add("Retry-After",
+                           net::format_http_date(io::system_clock().now_ms() / 1000 + 1));
   } else if (fault == FaultKind::kFailure) {
     constexpr std::array<int, 3> kStatus = {500, 502, 503};
-    response = net::Response::text("the server is not well\n", kStatus[random.below(kStatus.size())]);
+    response =
+        net::Response::text("the server is not well\n", kStatus[random.below(kStatus.size())]);
   } else {
     response = plain(request, slice, fault == FaultKind::kDuplicate, number);
   }
@@ -296,11 +330,13 @@ net::Response ApiReplay::answer(const net::Request& request) {
         response.body = "<!DOCTYPE html><html><body><h1>Please wait</h1></body></html>\n";
         break;
       case 1: {
-        auto text = slice.exact != nullptr ? slice.exact->body : recording_->frame({}, slice.page, "");
+        auto text =
+            slice.exact != nullptr ? slice.exact->body : recording_->frame({}, slice.page, "");
         response.body = text.substr(0, text.size() / 2);
         break;
       }
-      default: response.body = "{\"error\":\"Uh oh, something has gone wrong.\"}";
+      default:
+        response.body = "{\"error\":\"Uh oh, something has gone wrong.\"}";
     }
   }
   using Wire = net::WireFault::Kind;
@@ -313,9 +349,11 @@ net::Response ApiReplay::answer(const net::Request& request) {
     response.fault.pause_ms = options_.trickle_ms;
   }
   if (options_.log)
-    options_.log(fmt::format("{} {} {}{} {} {} bytes{}", number, request.method, request.path,
-                             request.query.empty() ? "" : "?" + net::build_query(comparable(request.query)), response.status,
-                             response.body.size(), fault == FaultKind::kNone ? "" : fmt::format(", fault {}", to_string(fault))));
+    options_.log(
+        fmt::format("{} {} {}{} {} {} bytes{}", number, request.method, request.path,
+                    request.query.empty() ? "" : "?" + net::build_query(comparable(request.query)),
+                    response.status, response.body.size(),
+                    fault == FaultKind::kNone ? "" : fmt::format(", fault {}", to_string(fault))));
   return response;
 }
 

@@ -1,9 +1,10 @@
 // Source `http`: polls a JSON API and hands on its records, as bytes, page by page.
 //
-// Guarantee: every record of every page that the API serves is delivered at least once; with `id:` the runtime
-// keeps those it has not seen, so each is taken once. The cursor travels with the records, so after a crash the
-// source goes on at the first page that was not committed. A page that cannot be decoded is asked for again, with
-// an alarm that names the way to step over it; it is never skipped by itself.
+// Guarantee: every record of every page that the API serves is delivered at least once; with `id:`
+// the runtime keeps those it has not seen, so each is taken once. The cursor travels with the
+// records, so after a crash the source goes on at the first page that was not committed. A page
+// that cannot be decoded is asked for again, with an alarm that names the way to step over it; it
+// is never skipped by itself.
 //
 //   source:
 //     http:
@@ -15,8 +16,9 @@
 //       every: 10s
 //       id: /id
 //
-// Who waits: the runtime calls read() again after an error, with its own back-off; the API's Retry-After, the rate
-// limit and the circuit breaker are kept here. One thread (the lane's read thread) calls everything.
+// Who waits: the runtime calls read() again after an error, with its own back-off; the API's
+// Retry-After, the rate limit and the circuit breaker are kept here. One thread (the lane's read
+// thread) calls everything.
 #include "components/source_http.h"
 
 #include <algorithm>
@@ -49,20 +51,25 @@ id: /id
 std::string excerpt(std::string_view body) {
   constexpr size_t kMost = 160;
   std::string out;
-  for (char c : body.substr(0, kMost)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80 && body.size() > kMost) out.pop_back();
+  for (char c : body.substr(0, kMost))
+    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80 &&
+         body.size() > kMost)
+    out.pop_back();
   return body.size() > kMost ? out + "..." : out;
 }
 
 bool sounds_secret(std::string_view header) {
   std::string name(header);
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (auto word : {"key", "token", "secret", "auth", "cookie", "passw"})
     if (name.find(word) != std::string::npos) return true;
   return false;
 }
 
-/// "host" or "host:port" of the project's files: over https, and over http where the source itself is on http.
+/// "host" or "host:port" of the project's files: over https, and over http where the source itself
+/// is on http.
 void allow_host(net::OriginAllowList& allow, const std::string& host, bool http_too) {
   if (auto url = net::Url::parse("https://" + host + "/")) allow.add(*url);
   if (!http_too) return;
@@ -71,7 +78,8 @@ void allow_host(net::OriginAllowList& allow, const std::string& host, bool http_
 
 class HttpSource final : public stream::Source {
  public:
-  HttpSource(Config config, const stream::SourceContext& context, net::Url base, net::OriginAllowList allow)
+  HttpSource(Config config, const stream::SourceContext& context, net::Url base,
+             net::OriginAllowList allow)
       : config_(std::move(config)),
         pipeline_(context.pipeline),
         clock_(context.clock != nullptr ? *context.clock : io::system_clock()),
@@ -84,8 +92,10 @@ class HttpSource final : public stream::Source {
         state_(PassState::start_of(config_.pagination)) {
     if (config_.rate_limit) bucket_.emplace(clock_, *config_.rate_limit);
     if (context.metrics != nullptr)
-      requests_ = &context.metrics->counter("leat_source_requests_total", "Requests to a source's API by its answer: a status or an error.",
-                                            metrics::Unit::kNone, {"pipeline", "status"});
+      requests_ = &context.metrics->counter(
+          "leat_source_requests_total",
+          "Requests to a source's API by its answer: a status or an error.", metrics::Unit::kNone,
+          {"pipeline", "status"});
   }
 
   Result<void> open(std::string_view cursor) override {
@@ -98,8 +108,10 @@ class HttpSource final : public stream::Source {
 
  private:
   Result<void> wait_turn(const std::stop_token& stop);
-  Result<HttpResponse> fetch(const net::Url& url, const std::string& url_hash, const std::stop_token& stop);
-  Result<HttpResponse> fetch_once(const net::Url& url, const std::string& url_hash, const std::stop_token& stop);
+  Result<HttpResponse> fetch(const net::Url& url, const std::string& url_hash,
+                             const std::stop_token& stop);
+  Result<HttpResponse> fetch_once(const net::Url& url, const std::string& url_hash,
+                                  const std::stop_token& stop);
   Result<void> check_status(const HttpResponse& answer);
   Result<stream::SourcePage> take(HttpResponse answer, const std::string& url_hash);
   Result<stream::SourcePage> undecodable(Error error, const net::Url& url);
@@ -110,7 +122,8 @@ class HttpSource final : public stream::Source {
     if (requests_ != nullptr) requests_->with({pipeline_, std::string(status)}).add();
   }
   std::string shown(const net::Url& url) const {
-    if (auto* key = std::get_if<http::ApiKeyAuth>(&config_.auth)) return net::redacted(url, {&key->query, 1});
+    if (auto* key = std::get_if<http::ApiKeyAuth>(&config_.auth))
+      return net::redacted(url, {&key->query, 1});
     return net::redacted(url);
   }
 
@@ -135,18 +148,22 @@ class HttpSource final : public stream::Source {
 /// Retry-After, the circuit breaker and the rate limit, in this order.
 Result<void> HttpSource::wait_turn(const std::stop_token& stop) {
   auto sleep = [&](int64_t ms) -> Result<void> {
-    if (ms > 0 && !clock_.sleep_ms(ms, stop)) return Error(ErrorCode::kCancelled, "stopped while waiting for the API's turn");
+    if (ms > 0 && !clock_.sleep_ms(ms, stop))
+      return Error(ErrorCode::kCancelled, "stopped while waiting for the API's turn");
     return {};
   };
   TRY(sleep(not_before_ms_ - clock_.steady_ms()));
   if (int64_t wait = breaker_.wait_ms(); wait > 0)
-    return Error(ErrorCode::kUnavailable, fmt::format("the API failed {} times in a row and is left alone for {} ms more",
-                                                      config_.breaker_failures, wait)).at(shown(base_));
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("the API failed {} times in a row and is left alone for {} ms more",
+                             config_.breaker_failures, wait))
+        .at(shown(base_));
   if (bucket_) TRY(sleep(bucket_->take()));
   return {};
 }
 
-Result<HttpResponse> HttpSource::fetch_once(const net::Url& url, const std::string& url_hash, const std::stop_token& stop) {
+Result<HttpResponse> HttpSource::fetch_once(const net::Url& url, const std::string& url_hash,
+                                            const std::stop_token& stop) {
   net::HttpRequest request;
   request.method = config_.method;
   request.url = url;
@@ -163,7 +180,8 @@ Result<HttpResponse> HttpSource::fetch_once(const net::Url& url, const std::stri
     if (!state_.modified.empty()) request.headers.set("If-Modified-Since", state_.modified);
   }
   if (own) TRY(auth_.apply(request, stop));
-  request.timeouts = {config_.connect_timeout_ms, config_.timeout_ms, config_.min_bytes_per_s, config_.min_rate_window_ms};
+  request.timeouts = {config_.connect_timeout_ms, config_.timeout_ms, config_.min_bytes_per_s,
+                      config_.min_rate_window_ms};
   request.max_body_bytes = static_cast<size_t>(config_.max_body_bytes);
   request.allow = &allow_;
   auto answer = client_.fetch(request, stop);
@@ -172,7 +190,8 @@ Result<HttpResponse> HttpSource::fetch_once(const net::Url& url, const std::stri
 }
 
 /// The answer, whatever its status; keeps the breaker's count and renews a refused token once.
-Result<HttpResponse> HttpSource::fetch(const net::Url& url, const std::string& url_hash, const std::stop_token& stop) {
+Result<HttpResponse> HttpSource::fetch(const net::Url& url, const std::string& url_hash,
+                                       const std::stop_token& stop) {
   auto answer = fetch_once(url, url_hash, stop);
   if (answer && answer->status == 401 && auth_.refused()) {
     TRY(wait_turn(stop));
@@ -188,15 +207,19 @@ Result<void> HttpSource::check_status(const HttpResponse& answer) {
   const int status = answer.status;
   if (answer.ok()) return {};
   auto error = [&](ErrorCode code, std::string_view more) {
-    return Error(code, fmt::format("the API answered {}{}{}{}", status, more, answer.body.empty() ? "" : ": ", excerpt(answer.body)))
+    return Error(code, fmt::format("the API answered {}{}{}{}", status, more,
+                                   answer.body.empty() ? "" : ": ", excerpt(answer.body)))
         .at(shown(answer.url));
   };
   auto retry_after = answer.headers.get("retry-after");
-  bool limited = status == 429 || (status == 403 && (retry_after || answer.headers.get("x-ratelimit-remaining") == "0"));
+  bool limited =
+      status == 429 ||
+      (status == 403 && (retry_after || answer.headers.get("x-ratelimit-remaining") == "0"));
   if (limited || status == 503) {
     auto wait = retry_after ? net::parse_retry_after(*retry_after, clock_.now_ms()) : std::nullopt;
     if (wait) not_before_ms_ = clock_.steady_ms() + *wait;
-    return error(ErrorCode::kUnavailable, wait ? fmt::format(", to be asked again in {} ms", *wait) : "");
+    return error(ErrorCode::kUnavailable,
+                 wait ? fmt::format(", to be asked again in {} ms", *wait) : "");
   }
   if (status == 408 || status == 425 || status >= 500) return error(ErrorCode::kUnavailable, "");
   const bool by_token = !state_.token.empty() && (status == 400 || status == 404 || status == 410);
@@ -204,14 +227,20 @@ Result<void> HttpSource::check_status(const HttpResponse& answer) {
     PassState anew = PassState::start_of(config_.pagination);
     anew.mark = state_.mark;
     state_ = std::move(anew);
-    return error(ErrorCode::kUnavailable, " to the token of the next page, so the pass starts again");
+    return error(ErrorCode::kUnavailable,
+                 " to the token of the next page, so the pass starts again");
   }
   if (by_token)
     return error(ErrorCode::kDataLost, " to the token of the next page")
-        .with_hint(fmt::format("leat reset {} --to start begins anew; with `id:` the source does so by itself", pipeline_));
-  if (status == 401 || status == 403) return error(ErrorCode::kPermission, "").with_hint("check `auth:` of the source");
-  if (status == 404 || status == 410) return error(ErrorCode::kNotFound, "").with_hint("check `url:` of the source");
-  return error(ErrorCode::kInvalidArgument, "").with_hint("check `url:`, `params:` and `body:` of the source");
+        .with_hint(fmt::format(
+            "leat reset {} --to start begins anew; with `id:` the source does so by itself",
+            pipeline_));
+  if (status == 401 || status == 403)
+    return error(ErrorCode::kPermission, "").with_hint("check `auth:` of the source");
+  if (status == 404 || status == 410)
+    return error(ErrorCode::kNotFound, "").with_hint("check `url:` of the source");
+  return error(ErrorCode::kInvalidArgument, "")
+      .with_hint("check `url:`, `params:` and `body:` of the source");
 }
 
 /// A whole answer came, or half of one, and it is no page of records.
@@ -222,12 +251,21 @@ Result<stream::SourcePage> HttpSource::undecodable(Error error, const net::Url& 
     skip_page_ = false;
     return skip();
   }
-  Error out = Error(ErrorCode::kCorrupt, fmt::format("a page cannot be decoded: {}", error.message()))
-                  .with_retry(Retry::kBackoff).at(shown(url));
+  Error out =
+      Error(ErrorCode::kCorrupt, fmt::format("a page cannot be decoded: {}", error.message()))
+          .with_retry(Retry::kBackoff)
+          .at(shown(url));
   if (page_failures_ < limits::kPageFailuresToAlarm) return out;
-  std::string hint = countable ? fmt::format("leat run --skip-page {} steps over it, and its records are missing then", pipeline_)
-                               : fmt::format("leat reset {} --to start begins anew; only this page leads to the next one", pipeline_);
-  return std::move(out).context(fmt::format("ALARM: {} tries", page_failures_)).with_hint(std::move(hint));
+  std::string hint =
+      countable
+          ? fmt::format("leat run --skip-page {} steps over it, and its records are missing then",
+                        pipeline_)
+          : fmt::format(
+                "leat reset {} --to start begins anew; only this page leads to the next one",
+                pipeline_);
+  return std::move(out)
+      .context(fmt::format("ALARM: {} tries", page_failures_))
+      .with_hint(std::move(hint));
 }
 
 /// Steps over the present page, as the operator asked for.
@@ -253,7 +291,8 @@ void HttpSource::look_into(stream::SourcePage& page, PassState& state) {
     record_text_.assign(*record.value);
     bool whole = record_json_.load(record_text_).has_value();
     auto value = [&](const std::string& pointer) -> std::optional<std::string> {
-      auto found = whole ? record_json_.value(pointer) : Result<std::optional<std::string>>(std::nullopt);
+      auto found =
+          whole ? record_json_.value(pointer) : Result<std::optional<std::string>>(std::nullopt);
       return found ? std::move(*found) : std::nullopt;
     };
     if (!config_.id.empty()) {
@@ -282,8 +321,10 @@ stream::SourcePage HttpSource::finish(stream::SourcePage page, PassState next, b
   if (pass_over) {
     page.exhausted = true;
     next = next.next_pass(config_.pagination);
-    if (bounded()) next.done = true;
-    else page.next_poll_ms = *config_.every_ms;
+    if (bounded())
+      next.done = true;
+    else
+      page.next_poll_ms = *config_.every_ms;
   }
   state_ = std::move(next);
   page.cursor = state_.to_json();
@@ -298,22 +339,27 @@ Result<stream::SourcePage> HttpSource::take(HttpResponse answer, const std::stri
   auto loaded = json_.load(whole->body);
   if (!loaded) {
     auto type = whole->headers.get("content-type").value_or("no Content-Type");
-    return undecodable(Error(ErrorCode::kCorrupt, fmt::format("{} ({}, {} bytes: {})", loaded.error().message(), type,
-                                                              whole->body.size(), excerpt(whole->body))), url);
+    return undecodable(
+        Error(ErrorCode::kCorrupt, fmt::format("{} ({}, {} bytes: {})", loaded.error().message(),
+                                               type, whole->body.size(), excerpt(whole->body))),
+        url);
   }
   stream::SourcePage page;
   if (!empty) {
     auto records = json_.records(config_.records);
     if (!records)
-      return undecodable(Error(ErrorCode::kCorrupt, fmt::format("no records at \"{}\": {} ({})", config_.records,
-                                                                records.error().message(), excerpt(whole->body))), url);
+      return undecodable(
+          Error(ErrorCode::kCorrupt, fmt::format("no records at \"{}\": {} ({})", config_.records,
+                                                 records.error().message(), excerpt(whole->body))),
+          url);
     page.records.resize(records->size());
     for (size_t i = 0; i < records->size(); ++i) page.records[i].value = (*records)[i];
   }
   PassState next = state_;
   auto over = http::advance(config_, next, json_, *whole, page.records.size());
   if (!over) {
-    if (over.error().code() == ErrorCode::kCorrupt) return undecodable(std::move(over).error(), url);
+    if (over.error().code() == ErrorCode::kCorrupt)
+      return undecodable(std::move(over).error(), url);
     return std::move(over).error().at(shown(url));
   }
   look_into(page, next);
@@ -337,7 +383,8 @@ Result<stream::SourcePage> HttpSource::read(std::stop_token stop) {
   const std::string url_hash = io::sha256_hex(url.to_string());
   auto answer = fetch(url, url_hash, stop);
   if (!answer) {
-    if (answer.error().code() == ErrorCode::kCorrupt) return undecodable(std::move(answer).error(), url);
+    if (answer.error().code() == ErrorCode::kCorrupt)
+      return undecodable(std::move(answer).error(), url);
     return std::move(answer).error();
   }
   if (answer->status == 304 && state_.validated_url == url_hash) {
@@ -349,7 +396,8 @@ Result<stream::SourcePage> HttpSource::read(std::stop_token stop) {
   return take(std::move(*answer), url_hash);
 }
 
-Result<std::unique_ptr<stream::Source>> make(const config::Node& node, const stream::SourceContext& context) {
+Result<std::unique_ptr<stream::Source>> make(const config::Node& node,
+                                             const stream::SourceContext& context) {
   ASSIGN(Config config, http::spec().parse(node, context.environment));
   ASSIGN(net::Url base, net::Url::parse(config.url));
   net::OriginAllowList allow;
@@ -384,7 +432,8 @@ void register_source_http(stream::Registry& registry) {
   type.name = "http";
   type.summary = http::spec().summary();
   type.guarantee =
-      "Every record the API serves is delivered at least once; with `id:` each is taken once. After a crash it goes on at the "
+      "Every record the API serves is delivered at least once; with `id:` each is taken once. "
+      "After a crash it goes on at the "
       "first page that was not committed.";
   type.example_yaml = kExample;
   type.spec = &http::spec();

@@ -8,8 +8,8 @@
 namespace leat::components::http {
 namespace {
 
-constexpr int64_t kTokenMarginMs = 30'000;        // renewed this long before it expires
-constexpr int64_t kTokenLifeMs = 5 * 60 * 1000;   // of a token whose answer does not say
+constexpr int64_t kTokenMarginMs = 30'000;       // renewed this long before it expires
+constexpr int64_t kTokenLifeMs = 5 * 60 * 1000;  // of a token whose answer does not say
 constexpr size_t kMaxTokenAnswer = 64 * 1024;
 
 std::string basic(const std::string& user, const std::string& password) {
@@ -32,7 +32,8 @@ Result<void> Authenticator::apply(net::HttpRequest& request, std::stop_token sto
       request.secret_params.push_back(key->query);
     }
   } else if (auto* oauth = std::get_if<OAuth2Auth>(&config_.auth)) {
-    if (token_.empty() || clock_.steady_ms() >= token_until_ms_) TRY(fetch_token(*oauth, std::move(stop)));
+    if (token_.empty() || clock_.steady_ms() >= token_until_ms_)
+      TRY(fetch_token(*oauth, std::move(stop)));
     request.headers.set("Authorization", "Bearer " + token_);
   }
   return {};
@@ -50,14 +51,16 @@ Result<void> Authenticator::fetch_token(const OAuth2Auth& auth, std::stop_token 
   net::HttpRequest request;
   request.method = "POST";
   ASSIGN(request.url, net::Url::parse(auth.token_url));
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"},
+                     {"Accept", "application/json"}};
   net::QueryParams form{{"grant_type", "client_credentials"}};
   if (!auth.scope.empty()) form.emplace_back("scope", auth.scope);
   if (auth.in_body) {
     form.emplace_back("client_id", auth.client_id);
     form.emplace_back("client_secret", auth.client_secret.reveal());
   } else {
-    request.headers.set("Authorization", basic(net::percent_encode(auth.client_id), net::percent_encode(auth.client_secret.reveal())));
+    request.headers.set("Authorization", basic(net::percent_encode(auth.client_id),
+                                               net::percent_encode(auth.client_secret.reveal())));
   }
   request.body = net::build_query(form);
   request.timeouts.total_ms = config_.timeout_ms;
@@ -69,18 +72,27 @@ Result<void> Authenticator::fetch_token(const OAuth2Auth& auth, std::stop_token 
   auto json = nlohmann::json::parse(answer->body, nullptr, false);
   if (!answer->ok()) {
     // RFC 6749 section 5.2: {"error": "invalid_client"}; its text is the server's, cut short.
-    std::string why = json.is_object() && json.contains("error") && json["error"].is_string() ? json["error"].get<std::string>() : "";
+    std::string why = json.is_object() && json.contains("error") && json["error"].is_string()
+                          ? json["error"].get<std::string>()
+                          : "";
     bool ours = answer->status == 400 || answer->status == 401 || answer->status == 403;
-    return Error(ours ? ErrorCode::kPermission : ErrorCode::kUnavailable,
-                 fmt::format("{} answered {} {}", auth.token_url, answer->status, why.substr(0, 100)))
-        .at("token").with_hint(ours ? "check client_id, client_secret and scope" : "");
+    return Error(
+               ours ? ErrorCode::kPermission : ErrorCode::kUnavailable,
+               fmt::format("{} answered {} {}", auth.token_url, answer->status, why.substr(0, 100)))
+        .at("token")
+        .with_hint(ours ? "check client_id, client_secret and scope" : "");
   }
   if (!json.is_object() || !json.contains("access_token") || !json["access_token"].is_string() ||
       !net::is_safe_field("Authorization", json["access_token"].get_ref<const std::string&>()))
-    return Error(ErrorCode::kCorrupt, fmt::format("{} answered without an access_token", auth.token_url)).with_retry(Retry::kBackoff).at("token");
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("{} answered without an access_token", auth.token_url))
+        .with_retry(Retry::kBackoff)
+        .at("token");
   token_ = json["access_token"].get<std::string>();
   auto life = json.find("expires_in");
-  int64_t life_ms = life != json.end() && life->is_number() ? static_cast<int64_t>(std::clamp(life->get<double>(), 0.0, 1e9) * 1000) : kTokenLifeMs;
+  int64_t life_ms = life != json.end() && life->is_number()
+                        ? static_cast<int64_t>(std::clamp(life->get<double>(), 0.0, 1e9) * 1000)
+                        : kTokenLifeMs;
   token_until_ms_ = clock_.steady_ms() + std::max<int64_t>(life_ms - kTokenMarginMs, life_ms / 2);
   return {};
 }

@@ -1,4 +1,5 @@
-// Credentials of the http source: puts them on requests, fetches and renews OAuth 2 tokens. One thread.
+// Credentials of the http source: puts them on requests, fetches and renews OAuth 2 tokens. One
+// thread.
 #pragma once
 
 #include <stop_token>
@@ -14,7 +15,8 @@ namespace leat::components::http {
 class Authenticator {
  public:
   /// All outlive it. `allow` is for the token URL, too.
-  Authenticator(const Config& config, net::HttpClient& client, io::Clock& clock, const net::OriginAllowList& allow)
+  Authenticator(const Config& config, net::HttpClient& client, io::Clock& clock,
+                const net::OriginAllowList& allow)
       : config_(config), client_(client), clock_(clock), allow_(allow) {}
 
   /// Adds the credentials to a request to the source's own origin. May fetch a token first.

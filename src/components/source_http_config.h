@@ -25,8 +25,8 @@ struct PageNumbers {
 struct Offsets {
   std::string param = "offset", limit_param = "limit";
   int64_t limit = 100;
-  std::optional<int64_t> to;   // the pass ends before this offset
-  std::string total;           // pointer to the number of records there are
+  std::optional<int64_t> to;  // the pass ends before this offset
+  std::string total;          // pointer to the number of records there are
 };
 struct BodyCursor {
   std::string param, pointer;  // null, absent or "": the last page
@@ -55,7 +55,8 @@ struct ApiKeyAuth {
 struct OAuth2Auth {
   std::string token_url, client_id, scope;
   config::Secret client_secret;
-  bool in_body = false;  // client_id and client_secret as form fields instead of an Authorization header
+  bool in_body =
+      false;  // client_id and client_secret as form fields instead of an Authorization header
 };
 using Auth = std::variant<NoAuth, BasicAuth, BearerAuth, ApiKeyAuth, OAuth2Auth>;
 

@@ -19,13 +19,15 @@ Error bad_page(std::string message) {
 std::optional<double> as_number(std::string_view text) {
   double value = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (code != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
   return value;
 }
 
 bool is_whole(std::string_view text, int64_t& value) {
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc() && end == text.data() + text.size() && value > INT64_MIN / 2 && value < INT64_MAX / 2;
+  return code == std::errc() && end == text.data() + text.size() && value > INT64_MIN / 2 &&
+         value < INT64_MAX / 2;
 }
 
 /// A token may not lead back to where it came from.
@@ -36,23 +38,25 @@ Result<bool> follow(PassState& state, std::optional<std::string> next) {
   return false;
 }
 
-Result<bool> advance_number(const PageNumbers& pages, PassState& state, const net::HttpResponse& answer,
-                            size_t records) {
+Result<bool> advance_number(const PageNumbers& pages, PassState& state,
+                            const net::HttpResponse& answer, size_t records) {
   bool last = pages.to ? state.number >= *pages.to : records == 0;
   if (last) return true;
   std::string hash = io::sha256_hex(answer.body);
   if (records > 0 && hash == state.page_hash)
-    return bad_page(fmt::format("page {} is byte for byte the page before it: does the API know the query parameter `{}`?",
-                                state.number, pages.param));
+    return bad_page(fmt::format(
+        "page {} is byte for byte the page before it: does the API know the query parameter `{}`?",
+        state.number, pages.param));
   state.page_hash = std::move(hash);
   ++state.number;
   return false;
 }
 
-Result<bool> advance_offset(const Offsets& offsets, PassState& state, codec::JsonPage& page, const net::HttpResponse& answer,
-                            size_t records) {
+Result<bool> advance_offset(const Offsets& offsets, PassState& state, codec::JsonPage& page,
+                            const net::HttpResponse& answer, size_t records) {
   if (records == 0) return true;
-  // An answer may hold fewer than asked for (the API's own cap), or more (rows that moved between pages).
+  // An answer may hold fewer than asked for (the API's own cap), or more (rows that moved between
+  // pages).
   int64_t next = state.number + std::min<int64_t>(static_cast<int64_t>(records), offsets.limit);
   if (offsets.to && next >= *offsets.to) return true;
   if (!offsets.total.empty()) {
@@ -63,8 +67,10 @@ Result<bool> advance_offset(const Offsets& offsets, PassState& state, codec::Jso
   }
   std::string hash = io::sha256_hex(answer.body);
   if (hash == state.page_hash)
-    return bad_page(fmt::format("the page at offset {} is byte for byte the one before it: does the API know the query parameter `{}`?",
-                                state.number, offsets.param));
+    return bad_page(
+        fmt::format("the page at offset {} is byte for byte the one before it: does the API know "
+                    "the query parameter `{}`?",
+                    state.number, offsets.param));
   state.page_hash = std::move(hash);
   state.number = next;
   return false;
@@ -82,14 +88,16 @@ bool is_newer(std::string_view mark, std::string_view than) {
 Result<std::string> with_overlap(const std::string& mark, const std::string& overlap) {
   if (overlap.empty() || mark.empty()) return mark;
   auto misfit = [&](std::string_view why) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("`overlap: {}` does not fit the mark \"{}\": {}", overlap, mark, why))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("`overlap: {}` does not fit the mark \"{}\": {}", overlap, mark, why))
         .with_hint("give a duration for ISO 8601 times and a number for numbers");
   };
   auto number = as_number(mark), back = as_number(overlap);
   if (number) {
     if (!back) return misfit("the field is a number");
     int64_t whole_mark = 0, whole_back = 0;
-    if (is_whole(mark, whole_mark) && is_whole(overlap, whole_back)) return std::to_string(whole_mark - whole_back);
+    if (is_whole(mark, whole_mark) && is_whole(overlap, whole_back))
+      return std::to_string(whole_mark - whole_back);
     return fmt::format("{}", *number - *back);
   }
   auto ms = parse_duration_ms(overlap);
@@ -97,10 +105,12 @@ Result<std::string> with_overlap(const std::string& mark, const std::string& ove
   auto moment = types::parse_timestamp_tz(mark);
   bool local = !moment;
   if (local) moment = types::parse_timestamp(mark);
-  if (!moment && types::parse_date(mark)) moment = int64_t{*types::parse_date(mark)} * 86'400'000'000;
+  if (!moment && types::parse_date(mark))
+    moment = int64_t{*types::parse_date(mark)} * 86'400'000'000;
   if (!moment) return misfit("the field is no ISO 8601 time");
   char text[types::kMaxText];
-  char* end = local ? types::write_timestamp(text, *moment - *ms * 1000) : types::write_timestamp_tz(text, *moment - *ms * 1000);
+  char* end = local ? types::write_timestamp(text, *moment - *ms * 1000)
+                    : types::write_timestamp_tz(text, *moment - *ms * 1000);
   return std::string(text, end);
 }
 
@@ -146,16 +156,20 @@ Result<PassState> PassState::parse(std::string_view cursor, const Pagination& pa
     return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : otherwise;
   };
   if (!json.is_object() || text("kind").empty())
-    return Error(ErrorCode::kCorrupt, "the stored cursor is none of an http source").with_hint("leat reset PIPELINE --to start");
+    return Error(ErrorCode::kCorrupt, "the stored cursor is none of an http source")
+        .with_hint("leat reset PIPELINE --to start");
   if (text("kind") != state.kind)
-    return Error(ErrorCode::kIncompatible, fmt::format("the stored cursor belongs to `pagination: {}`, the file says `{}`",
-                                                       text("kind"), state.kind))
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("the stored cursor belongs to `pagination: {}`, the file says `{}`",
+                             text("kind"), state.kind))
         .with_hint("leat reset PIPELINE --to start begins anew");
   state.number = number("number", state.number);
   state.pages = number("pages", 0);
   state.token = text("token");
-  state.mark = text("mark"), state.pass_mark = text("pass_mark"), state.page_hash = text("page_hash");
-  state.etag = text("etag"), state.modified = text("modified"), state.validated_url = text("validated_url");
+  state.mark = text("mark"), state.pass_mark = text("pass_mark"),
+  state.page_hash = text("page_hash");
+  state.etag = text("etag"), state.modified = text("modified"),
+  state.validated_url = text("validated_url");
   auto done = json.find("done");
   state.done = done != json.end() && done->is_boolean() && done->get<bool>();
   return state;
@@ -163,34 +177,42 @@ Result<PassState> PassState::parse(std::string_view cursor, const Pagination& pa
 
 Result<net::Url> page_url(const Config& config, const PassState& state) {
   ASSIGN(auto url, net::Url::parse(config.url));
-  bool given = std::holds_alternative<BodyUrl>(config.pagination) || std::holds_alternative<LinkHeader>(config.pagination);
+  bool given = std::holds_alternative<BodyUrl>(config.pagination) ||
+               std::holds_alternative<LinkHeader>(config.pagination);
   if (given && !state.token.empty()) return net::resolve(url, state.token);
   for (const auto& [name, value] : config.params) net::set_query_param(url, name, value);
   if (config.incremental) {
     const std::string& mark = state.mark.empty() ? config.incremental->start : state.mark;
-    ASSIGN(std::string since, with_overlap(mark, state.mark.empty() ? "" : config.incremental->overlap));
+    ASSIGN(std::string since,
+           with_overlap(mark, state.mark.empty() ? "" : config.incremental->overlap));
     if (!since.empty()) net::set_query_param(url, config.incremental->param, since);
   }
   if (auto* pages = std::get_if<PageNumbers>(&config.pagination)) {
     net::set_query_param(url, pages->param, std::to_string(state.number));
   } else if (auto* offsets = std::get_if<Offsets>(&config.pagination)) {
-    int64_t limit = offsets->to ? std::min(offsets->limit, *offsets->to - state.number) : offsets->limit;
+    int64_t limit =
+        offsets->to ? std::min(offsets->limit, *offsets->to - state.number) : offsets->limit;
     net::set_query_param(url, offsets->param, std::to_string(state.number));
     net::set_query_param(url, offsets->limit_param, std::to_string(std::max<int64_t>(1, limit)));
-  } else if (auto* cursor = std::get_if<BodyCursor>(&config.pagination); cursor != nullptr && !state.token.empty()) {
+  } else if (auto* cursor = std::get_if<BodyCursor>(&config.pagination);
+             cursor != nullptr && !state.token.empty()) {
     net::set_query_param(url, cursor->param, state.token);
   }
   return url;
 }
 
-Result<bool> advance(const Config& config, PassState& state, codec::JsonPage& page, const net::HttpResponse& answer,
-                     size_t records) {
+Result<bool> advance(const Config& config, PassState& state, codec::JsonPage& page,
+                     const net::HttpResponse& answer, size_t records) {
   ++state.pages;
   if (static_cast<size_t>(state.pages) > limits::kMaxSourcePages)
-    return Error(ErrorCode::kLimit, fmt::format("more than {} pages in one pass", limits::kMaxSourcePages))
-        .with_blame(Blame::kExternal).with_hint("ask for larger pages, or bound the pagination with `to:`");
-  if (auto* pages = std::get_if<PageNumbers>(&config.pagination)) return advance_number(*pages, state, answer, records);
-  if (auto* offsets = std::get_if<Offsets>(&config.pagination)) return advance_offset(*offsets, state, page, answer, records);
+    return Error(ErrorCode::kLimit,
+                 fmt::format("more than {} pages in one pass", limits::kMaxSourcePages))
+        .with_blame(Blame::kExternal)
+        .with_hint("ask for larger pages, or bound the pagination with `to:`");
+  if (auto* pages = std::get_if<PageNumbers>(&config.pagination))
+    return advance_number(*pages, state, answer, records);
+  if (auto* offsets = std::get_if<Offsets>(&config.pagination))
+    return advance_offset(*offsets, state, page, answer, records);
   if (auto* cursor = std::get_if<BodyCursor>(&config.pagination)) {
     ASSIGN(auto token, page.value(cursor->pointer));
     return follow(state, std::move(token));
@@ -203,8 +225,10 @@ Result<bool> advance(const Config& config, PassState& state, codec::JsonPage& pa
   }
   if (!next || next->empty()) return true;
   auto resolved = net::resolve(answer.url, *next);
-  if (!resolved) return bad_page(fmt::format("the next page's URL: {}", resolved.error().message()));
-  if (resolved->to_string() == answer.url.to_string()) return bad_page("the page names itself as the next one");
+  if (!resolved)
+    return bad_page(fmt::format("the next page's URL: {}", resolved.error().message()));
+  if (resolved->to_string() == answer.url.to_string())
+    return bad_page("the page names itself as the next one");
   return follow(state, resolved->to_string());
 }
 
@@ -219,10 +243,12 @@ std::optional<std::string> next_link(const net::Headers& headers) {
       for (bool quoted = false; end < value.size() && (quoted || value[end] != ','); ++end)
         if (value[end] == '"') quoted = !quoted;
       std::string params(value.substr(close + 1, end - close - 1));
-      std::transform(params.begin(), params.end(), params.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      std::transform(params.begin(), params.end(), params.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       value.remove_prefix(end);
       size_t rel = params.find("rel=");
-      if (rel == std::string::npos || (rel > 0 && params[rel - 1] != ' ' && params[rel - 1] != ';')) continue;
+      if (rel == std::string::npos || (rel > 0 && params[rel - 1] != ' ' && params[rel - 1] != ';'))
+        continue;
       std::string_view relations = std::string_view(params).substr(rel + 4);
       bool in_quotes = relations.starts_with('"');
       if (in_quotes) relations.remove_prefix(1);
@@ -240,7 +266,8 @@ std::optional<std::string> next_link(const net::Headers& headers) {
 bool may_be_conditional(const Config& config, const PassState& state) {
   if (state.pages > 0 || !config.every_ms || config.method != "GET") return false;
   if (std::holds_alternative<NoPages>(config.pagination)) return true;
-  return std::holds_alternative<BodyCursor>(config.pagination) || std::holds_alternative<BodyUrl>(config.pagination);
+  return std::holds_alternative<BodyCursor>(config.pagination) ||
+         std::holds_alternative<BodyUrl>(config.pagination);
 }
 
 }  // namespace leat::components::http

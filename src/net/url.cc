@@ -251,8 +251,8 @@ std::string redacted(const Url& url, std::span<const std::string> secret_params)
   Url copy = url;
   std::string out;
   for (const auto& [name, value] : parse_query(url.query)) {
-    bool secret = is_secret_param(name) ||
-                  std::find(secret_params.begin(), secret_params.end(), name) != secret_params.end();
+    bool secret = is_secret_param(name) || std::find(secret_params.begin(), secret_params.end(),
+                                                     name) != secret_params.end();
     if (!out.empty()) out += '&';
     out += percent_encode(name) + "=" + (secret ? "***" : percent_encode(value));
   }

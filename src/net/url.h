@@ -48,7 +48,8 @@ std::string build_query(const QueryParams& params);
 /// their bytes.
 void set_query_param(Url& url, std::string_view name, std::string_view value);
 
-/// True when a parameter's name sounds like a secret: it holds key, token, secret, passw, sign or auth.
+/// True when a parameter's name sounds like a secret: it holds key, token, secret, passw, sign or
+/// auth.
 bool is_secret_param(std::string_view name);
 /// The URL for logs and messages: values of `secret_params`, and of parameters whose name sounds
 /// like a secret (key, token, secret, password, signature, auth), are replaced by "***".

@@ -95,6 +95,7 @@ int RawServer::connections() {
 }
 
 void RawServer::run(const std::stop_token& stop) {
+  std::vector<std::jthread> peers;  // stopped and joined at the end
   while (wait_readable(listener_, stop)) {
     int peer = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (peer < 0) continue;
@@ -102,8 +103,10 @@ void RawServer::run(const std::stop_token& stop) {
       MutexLock lock(mutex_);
       ++connections_;
     }
-    serve(peer, stop);
-    close(peer);
+    peers.emplace_back([this, peer](std::stop_token own) {
+      serve(peer, own);
+      close(peer);
+    });
   }
 }
 
@@ -116,7 +119,11 @@ void RawServer::serve(int peer, const std::stop_token& stop) {
       requests_.push_back(*request);
       number = static_cast<int>(requests_.size());
     }
-    Answer answer = script_(*request, number);
+    Answer answer;
+    {
+      MutexLock lock(script_mutex_);
+      answer = script_(*request, number);
+    }
     send_all(peer, answer.bytes, stop);
     switch (answer.then) {
       case Answer::Then::kNext:

@@ -12,7 +12,7 @@
 
 namespace leat::testing {
 
-/// Serves one connection after another on a thread of its own.
+/// Serves each connection on a thread of its own; the script runs for one request at a time.
 class RawServer {
  public:
   struct Answer {
@@ -43,11 +43,12 @@ class RawServer {
   void run(const std::stop_token& stop);
   void serve(int peer, const std::stop_token& stop);
 
-  const Script script_;
   int listener_ = -1, port_ = 0;
   Mutex mutex_;
   std::vector<std::string> requests_ GUARDED_BY(mutex_);
   int connections_ GUARDED_BY(mutex_) = 0;
+  Mutex script_mutex_;
+  const Script script_ GUARDED_BY(script_mutex_);
   std::jthread thread_;
 };
 
