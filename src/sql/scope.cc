@@ -81,9 +81,7 @@ std::vector<std::string> names_of(const Json& column_reference) {
 }
 
 bool compare_safely(const Type& left, const Type& right) {
-  // Of one kind; what JSON scalars a VARCHAR also took is of no meaning here.
-  const bool same = left.kind() == right.kind() && left.width() == right.width() && left.scale() == right.scale();
-  return (same && !left.is_nested()) || (is_signed_integer(left.kind()) && is_signed_integer(right.kind()));
+  return (left == right && !left.is_nested()) || (is_signed_integer(left.kind()) && is_signed_integer(right.kind()));
 }
 
 std::optional<Reference> Scope::resolve(const std::vector<std::string>& names) const {

@@ -67,6 +67,7 @@ class StepCompiler {
     std::string name, text;    // what stands in the select list of the level it belongs to
     bool tried = false;        // text is a TRY struct
     bool deferred = false;     // above the unnest
+    bool joined = false;       // reads a joined table: fails when its join failed
     std::set<int> bits;        // of input's failures that fail it, too
     std::string origin;
   };
@@ -280,6 +281,7 @@ class StepCompiler {
     ASSIGN(output.text, context_.parser.text_of(expression));
     output.tried = scope_.can_fail(expression);
     output.bits = uses.bits;
+    output.joined = uses.joined;
     if (output.tried || output.deferred) {
       ASSIGN(std::string shown, context_.parser.text_of(items_[i].expression));
       output.origin = fmt::format("column {}: {} failed", output.name, shown);
@@ -350,6 +352,7 @@ class StepCompiler {
       failures.push_back(failed_text(keys.bits, alias_));
       const std::string failed = any_of_text(failures);
       if (!failed.empty()) {
+        join_conditions_.push_back(conditions_.size());
         conditions_.push_back({failed, fmt::format("JOIN {} failed: its condition could not be computed", item.table)});
         join_failed_ = any_of_text({join_failed_, failed});
       }
@@ -455,9 +458,13 @@ class StepCompiler {
       column.name = output.name;
       std::vector<std::string> failed = {output.tried ? fmt::format("_leat_c{} IS NULL", i) : "", failed_text(output.bits, "")};
       if (output.deferred) failed.push_back(unnest_failed_);
+      for (size_t c : join_conditions_) {
+        if (output.joined) failed.push_back(fmt::format("_leat_w{}", c));
+      }
       if (const std::string text = any_of_text(failed); !text.empty()) {
         column.bit = bit(text);
-        column.origin = output.origin;
+        column.origin = output.origin.empty() && output.joined && !join_conditions_.empty() ? conditions_[join_conditions_[0]].origin
+                                                                                            : output.origin;
       }
       step.shape.columns.push_back(std::move(column));
     }
@@ -519,6 +526,7 @@ class StepCompiler {
   std::vector<Unnest> unnests_;
   std::vector<std::string> carried_, filters_, join_keys_;
   std::vector<Condition> conditions_;
+  std::vector<size_t> join_conditions_;
   std::string from_, join_failed_, unnest_failed_;
   std::vector<Reference> reads_;
 };
