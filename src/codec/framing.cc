@@ -65,7 +65,7 @@ class JsonArrayFramer final : public Framer {
     while (true) {
       size_t start = skip_blank(bytes, at);
       if (start == bytes.size()) {
-        if (last && !ended_) return corrupt(start, begun_ ? "',' or ']'" : "'['", "the end");
+        if (last && !ended_ && !resumed_) return corrupt(start, begun_ ? "',' or ']'" : "'['", "the end");
         return start;
       }
       char c = bytes[start];

@@ -57,7 +57,8 @@ class Framer {
 std::unique_ptr<Framer> make_ndjson_framer();
 
 /// The elements of one JSON array, however long. `resumed`: the bytes begin where frame() had come to, behind
-/// '[' or an element, not at the array's '['. State: only whether the array has begun and ended.
+/// '[', an element or ']', not at the array's '['; nothing at all is then the end.
+/// State: only whether the array has begun and ended.
 std::unique_ptr<Framer> make_json_array_framer(bool resumed);
 
 }  // namespace leat::codec

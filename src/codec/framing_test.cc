@@ -154,7 +154,8 @@ TEST(JsonArray, ElementsAreRecordsHoweverTheyArrive) {
     EXPECT_EQ(feed(*make_json_array_framer(false), "[]", seed), std::vector<std::string>());
     EXPECT_EQ(feed(*make_json_array_framer(true), ",{\"b\":1}]", seed), std::vector<std::string>{"{\"b\":1}"});
     EXPECT_EQ(feed(*make_json_array_framer(true), " 1 ,2]", seed), (std::vector<std::string>{"1", "2"}));
-    EXPECT_EQ(feed(*make_json_array_framer(true), "1 2]", seed).back(), "corrupt");
+    EXPECT_EQ(feed(*make_json_array_framer(true), "\n", seed), std::vector<std::string>());
+    EXPECT_EQ(feed(*make_json_array_framer(true), ",1", seed).back(), "corrupt");
     EXPECT_EQ(feed(*make_json_array_framer(true), " ]", seed), std::vector<std::string>());
   }
   for (auto bad : {"", "{}", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2", "[1]x", "[}", "[\"x", "[{\"a\":1]", "1"}) {

@@ -103,7 +103,7 @@ class JsonDecoder final : public stream::Decoder {
     constexpr std::string_view kBlank = " \t\r\n";
     value.remove_prefix(value.find_first_not_of(kBlank));
     value.remove_suffix(value.size() - 1 - value.find_last_not_of(kBlank));
-    append_text(out_->column(0), value);
+    if (out_->column_count() > 0) append_text(out_->column(0), value);
     return true;
   }
 
@@ -586,7 +586,9 @@ class JsonDecoder final : public stream::Decoder {
 
 Result<std::unique_ptr<stream::Decoder>> make_json_decoder(const types::Schema& schema, JsonDecodeOptions options) {
   bool root_value = schema.root_value || (options.validate_all && options.validate_all->root_value);
-  if (root_value && (schema.fields.size() != 1 || schema.fields[0].type.kind() != Kind::kJson)) {
+  // No column at all: the SQL reads none, and a record only counts.
+  bool one = schema.fields.size() == 1 && schema.fields[0].type.kind() == Kind::kJson;
+  if (root_value && !one && !schema.fields.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  "a schema whose root is no object has one column, `value` of type JSON");
   }

@@ -350,6 +350,9 @@ TEST(JsonDecode, RootValueTakesAnyRoot) {
                                                     R"({"value":{"value":1}})", R"({"value":"x"})"}));
   ASSERT_EQ(decoded.rejects.size(), 5u);
   for (const auto& reject : decoded.rejects) EXPECT_EQ(reject.reason, Reason::kMalformed) << reject.message;
+  Schema unread;
+  unread.root_value = true;
+  EXPECT_TRUE(make_json_decoder(unread).has_value());
   schema.fields.push_back({.name = "x", .type = Kind::kJson});
   EXPECT_FALSE(make_json_decoder(schema).has_value());
 }
