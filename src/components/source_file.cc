@@ -1,0 +1,554 @@
+// Source `file`: records from files: NDJSON, JSON arrays, CSV; plain, gzip or zstd; once, or followed as they grow.
+//
+// Guarantee: every record of every file that matches is delivered exactly once in effect: each file has a position
+// of its own, committed with the records, and files can be read again. A broken record inside a whole file is
+// dead-lettered; a file that cannot be framed (a cut array, broken gzip) fails the pipeline and names the byte.
+//
+//   source:
+//     file:
+//       path: data/users-*.ndjson.gz
+//
+// What counts as the same file: read once, one of the same name that begins with the same bytes and is not shorter;
+// followed, one of the same inode, whatever its name, so a file that is rotated away is finished first and the new
+// one of its name begins at its start. A followed file that shrinks is read from its start again. The last line of a
+// followed file waits for its newline. A changed file in another format than NDJSON or CSV is not read again.
+//
+// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n"}]}: `at` counts bytes of the
+// decompressed content (records, with `records:`), `head` is the digest of the first n bytes of the file as it lies.
+// One thread (the lane's read thread) calls everything.
+#include "components/source_file.h"
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/strings.h"
+#include "codec/csv.h"
+#include "codec/framing.h"
+#include "components/source_file_config.h"
+#include "components/source_file_stream.h"
+#include "io/digest.h"
+#include "io/file.h"
+
+namespace leat::components {
+namespace {
+
+using file::ByteStream;
+using file::Compression;
+using file::Config;
+using file::Format;
+using file::format_of;
+using file::spec;
+
+constexpr size_t kHeadBytes = 1024;              // of a file, by which it is known again
+constexpr size_t kSliceBytes = 64 * limits::kKiB;  // framed at once; grows while no record ends
+constexpr size_t kPageBytes = limits::kMiB;      // of one page, unless one record is larger
+constexpr size_t kPageRecords = 10'000;          // after which no further slice is taken
+
+/// A file that is, or was, read. What the cursor keeps.
+struct FileState {
+  std::string name;  // relative to the project, as found
+  uint64_t device = 0, inode = 0;
+  int64_t at = 0;
+  bool done = false;
+  std::string head;
+  size_t head_bytes = 0;
+
+  // Of this process only, while the file is open.
+  std::string path;  // where it lies now
+  std::unique_ptr<ByteStream> stream;
+  std::unique_ptr<codec::Framer> framer;
+  std::shared_ptr<const std::string> whole;     // with `records:`: the file, and its records
+  std::vector<std::string_view> whole_records;
+  std::string carry;     // read, not yet framed
+  bool rotated = false;  // another file has its name, or none: it ends where it ends
+
+  void close() {
+    stream.reset(), framer.reset(), whole.reset();
+    whole_records.clear(), carry.clear();
+  }
+};
+
+class FileSource final : public stream::Source {
+ public:
+  FileSource(Config config, const stream::SourceContext& context)
+      : config_(std::move(config)), dir_(context.project_dir) {}
+
+  Result<void> open(std::string_view cursor) override;
+  Result<stream::SourcePage> read(std::stop_token stop) override;
+  bool rereadable() const override { return true; }
+  bool bounded() const override { return !config_.follow; }
+
+ private:
+  std::string full(const std::string& name) const {
+    return name.starts_with('/') || dir_.empty() ? name : dir_ + "/" + name;
+  }
+  std::string cursor() const;
+  Result<void> scan();
+  Result<void> take_found(const std::string& name);
+  FileState* known(const std::string& name, const io::FileStatus& status);
+  Result<bool> is_same(const FileState& state, const std::string& path, const io::FileStatus& status) const;
+  Result<void> remember_head(FileState& state) const;
+  Result<void> open_file(FileState& state);
+  Result<void> open_at(FileState& state);
+  Result<std::vector<std::string>> csv_columns(const FileState& state) const;
+  Result<void> fill(FileState& state, stream::SourcePage& page, std::stop_token stop);
+  Result<bool> fill_slice(FileState& state, stream::SourcePage& page);
+  Result<bool> fill_whole(FileState& state, stream::SourcePage& page);
+  Result<void> take_too_long(FileState& state, std::shared_ptr<std::string> buffer, stream::SourcePage& page);
+  Result<bool> look(FileState& state);
+
+  const Config config_;
+  const std::string dir_;
+  std::vector<FileState> files_;
+  size_t next_ = 0;  // followed: whose turn it is
+  bool opened_before_ = false, scanned_ = false;
+};
+
+Result<void> FileSource::open(std::string_view cursor) {
+  files_.clear();
+  next_ = 0;
+  scanned_ = false;
+  opened_before_ = !cursor.empty();
+  if (cursor.empty()) return {};
+  auto json = nlohmann::json::parse(cursor, nullptr, false);
+  auto bad = [&] { return Error(ErrorCode::kCorrupt, "the cursor of source file is not one of its own"); };
+  if (!json.is_object() || json.value("v", 0) != 1 || !json["files"].is_array()) return bad();
+  for (const auto& each : json["files"]) {
+    if (!each.is_object() || !each["path"].is_string() || !each["at"].is_number_integer()) return bad();
+    FileState state;
+    state.name = each["path"];
+    state.device = each.value("dev", uint64_t{0});
+    state.inode = each.value("ino", uint64_t{0});
+    state.at = each["at"];
+    state.done = each.value("done", false);
+    state.head = each.value("head", "");
+    state.head_bytes = each.value("n", size_t{0});
+    files_.push_back(std::move(state));
+  }
+  return {};
+}
+
+std::string FileSource::cursor() const {
+  nlohmann::ordered_json files = nlohmann::ordered_json::array();
+  for (const FileState& state : files_) {
+    nlohmann::ordered_json each;
+    each["path"] = state.name;
+    each["dev"] = state.device;
+    each["ino"] = state.inode;
+    each["at"] = state.at;
+    if (state.done) each["done"] = true;
+    each["head"] = state.head;
+    each["n"] = state.head_bytes;
+    files.push_back(std::move(each));
+  }
+  nlohmann::ordered_json out;
+  out["v"] = 1;
+  out["files"] = std::move(files);
+  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// Brings files_ up to date with what the patterns match, in the order of names.
+Result<void> FileSource::scan() {
+  std::string dir = dir_;
+  for (size_t i = 0; (i = dir.find_first_of("\\*?[", i)) != std::string::npos; i += 2) dir.insert(i, "\\");
+  std::set<std::string> found;
+  for (const std::string& pattern : config_.paths) {
+    const bool relative = !pattern.starts_with('/') && !dir_.empty();
+    ASSIGN(auto paths, io::glob(relative ? dir + "/" + pattern : pattern));
+    size_t matched = 0;
+    for (std::string& path : paths) {
+      if (io::is_directory(path)) continue;
+      found.insert(relative && path.starts_with(dir_ + "/") ? path.substr(dir_.size() + 1) : std::move(path));
+      ++matched;
+    }
+    if (matched == 0 && !config_.follow && !opened_before_)
+      return Error(ErrorCode::kNotFound, fmt::format("no file matches `{}`", full(pattern)))
+          .with_blame(Blame::kUser)
+          .with_hint("paths are relative to the project's directory");
+  }
+  opened_before_ = true;
+  const size_t most = config_.follow ? limits::kMaxFollowedFiles : limits::kMaxSourceFiles;
+  if (found.size() > most)
+    return Error(ErrorCode::kLimit, fmt::format("{} files match, more than {}", found.size(), most))
+        .with_blame(Blame::kUser)
+        .with_hint("narrow the pattern, or move read files away");
+  for (const std::string& name : found) TRY(take_found(name));
+  // What is finished and gone needs no memory: nothing can match it again.
+  std::erase_if(files_, [&](const FileState& state) {
+    return state.done && !state.stream && !found.contains(state.name);
+  });
+  return {};
+}
+
+/// The state of this file, or null for one not seen before. Followed files go by inode, others by name.
+FileState* FileSource::known(const std::string& name, const io::FileStatus& status) {
+  for (FileState& state : files_) {
+    const bool same_inode = state.device == status.device && state.inode == status.inode;
+    if (config_.follow ? same_inode : state.name == name) return &state;
+  }
+  return nullptr;
+}
+
+Result<void> FileSource::take_found(const std::string& name) {
+  auto status = io::file_status(full(name));
+  if (!status) return {};  // gone since it was listed
+  FileState* state = known(name, *status);
+  if (!state && config_.follow) {
+    // A copy of the same name (a restored backup, another mount) has a new inode and the old bytes.
+    for (FileState& each : files_) {
+      if (each.name != name || each.stream || each.head_bytes == 0 || each.done) continue;
+      ASSIGN(bool same, is_same(each, full(name), *status));
+      if (same) state = &each;
+    }
+  }
+  if (state && state->stream) {
+    if (!state->rotated && state->name != name) state->rotated = true;
+    state->name = name;  // an open file that was renamed goes on
+    return {};
+  }
+  if (state) {
+    const bool lines = format_of(name, config_.format) != Format::kJson &&
+                       file::compression_of(name, config_.compression) == Compression::kNone;
+    if (state->done && !lines) return {};
+    ASSIGN(bool same, is_same(*state, full(name), *status));
+    if (same) {
+      // A finished file that has grown is not finished.
+      if (state->done && !state->rotated && status->size > state->at) state->done = false;
+      if (config_.follow && state->name != name) state->rotated = true;
+      state->name = name, state->device = status->device, state->inode = status->inode;
+      return {};
+    }
+    spdlog::warn("source file: {} is another file than before: it is read from its start", name);
+    state->close();
+    *state = FileState{};
+  } else {
+    // Whoever had this name was rotated away.
+    for (FileState& each : files_)
+      if (config_.follow && each.name == name) each.rotated = true;
+    files_.emplace_back();
+    state = &files_.back();
+  }
+  state->name = name, state->device = status->device, state->inode = status->inode;
+  return {};
+}
+
+Result<bool> FileSource::is_same(const FileState& state, const std::string& path,
+                                 const io::FileStatus& status) const {
+  if (file::compression_of(path, config_.compression) == Compression::kNone && config_.records.empty() &&
+      status.size < state.at)
+    return false;
+  if (state.head_bytes == 0) return true;
+  ASSIGN(auto reader, io::FileReader::open(path));
+  std::string head(state.head_bytes, '\0');
+  size_t size = 0;
+  while (size < head.size()) {
+    ASSIGN(size_t got, reader->read(head.data() + size, head.size() - size));
+    if (got == 0) return false;
+    size += got;
+  }
+  return io::sha256_hex(head).substr(0, 16) == state.head;
+}
+
+/// Takes the digest of the bytes that are sure to stay: those read, up to kHeadBytes.
+Result<void> FileSource::remember_head(FileState& state) const {
+  if (state.head_bytes == kHeadBytes) return {};
+  const bool plain = file::compression_of(state.path, config_.compression) == Compression::kNone;
+  size_t want = kHeadBytes;
+  if (plain && config_.records.empty()) want = std::min(want, static_cast<size_t>(state.at));
+  if (want <= state.head_bytes) return {};
+  ASSIGN(auto reader, io::FileReader::open(state.path));
+  std::string head(want, '\0');
+  size_t size = 0;
+  while (size < head.size()) {
+    ASSIGN(size_t got, reader->read(head.data() + size, head.size() - size));
+    if (got == 0) break;
+    size += got;
+  }
+  head.resize(size);
+  state.head = io::sha256_hex(head).substr(0, 16);
+  state.head_bytes = size;
+  return {};
+}
+
+/// Opens where the file lies now: under its name, or, rotated while nobody looked, beside it.
+Result<void> FileSource::open_file(FileState& state) {
+  state.path = full(state.name);
+  auto status = io::file_status(state.path);
+  if (config_.follow && (!status || status->inode != state.inode || status->device != state.device)) {
+    state.rotated = true;
+    std::string dir = state.path.substr(0, state.path.rfind('/') + 1);
+    ASSIGN(auto names, io::list_directory(dir.empty() ? "." : dir));
+    bool found = false;
+    for (const std::string& name : names) {
+      auto other = io::file_status(dir + name);
+      if (!other || other->inode != state.inode || other->device != state.device) continue;
+      ASSIGN(bool same, is_same(state, dir + name, *other));
+      if (!same) continue;
+      state.path = dir + name;
+      found = true;
+      break;
+    }
+    if (!found) {
+      spdlog::warn("source file: {} was rotated away and is not to be found: what it held behind byte {} is lost",
+                   state.name, state.at);
+      state.done = true;
+      return {};
+    }
+  } else if (!status) {
+    return std::move(status).error();
+  }
+  return open_at(state);
+}
+
+Result<void> FileSource::open_at(FileState& state) {
+  const Format format = format_of(state.name, config_.format);
+  if (format == Format::kJson && !config_.records.empty()) return {};  // read whole by fill_whole
+  ASSIGN(state.stream, file::open_stream(state.path, config_.compression, state.at));
+  if (format == Format::kNdjson) {
+    state.framer = codec::make_ndjson_framer();
+  } else if (format == Format::kJson) {
+    state.framer = codec::make_json_array_framer(state.at > 0);
+  } else {
+    codec::CsvOptions options{config_.csv.delimiter[0], config_.csv.columns};
+    if (state.at > 0 && options.columns.empty()) {
+      ASSIGN(options.columns, csv_columns(state));
+    }
+    state.framer = std::make_unique<codec::CsvFramer>(std::move(options));
+  }
+  return {};
+}
+
+/// The columns that the first line of a file names, when reading goes on behind it.
+Result<std::vector<std::string>> FileSource::csv_columns(const FileState& state) const {
+  ASSIGN(auto stream, file::open_stream(state.path, config_.compression, 0));
+  codec::CsvFramer framer({config_.csv.delimiter[0], {}});
+  std::string bytes;
+  std::vector<std::string_view> ignored;
+  while (framer.columns().empty()) {
+    size_t size = bytes.size();
+    bytes.resize(size + kSliceBytes);
+    ASSIGN(size_t got, stream->read(bytes.data() + size, kSliceBytes));
+    bytes.resize(size + got);
+    ASSIGN(size_t used, framer.frame(bytes, got == 0, ignored));
+    bytes.erase(0, used);
+    if (got == 0) break;
+  }
+  return framer.columns();
+}
+
+/// Adds records of one file until the page is full, the file ends, or nothing more is there.
+Result<void> FileSource::fill(FileState& state, stream::SourcePage& page, std::stop_token stop) {
+  if (!state.stream && !state.whole) TRY(open_file(state));
+  if (state.done) return {};
+  const bool whole = format_of(state.name, config_.format) == Format::kJson && !config_.records.empty();
+  size_t bytes = 0;
+  while (!stop.stop_requested() && page.records.size() < kPageRecords && bytes < kPageBytes) {
+    const size_t before = page.storage.size();
+    ASSIGN(bool more, whole ? fill_whole(state, page) : fill_slice(state, page));
+    if (page.storage.size() > before) bytes += page.storage.back()->size();
+    if (!more) break;
+  }
+  TRY(remember_head(state));
+  if (state.done) state.close();
+  return {};
+}
+
+void add_record(stream::SourcePage& page, std::string_view value) {
+  stream::Record record;
+  record.value = value;
+  page.records.push_back(record);
+}
+
+/// Frames one more slice; false when the file has no more for now, or is done.
+Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) {
+  auto buffer = std::make_shared<std::string>(std::move(state.carry));
+  state.carry.clear();
+  const size_t carried = buffer->size();
+  const size_t want = std::clamp(carried, kSliceBytes, limits::kMaxRecordBytes);
+  buffer->resize(carried + want);
+  ASSIGN(size_t got, state.stream->read(buffer->data() + carried, want));
+  buffer->resize(carried + got);
+  const bool end = got == 0;
+  const bool last = end && (!config_.follow || state.rotated);
+
+  std::vector<std::string_view> records;
+  auto used = state.framer->frame(*buffer, last, records);
+  if (!used) {
+    if (used.error().code() == ErrorCode::kLimit && format_of(state.name, config_.format) == Format::kNdjson) {
+      TRY(take_too_long(state, std::move(buffer), page));
+      return true;
+    }
+    std::string where = fmt::format("{}: behind byte {}", state.name, state.at);
+    return std::move(used).error().at(where);
+  }
+  state.at += static_cast<int64_t>(*used);
+  state.carry = buffer->substr(*used);
+  if (last) state.done = true;
+  if (!records.empty()) {
+    if (format_of(state.name, config_.format) == Format::kCsv) {
+      // CSV's records live in the framer only until its next call.
+      size_t size = 0;
+      for (std::string_view record : records) size += record.size();
+      auto copy = std::make_shared<std::string>();
+      copy->reserve(size);
+      for (std::string_view record : records) copy->append(record);
+      size_t at = 0;
+      for (std::string_view record : records) {
+        add_record(page, std::string_view(*copy).substr(at, record.size()));
+        at += record.size();
+      }
+      page.storage.push_back(std::move(copy));
+    } else {
+      for (std::string_view record : records) add_record(page, record);
+      page.storage.push_back(std::move(buffer));
+    }
+  }
+  return !end;
+}
+
+/// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest is stepped over.
+Result<void> FileSource::take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
+                                       stream::SourcePage& page) {
+  int64_t length = 0;
+  size_t newline = buffer->find('\n');
+  std::string rest;
+  if (newline != std::string::npos) {
+    length = static_cast<int64_t>(newline) + 1;
+    rest = buffer->substr(newline + 1);
+  } else {
+    length = static_cast<int64_t>(buffer->size());
+    rest.resize(kSliceBytes);
+    for (;;) {
+      ASSIGN(size_t got, state.stream->read(rest.data(), kSliceBytes));
+      newline = got == 0 ? 0 : std::string_view(rest).substr(0, got).find('\n');
+      length += static_cast<int64_t>(newline == std::string::npos ? got : got == 0 ? 0 : newline + 1);
+      if (newline == std::string::npos) continue;
+      rest = got == 0 ? std::string() : rest.substr(newline + 1, got - newline - 1);
+      break;
+    }
+  }
+  buffer->resize(limits::kMaxRecordBytes + 1);
+  add_record(page, *buffer);
+  page.storage.push_back(std::move(buffer));
+  state.at += length;
+  state.carry = std::move(rest);
+  return {};
+}
+
+/// Records at a JSON Pointer of a file that is read whole; `at` counts records.
+Result<bool> FileSource::fill_whole(FileState& state, stream::SourcePage& page) {
+  if (!state.whole) {
+    ASSIGN(auto stream, file::open_stream(state.path, config_.compression, 0));
+    auto text = std::make_shared<std::string>();
+    for (size_t got = 1; got > 0;) {
+      size_t size = text->size();
+      if (size > limits::kMaxHttpBodyBytes)
+        return Error(ErrorCode::kLimit, fmt::format("{}: more than {} bytes", state.name, limits::kMaxHttpBodyBytes))
+            .with_blame(Blame::kUser)
+            .with_hint("with `records:` a file is read whole; make it one array, or one record a line");
+      text->resize(size + kPageBytes);
+      ASSIGN(got, stream->read(text->data() + size, kPageBytes));
+      text->resize(size + got);
+    }
+    auto records = codec::find_records(*text, config_.records);
+    if (!records) return std::move(records).error().at(state.name);
+    state.whole_records = std::move(*records);
+    state.whole = std::move(text);
+  }
+  const auto first = std::min(static_cast<size_t>(state.at), state.whole_records.size());
+  size_t bytes = 0, i = first;
+  for (; i < state.whole_records.size() && i - first < kPageRecords && bytes < kPageBytes; ++i) {
+    add_record(page, state.whole_records[i]);
+    bytes += state.whole_records[i].size();
+  }
+  state.at = static_cast<int64_t>(i);
+  page.storage.push_back(state.whole);
+  state.done = i == state.whole_records.size();
+  return false;
+}
+
+/// A followed file that gave nothing: was it rotated or truncated? True when it is worth another read.
+Result<bool> FileSource::look(FileState& state) {
+  if (state.done || state.rotated || !state.stream) return false;
+  auto status = io::file_status(full(state.name));
+  if (!status || status->inode != state.inode || status->device != state.device) {
+    state.rotated = true;
+    return true;
+  }
+  if (status->size >= state.at + static_cast<int64_t>(state.carry.size())) return false;
+  spdlog::warn("source file: {} was truncated: it is read from its start", state.name);
+  state.close();
+  state.at = 0, state.head_bytes = 0;
+  state.head.clear();
+  return true;
+}
+
+Result<stream::SourcePage> FileSource::read(std::stop_token stop) {
+  stream::SourcePage page;
+  // A second round sees what rotation or truncation has uncovered.
+  constexpr int kRounds = 3;
+  for (int round = 0; round < kRounds && page.records.empty() && !stop.stop_requested(); ++round) {
+    // Read once, the list is made when all of it is read; followed, before each round.
+    const bool all_done = std::all_of(files_.begin(), files_.end(), [](const FileState& s) { return s.done; });
+    if (config_.follow || all_done || !scanned_ || round > 0) TRY(scan());
+    scanned_ = true;
+    bool again = false;
+    // A rotated file is finished before the one that has its name now.
+    for (FileState& state : files_)
+      while (state.rotated && !state.done && page.records.empty() && !stop.stop_requested())
+        TRY(fill(state, page, stop));
+    for (size_t i = 0; i < files_.size() && page.records.empty() && !stop.stop_requested(); ++i) {
+      FileState& state = files_[config_.follow ? next_++ % files_.size() : i];
+      if (state.done) continue;
+      TRY(fill(state, page, stop));
+      if (page.records.empty() && config_.follow) {
+        ASSIGN(bool more, look(state));
+        again = again || more;
+      }
+    }
+    if (!again && page.records.empty()) break;
+  }
+  page.cursor = cursor();
+  if (page.records.empty() && !stop.stop_requested()) {
+    page.exhausted = true;
+    if (config_.follow) page.next_poll_ms = config_.every_ms;
+  }
+  return page;
+}
+
+constexpr std::string_view kExample = R"(path: data/users-*.ndjson
+format: ndjson
+)";
+
+}  // namespace
+
+void register_source_file(stream::Registry& registry) {
+  stream::SourceType type;
+  type.name = "file";
+  type.summary = "Reads NDJSON, JSON or CSV files, plain or compressed, once or as they grow.";
+  type.guarantee =
+      "Each file has its own position, committed with its records: every record takes effect once, whatever dies "
+      "when. A rotated file is finished before its successor; files that appear later are read.";
+  type.example_yaml = kExample;
+  type.spec = &spec();
+  type.rereadable = true;
+  type.make = [](const config::Node& node,
+                 const stream::SourceContext& context) -> Result<std::unique_ptr<stream::Source>> {
+    ASSIGN(auto config, spec().parse(node, context.environment, "source.file"));
+    std::unique_ptr<stream::Source> source = std::make_unique<FileSource>(std::move(config), context);
+    return source;
+  };
+  registry.add(std::move(type));
+}
+
+}  // namespace leat::components

@@ -1,0 +1,267 @@
+#include "components/source_file.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "base/limits.h"
+#include "config/yaml.h"
+#include "testing/temp_dir.h"
+
+namespace leat::components {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+void write(const std::string& path, const std::string& text, bool append = false) {
+  std::ofstream out(path, append ? std::ios::binary | std::ios::app : std::ios::binary);
+  out << text;
+  ASSERT_TRUE(out.flush().good());
+}
+
+std::string gzip(const std::string& text) {
+  z_stream z{};
+  deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  std::string out(deflateBound(&z, text.size()) + 64, '\0');
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  z.avail_in = static_cast<uInt>(text.size());
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&z, Z_FINISH), Z_STREAM_END);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  return out;
+}
+
+std::string zstd(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+class FileSourceTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<stream::Source> make(const std::string& yaml, const std::string& cursor = "") {
+    stream::Registry registry;
+    register_source_file(registry);
+    config::Diagnostics diagnostics;
+    auto node = config::parse_yaml(yaml, "f", diagnostics);
+    EXPECT_TRUE(node) << diagnostics.to_string();
+    stream::SourceContext context;
+    context.project_dir = dir_.path();
+    auto source = registry.source("file")->make(*node, context);
+    EXPECT_TRUE(source) << source.error().to_string();
+    auto opened = (*source)->open(cursor);
+    EXPECT_TRUE(opened);
+    return std::move(*source);
+  }
+
+  /// Reads until exhausted; the cursor behind it all is in cursor_.
+  Strings all(stream::Source& source) {
+    Strings out;
+    for (int pages = 0; pages < 10'000; ++pages) {
+      auto page = source.read({});
+      if (!page) {
+        error_ = page.error().to_string();
+        return out;
+      }
+      for (const auto& record : page->records) out.emplace_back(*record.value);
+      cursor_ = page->cursor;
+      if (page->exhausted) return out;
+    }
+    ADD_FAILURE() << "never exhausted";
+    return out;
+  }
+  Strings all(const std::string& yaml, const std::string& cursor = "") { return all(*make(yaml, cursor)); }
+
+  leat::testing::TempDir dir_;
+  std::string cursor_, error_;
+};
+
+TEST_F(FileSourceTest, ReadsNdjsonInTheOrderOfNames) {
+  write(dir_ / "b.ndjson", "{\"n\":3}\r\n\n{\"n\":4}");
+  write(dir_ / "a.ndjson", "\xEF\xBB\xBF{\"n\":1}\n{\"n\":2}\n");
+  std::filesystem::create_directory(dir_ / "c.ndjson");
+  EXPECT_EQ(all("path: '*.ndjson'"), (Strings{"{\"n\":1}", "{\"n\":2}", "{\"n\":3}", "{\"n\":4}"}));
+  EXPECT_TRUE(make("path: '*.ndjson'")->bounded());
+  EXPECT_TRUE(make("path: '*.ndjson'")->rereadable());
+}
+
+TEST_F(FileSourceTest, ResumesAtEveryPageWithoutLossOrDoubles) {
+  std::string text;
+  Strings expected;
+  for (int i = 0; i < 25'000; ++i) {
+    expected.push_back("{\"n\":" + std::to_string(i) + ",\"pad\":\"" + std::string(static_cast<size_t>(i % 90), 'x') + "\"}");
+    text += expected.back() + "\n";
+  }
+  write(dir_ / "p.ndjson", text);
+  write(dir_ / "g.ndjson.gz", gzip(text));
+  write(dir_ / "z.ndjson.zst", zstd(text));
+  std::string csv = "n,pad\n";
+  for (int i = 0; i < 25'000; ++i) csv += std::to_string(i) + ",\"a\nb\"\n";
+  write(dir_ / "c.csv", csv);
+  std::string array = "[";
+  for (size_t i = 0; i < expected.size(); ++i) array += (i ? ",\n" : "") + expected[i];
+  write(dir_ / "j.json", array + "]");
+  write(dir_ / "r.json", "{\"a\":{\"list\":" + array + "]}}");
+  for (std::string name : {"p.ndjson", "g.ndjson.gz", "z.ndjson.zst", "c.csv", "j.json", "r.json"}) {
+    SCOPED_TRACE(name);
+    std::string yaml = "path: " + name + (name == "r.json" ? "\nrecords: /a/list" : "");
+    Strings whole = all(yaml), pieces;
+    ASSERT_EQ(error_, "");
+    ASSERT_EQ(whole.size(), expected.size());
+    if (name != "c.csv") EXPECT_EQ(whole, expected);
+    else EXPECT_EQ(whole[7], R"({"n":"7","pad":"a\nb"})");
+    std::string cursor;
+    int pages = 0;
+    for (bool exhausted = false; !exhausted && pages < 1000; ++pages) {
+      auto page = make(yaml, cursor)->read({});  // as after a crash at each page
+      ASSERT_TRUE(page) << page.error().to_string();
+      for (const auto& record : page->records) pieces.emplace_back(*record.value);
+      cursor = page->cursor;
+      exhausted = page->exhausted;
+    }
+    EXPECT_GE(pages, 3);
+    EXPECT_EQ(pieces, whole);
+  }
+}
+
+TEST_F(FileSourceTest, NewFilesAndGrownOnesAreReadLater) {
+  write(dir_ / "a.ndjson", "1\n");
+  EXPECT_EQ(all("path: '*.ndjson'"), Strings{"1"});
+  EXPECT_EQ(all("path: '*.ndjson'", cursor_), Strings{});
+  write(dir_ / "b.ndjson", "2\n");
+  write(dir_ / "a.ndjson", "3\n", true);
+  EXPECT_EQ(all("path: '*.ndjson'", cursor_), (Strings{"3", "2"}));
+  // Another content under the same name is another file; a copy with the same bytes is not.
+  write(dir_ / "b.ndjson", "other\n");
+  std::filesystem::copy_file(dir_ / "a.ndjson", dir_ / "copy");
+  std::filesystem::rename(dir_ / "copy", dir_ / "a.ndjson");
+  EXPECT_EQ(all("path: '*.ndjson'", cursor_), Strings{"other"});
+  // What is finished and gone is forgotten.
+  std::filesystem::remove(dir_ / "a.ndjson");
+  EXPECT_EQ(all("path: '*.ndjson'", cursor_), Strings{});
+  EXPECT_EQ(cursor_.find("a.ndjson"), std::string::npos);
+}
+
+TEST_F(FileSourceTest, CutAndBrokenFilesNameThePlace) {
+  std::string packed = gzip("1\n2\n");
+  write(dir_ / "cut.ndjson.gz", packed.substr(0, packed.size() - 6));
+  EXPECT_EQ(all("path: cut.ndjson.gz"), Strings{});
+  EXPECT_NE(error_.find("cut.ndjson.gz: not a whole gzip file: it ends too early"), std::string::npos) << error_;
+  write(dir_ / "no.ndjson.zst", "not zstd at all");
+  all("path: no.ndjson.zst");
+  EXPECT_NE(error_.find("not zstd"), std::string::npos) << error_;
+  packed = zstd("1\n2\n");
+  write(dir_ / "cut.ndjson.zst", packed.substr(0, packed.size() - 2));
+  all("path: cut.ndjson.zst");
+  EXPECT_NE(error_.find("it ends too early"), std::string::npos) << error_;
+  write(dir_ / "bad.json", "{\"no\": \"array\"}");
+  all("path: bad.json");
+  EXPECT_NE(error_.find("bad.json"), std::string::npos) << error_;
+  all("path: none-*.json");
+  EXPECT_NE(error_.find("no file matches"), std::string::npos) << error_;
+}
+
+TEST_F(FileSourceTest, GzipMembersAndEmptyFilesAreFine) {
+  write(dir_ / "a.gz", gzip("1\n") + gzip("2\n"));
+  write(dir_ / "b.gz", "");
+  write(dir_ / "c.gz", gzip(""));
+  EXPECT_EQ(all("path: '*.gz'"), (Strings{"1", "2"}));
+}
+
+TEST_F(FileSourceTest, AnEndlessLineIsOneRecordThatIsTooLarge) {
+  write(dir_ / "a.ndjson", "1\n" + std::string(limits::kMaxRecordBytes * 2, 'x') + "\n2\n" +
+                               std::string(limits::kMaxRecordBytes + 5, 'y'));
+  Strings records = all("path: a.ndjson");
+  EXPECT_EQ(error_, "");
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[0], "1");
+  EXPECT_EQ(records[1].size(), limits::kMaxRecordBytes + 1);
+  EXPECT_EQ(records[2], "2");
+  EXPECT_EQ(records[3][0], 'y');
+  EXPECT_EQ(all("path: a.ndjson", cursor_), Strings{});
+}
+
+TEST_F(FileSourceTest, FollowedTheLastLineWaitsForItsNewline) {
+  write(dir_ / "a.log", "1\n2");
+  auto source = make("{path: '*.log', follow: true, every: 3s}");
+  EXPECT_FALSE(source->bounded());
+  EXPECT_EQ(all(*source), Strings{"1"});
+  auto page = source->read({});
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->next_poll_ms, 3000);
+  write(dir_ / "a.log", "3\n4\n", true);
+  write(dir_ / "b.log", "9\n");
+  EXPECT_EQ(all(*source), (Strings{"9", "23", "4"}));  // files take turns
+}
+
+TEST_F(FileSourceTest, FollowedARotatedFileIsFinishedFirst) {
+  write(dir_ / "a.log", "1\n");
+  auto source = make("{path: a.log, follow: true}");
+  EXPECT_EQ(all(*source), Strings{"1"});
+  write(dir_ / "a.log", "2\n3", true);
+  std::filesystem::rename(dir_ / "a.log", dir_ / "a.log.1");
+  write(dir_ / "a.log", "4\n");
+  EXPECT_EQ(all(*source), (Strings{"2", "3", "4"}));
+  write(dir_ / "a.log", "5\n", true);
+  EXPECT_EQ(all(*source), Strings{"5"});
+}
+
+TEST_F(FileSourceTest, FollowedARotationWhileStoppedIsSeenByInode) {
+  write(dir_ / "a.log", "1\n");
+  EXPECT_EQ(all("{path: 'a.log*', follow: true}"), Strings{"1"});
+  write(dir_ / "a.log", "2\n", true);
+  std::filesystem::rename(dir_ / "a.log", dir_ / "a.log.1");
+  write(dir_ / "a.log", "3\n");
+  EXPECT_EQ(all("{path: 'a.log*', follow: true}", cursor_), (Strings{"2", "3"}));
+  EXPECT_EQ(all("{path: 'a.log*', follow: true}", cursor_), Strings{});
+  // The rotated name is outside of the pattern: found beside.
+  write(dir_ / "b.log", "1\n");
+  EXPECT_EQ(all("{path: b.log, follow: true}"), Strings{"1"});
+  write(dir_ / "b.log", "2\n", true);
+  std::filesystem::rename(dir_ / "b.log", dir_ / "old");
+  write(dir_ / "b.log", "3\n");
+  EXPECT_EQ(all("{path: b.log, follow: true}", cursor_), (Strings{"2", "3"}));
+}
+
+TEST_F(FileSourceTest, FollowedATruncatedFileBeginsAgain) {
+  write(dir_ / "a.log", "1\n2\n");
+  auto source = make("{path: a.log, follow: true}");
+  EXPECT_EQ(all(*source), (Strings{"1", "2"}));
+  write(dir_ / "a.log", "3\n");
+  EXPECT_EQ(all(*source), Strings{"3"});
+}
+
+TEST_F(FileSourceTest, AFileMayAppearWhenFollowed) {
+  auto source = make("{path: later.log, follow: true}");
+  EXPECT_EQ(all(*source), Strings{});
+  write(dir_ / "later.log", "1\n");
+  EXPECT_EQ(all(*source), Strings{"1"});
+}
+
+TEST_F(FileSourceTest, WrongKeysAreRefused) {
+  stream::Registry registry;
+  register_source_file(registry);
+  auto said = [&](const char* yaml) {
+    config::Diagnostics diagnostics;
+    auto node = config::parse_yaml(yaml, "f", diagnostics);
+    registry.source("file")->spec->check(*node, diagnostics);
+    return diagnostics.to_string();
+  };
+  EXPECT_EQ(said(registry.source("file")->example_yaml.c_str()), "");
+  EXPECT_EQ(said("path: a.json\nfollow: true"),
+            "f:2:1: a JSON array cannot be followed; write one record a line, or CSV\n");
+  EXPECT_EQ(said("path: a.log.gz\nfollow: true"),
+            "f:2:1: a compressed file cannot be followed; follow the file before it is compressed\n");
+  EXPECT_EQ(said("path: a.csv\ncsv: {delimiter: ab}"), "f:2:18: csv.delimiter: expected one character, found `ab`\n");
+  EXPECT_FALSE(make("path: x")->open("{}"));
+  EXPECT_FALSE(make("path: x")->open("{\"v\":1,\"files\":[{\"path\":1}]}"));
+}
+
+}  // namespace
+}  // namespace leat::components
