@@ -117,12 +117,15 @@ class Project:
     def tap(self, topic):
         """All records of a topic: parsed NDJSON lines."""
         text = self.leat("tap", topic, "--from", "start", "--output", "json")
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        for record in records:
+            record["key"] = record.pop("key_text", None)
+        return records
 
     def ledger(self):
         """The lanes' ledgers, by (pipeline, sink)."""
         status = self.json("status")
-        return {(p["name"], lane["sink"]): lane["ledger"] for p in status["pipelines"] for lane in p["lanes"]}
+        return {(p["pipeline"], lane["sink"]): lane["ledger"] for p in status["pipelines"] for lane in p["lanes"]}
 
     @contextlib.contextmanager
     def background(self, *arguments, env=None):
