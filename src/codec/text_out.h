@@ -35,6 +35,7 @@ class TextOut {
     ++at_;
   }
   void put(std::string_view text) {
+    if (text.empty()) return;
     std::memcpy(room(text.size()), text.data(), text.size());
     at_ += text.size();
   }
