@@ -1,5 +1,6 @@
-// The whole transform of examples/users on one thread: decode, the reference SQL, identity and rules; each part
-// apart too, and with one record in ten bad. Beside parsing alone (bench_codec_bench, ParseAlone).
+// The whole transform of examples/users on one thread: decode, the reference SQL, identity and
+// rules; each part apart too, and with one record in ten bad. Beside parsing alone
+// (bench_codec_bench, ParseAlone).
 //   bench_sql_bench [--benchmark_...] [DIR with page-NN.json.gz, default examples/users/api]
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
@@ -29,7 +30,8 @@ std::string read_gzip(const std::string& path) {
   gzFile file = gzopen(path.c_str(), "rb");
   if (!file) return content;
   char buffer[65536];
-  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;) content.append(buffer, static_cast<size_t>(got));
+  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;)
+    content.append(buffer, static_cast<size_t>(got));
   gzclose(file);
   return content;
 }
@@ -97,14 +99,17 @@ types::Schema source() {
   schema.fields = {
       field("gender", text),
       field("name", structure({field("title", text), field("first", text), field("last", text)})),
-      field("location",
-            structure({field("street", structure({field("number", number), field("name", text)})), field("city", text),
-                       field("state", text), field("country", text),
-                       field("postcode", Type::varchar_of(types::kScalarInteger | types::kScalarString)),
-                       field("coordinates", structure({field("latitude", text), field("longitude", text)})),
-                       field("timezone", structure({field("offset", text), field("description", text)}))})),
+      field(
+          "location",
+          structure(
+              {field("street", structure({field("number", number), field("name", text)})),
+               field("city", text), field("state", text), field("country", text),
+               field("postcode", Type::varchar_of(types::kScalarInteger | types::kScalarString)),
+               field("coordinates", structure({field("latitude", text), field("longitude", text)})),
+               field("timezone", structure({field("offset", text), field("description", text)}))})),
       field("email", text),
-      field("login", structure({field("uuid", text), field("username", text), field("password", text)})),
+      field("login",
+            structure({field("uuid", text), field("username", text), field("password", text)})),
       field("dob", structure({field("date", text), field("age", number)})),
       field("registered", structure({field("date", text), field("age", number)})),
       field("phone", text),
@@ -115,7 +120,8 @@ types::Schema source() {
 sql::CompileInput pipeline() {
   sql::CompileInput input;
   input.input = source();
-  input.steps = {{R"(SELECT login.uuid::UUID AS id, name.first AS first_name, name.last AS last_name, gender,
+  input.steps = {
+      {R"(SELECT login.uuid::UUID AS id, name.first AS first_name, name.last AS last_name, gender,
        concat_ws(', ', location.street.number || ' ' || location.street.name, location.city,
                  location.state, location.country) AS address,
        location.postcode::VARCHAR AS post_code, email, login.username AS username,
@@ -172,9 +178,13 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (argc > 1) leat::directory = argv[1];
   using namespace leat;
-  benchmark::RegisterBenchmark("Decode", [](benchmark::State& s) { transform(s, Part::kDecode, false); });
-  benchmark::RegisterBenchmark("Query", [](benchmark::State& s) { transform(s, Part::kQuery, false); });
-  benchmark::RegisterBenchmark("Transform", [](benchmark::State& s) { transform(s, Part::kBoth, false); });
-  benchmark::RegisterBenchmark("TransformTenthBad", [](benchmark::State& s) { transform(s, Part::kBoth, true); });
+  benchmark::RegisterBenchmark("Decode",
+                               [](benchmark::State& s) { transform(s, Part::kDecode, false); });
+  benchmark::RegisterBenchmark("Query",
+                               [](benchmark::State& s) { transform(s, Part::kQuery, false); });
+  benchmark::RegisterBenchmark("Transform",
+                               [](benchmark::State& s) { transform(s, Part::kBoth, false); });
+  benchmark::RegisterBenchmark("TransformTenthBad",
+                               [](benchmark::State& s) { transform(s, Part::kBoth, true); });
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -1,5 +1,5 @@
-// Any text as a step, as a rule and as a query on a store: each is admitted or refused, nothing crashes, and
-// what is admitted compiles to a query over exactly the columns it announces.
+// Any text as a step, as a rule and as a query on a store: each is admitted or refused, nothing
+// crashes, and what is admitted compiles to a query over exactly the columns it announces.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -15,8 +15,9 @@ using namespace leat;  // NOLINT
 
 types::Schema schema() {
   types::Schema made;
-  for (const auto& [name, type] : {std::pair{"id", "INTEGER"}, std::pair{"name", "STRUCT(first VARCHAR, last VARCHAR)"},
-                                   std::pair{"email", "VARCHAR"}, std::pair{"l", "INTEGER[]"}}) {
+  for (const auto& [name, type] :
+       {std::pair{"id", "INTEGER"}, std::pair{"name", "STRUCT(first VARCHAR, last VARCHAR)"},
+        std::pair{"email", "VARCHAR"}, std::pair{"l", "INTEGER[]"}}) {
     types::Field field;
     field.name = name;
     field.type = types::parse_type(type).value();

@@ -79,9 +79,12 @@ Problem to_problem(std::string_view duckdb_message, size_t fallback) {
       if (auto position = position_in(error)) problem.offset = *position;
     }
   }
-  // "Candidate functions:" lists every overload; "Candidate bindings:" and "Did you mean" are the hint.
-  if (size_t at = problem.message.find("\n\tCandidate"); at != std::string::npos) problem.message.resize(at);
-  if (size_t at = problem.message.find("\n\nLINE "); at != std::string::npos) problem.message.resize(at);
+  // "Candidate functions:" lists every overload; "Candidate bindings:" and "Did you mean" are the
+  // hint.
+  if (size_t at = problem.message.find("\n\tCandidate"); at != std::string::npos)
+    problem.message.resize(at);
+  if (size_t at = problem.message.find("\n\nLINE "); at != std::string::npos)
+    problem.message.resize(at);
   if (size_t at = problem.message.find('\n'); at != std::string::npos) {
     problem.hint = problem.message.substr(at + 1);
     problem.message.resize(at);
@@ -94,8 +97,10 @@ Problem to_problem(std::string_view duckdb_message, size_t fallback) {
 
 Result<Parser> Parser::open(Connection& connection) {
   Parser parser;
-  ASSIGN(parser.serialize_, connection.prepare("SELECT json_serialize_sql(CAST($1 AS VARCHAR))::VARCHAR"));
-  ASSIGN(parser.deserialize_, connection.prepare("SELECT json_deserialize_sql(CAST($1 AS JSON))::VARCHAR"));
+  ASSIGN(parser.serialize_,
+         connection.prepare("SELECT json_serialize_sql(CAST($1 AS VARCHAR))::VARCHAR"));
+  ASSIGN(parser.deserialize_,
+         connection.prepare("SELECT json_deserialize_sql(CAST($1 AS JSON))::VARCHAR"));
   return parser;
 }
 
@@ -105,7 +110,9 @@ Result<Json> Parser::parse_select(std::string_view sql, std::optional<Problem>& 
     return Json();
   };
   if (sql.size() > limits::kMaxSqlBytes) {
-    return wrong(0, fmt::format("the statement has {} bytes; at most {} are read", sql.size(), limits::kMaxSqlBytes),
+    return wrong(0,
+                 fmt::format("the statement has {} bytes; at most {} are read", sql.size(),
+                             limits::kMaxSqlBytes),
                  "split it into steps");
   }
   if (size_t at = sql.find('\0'); at != std::string_view::npos)
@@ -118,16 +125,19 @@ Result<Json> Parser::parse_select(std::string_view sql, std::optional<Problem>& 
     return wrong(found.offset, found.message, found.hint);
   }
   const Json parsed = Json::parse(*text, nullptr, false);
-  if (!parsed.is_object()) return Error(ErrorCode::kInternal, "DuckDB's parsed statement is no JSON object");
+  if (!parsed.is_object())
+    return Error(ErrorCode::kInternal, "DuckDB's parsed statement is no JSON object");
   if (parsed.value("error", false)) {
     if (string_at(parsed, "error_type") == "not implemented")
       return wrong(0, "only a SELECT statement can stand here", "write exactly one SELECT");
-    return wrong(byte_offset(sql, position_in(parsed).value_or(0)), string_at(parsed, "error_message"), "");
+    return wrong(byte_offset(sql, position_in(parsed).value_or(0)),
+                 string_at(parsed, "error_message"), "");
   }
   const Json& statements = parsed.at("statements");
   if (statements.empty()) return wrong(0, "no statement", "write exactly one SELECT");
   if (statements.size() > 1)
-    return wrong(location_of(statements[1]).value_or(0), "more than one statement", "write exactly one SELECT");
+    return wrong(location_of(statements[1]).value_or(0), "more than one statement",
+                 "write exactly one SELECT");
   const Json& statement = statements[0];
   if (!statement.at("named_param_map").empty())
     return wrong(0, "parameters ($1, ?) have no value here", "write the value, or use ${VARIABLE}");
@@ -135,23 +145,27 @@ Result<Json> Parser::parse_select(std::string_view sql, std::optional<Problem>& 
 }
 
 Result<std::string> Parser::text_of(const Json& expression) {
-  Json node = {{"type", "SELECT_NODE"},
-               {"modifiers", Json::array()},
-               {"cte_map", {{"map", Json::array()}}},
-               {"select_list", Json::array({expression})},
-               {"from_table", {{"type", "EMPTY"}, {"alias", ""}, {"sample", nullptr}, {"query_location", kNoLocation}}},
-               {"where_clause", nullptr},
-               {"group_expressions", Json::array()},
-               {"group_sets", Json::array()},
-               {"aggregate_handling", "STANDARD_HANDLING"},
-               {"having", nullptr},
-               {"sample", nullptr},
-               {"qualify", nullptr}};
-  const Json statement = {{"error", false},
-                          {"statements", Json::array({{{"node", node}, {"named_param_map", Json::array()}}})}};
+  Json node = {
+      {"type", "SELECT_NODE"},
+      {"modifiers", Json::array()},
+      {"cte_map", {{"map", Json::array()}}},
+      {"select_list", Json::array({expression})},
+      {"from_table",
+       {{"type", "EMPTY"}, {"alias", ""}, {"sample", nullptr}, {"query_location", kNoLocation}}},
+      {"where_clause", nullptr},
+      {"group_expressions", Json::array()},
+      {"group_sets", Json::array()},
+      {"aggregate_handling", "STANDARD_HANDLING"},
+      {"having", nullptr},
+      {"sample", nullptr},
+      {"qualify", nullptr}};
+  const Json statement = {
+      {"error", false},
+      {"statements", Json::array({{{"node", node}, {"named_param_map", Json::array()}}})}};
   ASSIGN(std::string text, call(deserialize_, statement.dump()));
   constexpr std::string_view kSelect = "SELECT ";
-  if (!text.starts_with(kSelect)) return Error(ErrorCode::kInternal, "DuckDB gave no SELECT back: " + text);
+  if (!text.starts_with(kSelect))
+    return Error(ErrorCode::kInternal, "DuckDB gave no SELECT back: " + text);
   return text.substr(kSelect.size());
 }
 

@@ -1,5 +1,5 @@
-// Engine::compile: steps one after another, each bound by DuckDB as the user wrote it (for its messages),
-// then rewritten over the one before; rules over the last; one statement in the end.
+// Engine::compile: steps one after another, each bound by DuckDB as the user wrote it (for its
+// messages), then rewritten over the one before; rules over the last; one statement in the end.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -16,7 +16,8 @@
 namespace leat::sql {
 namespace {
 
-constexpr std::string_view kInputName = "leat_input";  // in the text; the registered name has a number
+constexpr std::string_view kInputName =
+    "leat_input";  // in the text; the registered name has a number
 constexpr std::string_view kRulePrefix = "SELECT ";
 
 /// Which parts of a struct are read.
@@ -26,8 +27,10 @@ struct Reads {
 };
 
 void add_path(Reads& reads, const std::vector<std::string>& path, size_t from) {
-  if (from == path.size()) reads.whole = true;
-  else add_path(reads.fields[lower(path[from])], path, from + 1);
+  if (from == path.size())
+    reads.whole = true;
+  else
+    add_path(reads.fields[lower(path[from])], path, from + 1);
 }
 
 types::Type narrowed(const types::Type& type, const Reads& reads) {
@@ -83,7 +86,8 @@ class Compiler {
     if (errors_.empty()) TRY(statement());
     Compiled compiled;
     compiled.errors = std::move(errors_);
-    if (compiled.errors.empty()) compiled.query = std::unique_ptr<Query>(new Query(std::move(query_)));
+    if (compiled.errors.empty())
+      compiled.query = std::unique_ptr<Query>(new Query(std::move(query_)));
     return compiled;
   }
 
@@ -92,19 +96,30 @@ class Compiler {
 
   void wrong(Part part, size_t index, const Problem& problem, std::string_view text) {
     const Place place = place_of(text, problem.offset);
-    errors_.push_back({part, index, problem.offset, place.line, place.column, problem.message, problem.hint});
+    errors_.push_back(
+        {part, index, problem.offset, place.line, place.column, problem.message, problem.hint});
   }
 
   void pipeline() {
     for (const types::Field& field : input_.input.fields) {
       const std::string key = lower(field.name);
       if (key.starts_with(kHiddenPrefix) || parse_meta(key))
-        wrong(Part::kPipeline, 0, {0, fmt::format("a column of the input is called {}, which is leat's own", field.name), "rename it at the source"}, "");
+        wrong(
+            Part::kPipeline, 0,
+            {0, fmt::format("a column of the input is called {}, which is leat's own", field.name),
+             "rename it at the source"},
+            "");
     }
     if (input_.rules.size() > Engine::kMaxRules)
-      wrong(Part::kPipeline, 0, {0, fmt::format("{} rules; at most {} can be held", input_.rules.size(), Engine::kMaxRules), "join some by AND"}, "");
+      wrong(
+          Part::kPipeline, 0,
+          {0,
+           fmt::format("{} rules; at most {} can be held", input_.rules.size(), Engine::kMaxRules),
+           "join some by AND"},
+          "");
     for (const std::string& table : input_.tables) {
-      if (!engine_.tables.contains(lower(table))) wrong(Part::kPipeline, 0, {0, fmt::format("the table {} was not loaded", table), ""}, "");
+      if (!engine_.tables.contains(lower(table)))
+        wrong(Part::kPipeline, 0, {0, fmt::format("the table {} was not loaded", table), ""}, "");
     }
   }
 
@@ -115,17 +130,22 @@ class Compiler {
       ASSIGN(Json node, parser_.parse_select(input_.steps[i].sql, problem));
       std::vector<FromItem> from;
       if (!problem) problem = admit_step(node, engine_.functions, input_.tables, from);
-      if (problem) wrong(Part::kStep, i, *problem, input_.steps[i].sql);
-      else metas_.merge(metas_in(node));
+      if (problem)
+        wrong(Part::kStep, i, *problem, input_.steps[i].sql);
+      else
+        metas_.merge(metas_in(node));
       nodes_.push_back(std::move(node));
       froms_.push_back(std::move(from));
     }
     for (size_t i = 0; i < input_.rules.size(); ++i) {
       std::optional<Problem> problem;
-      ASSIGN(Json node, parser_.parse_select(std::string(kRulePrefix) + input_.rules[i].expect, problem));
+      ASSIGN(Json node,
+             parser_.parse_select(std::string(kRulePrefix) + input_.rules[i].expect, problem));
       if (!problem) problem = admit_rule(node, engine_.functions);
-      if (problem) rule_wrong(i, *problem);
-      else metas_.merge(metas_in(node));
+      if (problem)
+        rule_wrong(i, *problem);
+      else
+        metas_.merge(metas_in(node));
       rule_nodes_.push_back(std::move(node));
     }
     return {};
@@ -140,9 +160,11 @@ class Compiler {
   Result<void> scratch_table(const StepShape& shape, const std::set<Meta>& metas) {
     std::string columns;
     for (const Column& column : shape.columns)
-      columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(column.name), column.type.to_sql());
+      columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(column.name),
+                             column.type.to_sql());
     for (const MetaColumn& meta : kMetaColumns) {
-      if (metas.contains(meta.meta)) columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", meta.name, meta.sql_type);
+      if (metas.contains(meta.meta))
+        columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", meta.name, meta.sql_type);
     }
     if (columns.empty()) columns = "_leat_none INTEGER";
     return connection_.run(fmt::format("CREATE OR REPLACE TEMP TABLE input ({})", columns));
@@ -186,7 +208,8 @@ class Compiler {
       return {};
     }
     if (i == 0) TRY(open_input(narrow(compiled.reads)));
-    ctes_ += fmt::format("{}_leat_{} AS NOT MATERIALIZED (\n  {})", ctes_.empty() ? "WITH " : ",\n", i + 1, compiled.sql);
+    ctes_ += fmt::format("{}_leat_{} AS NOT MATERIALIZED (\n  {})", ctes_.empty() ? "WITH " : ",\n",
+                         i + 1, compiled.sql);
     return types_of(i, std::move(compiled.shape));
   }
 
@@ -207,7 +230,8 @@ class Compiler {
 
   types::Schema narrow(const std::vector<Reference>& references) const {
     std::map<size_t, Reads> reads;
-    for (const Reference& reference : references) add_path(reads[reference.column], reference.path, 0);
+    for (const Reference& reference : references)
+      add_path(reads[reference.column], reference.path, 0);
     types::Schema schema;
     for (size_t i = 0; i < input_.input.fields.size(); ++i) {
       const auto it = reads.find(i);
@@ -238,10 +262,13 @@ class Compiler {
   }
 
   Result<void> types_of(size_t i, StepShape shape) {
-    auto bound = connection_.prepare(runnable(fmt::format("{}\nSELECT * FROM _leat_{}", ctes_, i + 1)));
+    auto bound =
+        connection_.prepare(runnable(fmt::format("{}\nSELECT * FROM _leat_{}", ctes_, i + 1)));
     if (!bound) {
       const Problem problem = to_problem(bound.error().message(), 0);
-      wrong(Part::kStep, i, {0, fmt::format("this step cannot be compiled: {}", problem.message), problem.hint}, input_.steps[i].sql);
+      wrong(Part::kStep, i,
+            {0, fmt::format("this step cannot be compiled: {}", problem.message), problem.hint},
+            input_.steps[i].sql);
       return {};
     }
     const size_t first = 1 + metas_.size();
@@ -249,7 +276,10 @@ class Compiler {
       LogicalType type = bound->column_type(first + c);
       auto ours = from_duckdb(type.get());
       if (!ours) {
-        wrong(Part::kStep, i, {0, fmt::format("column {}: {}", shape.columns[c].name, ours.error().message()), ours.error().hint()}, input_.steps[i].sql);
+        wrong(Part::kStep, i,
+              {0, fmt::format("column {}: {}", shape.columns[c].name, ours.error().message()),
+               ours.error().hint()},
+              input_.steps[i].sql);
         return {};
       }
       shape.columns[c].type = *ours;
@@ -263,8 +293,11 @@ class Compiler {
     TRY(scratch_table(shape_, metas_));
     for (size_t i = 0; i < input_.rules.size(); ++i) {
       const Json& expression = rule_nodes_[i].at("select_list").at(0);
-      if (auto bound = connection_.prepare(std::string(kRulePrefix) + input_.rules[i].expect + "\nFROM input"); !bound) {
-        rule_wrong(i, to_problem(bound.error().message(), kRulePrefix.size() + location_of(expression).value_or(0)));
+      if (auto bound = connection_.prepare(std::string(kRulePrefix) + input_.rules[i].expect +
+                                           "\nFROM input");
+          !bound) {
+        rule_wrong(i, to_problem(bound.error().message(),
+                                 kRulePrefix.size() + location_of(expression).value_or(0)));
         continue;
       }
       if (auto problem = words_in(expression)) {
@@ -275,11 +308,13 @@ class Compiler {
       auto boolean = connection_.prepare(fmt::format("SELECT ({}) FROM input", text));
       LogicalType type = boolean ? boolean->column_type(0) : LogicalType();
       if (!boolean || duckdb_get_type_id(type.get()) != DUCKDB_TYPE_BOOLEAN) {
-        rule_wrong(i, {kRulePrefix.size(), "a rule has to be TRUE or FALSE", "compare with something, for example id IS NOT NULL"});
+        rule_wrong(i, {kRulePrefix.size(), "a rule has to be TRUE or FALSE",
+                       "compare with something, for example id IS NOT NULL"});
         continue;
       }
-      rule_words_ += fmt::format("{}CASE WHEN coalesce(TRY(({}) IS TRUE), false) THEN 0::UBIGINT ELSE {}::UBIGINT END",
-                                 rule_words_.empty() ? "" : " | ", text, uint64_t{1} << i);
+      rule_words_ += fmt::format(
+          "{}CASE WHEN coalesce(TRY(({}) IS TRUE), false) THEN 0::UBIGINT ELSE {}::UBIGINT END",
+          rule_words_.empty() ? "" : " | ", text, uint64_t{1} << i);
     }
     return {};
   }
@@ -290,8 +325,11 @@ class Compiler {
     walk_expressions(expression, [&](const Json& e) {
       if (class_of(e) != "COLUMN_REF" || problem) return !problem;
       const auto names = names_of(e);
-      const bool column = std::any_of(shape_.columns.begin(), shape_.columns.end(), [&](const Column& c) { return lower(c.name) == lower(names[0]); });
-      if (!column && names.size() == 1) problem = FunctionCatalog::judge_word(names[0], location_of(e).value_or(0));
+      const bool column =
+          std::any_of(shape_.columns.begin(), shape_.columns.end(),
+                      [&](const Column& c) { return lower(c.name) == lower(names[0]); });
+      if (!column && names.size() == 1)
+        problem = FunctionCatalog::judge_word(names[0], location_of(e).value_or(0));
       return !problem;
     });
     return problem;
@@ -303,11 +341,18 @@ class Compiler {
     list += "_leat_ord";
     for (size_t w = 0; w < shape_.words(); ++w) list += fmt::format(", _leat_f{}", w);
     if (!rule_words_.empty()) list += fmt::format(",\n  {} AS _leat_rules", rule_words_);
-    const std::string from = input_.steps.empty() ? fmt::format("{}() AS input", kInputName) : fmt::format("_leat_{} AS input", input_.steps.size());
+    const std::string from = input_.steps.empty()
+                                 ? fmt::format("{}() AS input", kInputName)
+                                 : fmt::format("_leat_{} AS input", input_.steps.size());
     query_ = std::make_unique<Query::Impl>();
-    query_->text = fmt::format("{}{}SELECT {}\nFROM {}", ctes_, ctes_.empty() ? "" : "\n", list, from);
+    query_->text =
+        fmt::format("{}{}SELECT {}\nFROM {}", ctes_, ctes_.empty() ? "" : "\n", list, from);
     auto prepared = connection_.prepare(runnable(query_->text));
-    if (!prepared) return std::move(prepared).error().context("the compiled query does not bind").with_blame(Blame::kInternal);
+    if (!prepared)
+      return std::move(prepared)
+          .error()
+          .context("the compiled query does not bind")
+          .with_blame(Blame::kInternal);
     // Run-time messages are for the dead letter: plain text.
     TRY(connection_.run("DROP TABLE IF EXISTS temp.input; SET errors_as_json = false"));
     query_->statement = std::move(*prepared);
@@ -340,12 +385,15 @@ class Compiler {
 };
 
 std::string CompileError::to_string() const {
-  std::string where = part == Part::kStep   ? fmt::format("step {}, line {}, column {}: ", index + 1, line, column)
-                      : part == Part::kRule ? fmt::format("rule {}, line {}, column {}: ", index + 1, line, column)
-                                            : std::string();
+  std::string where =
+      part == Part::kStep   ? fmt::format("step {}, line {}, column {}: ", index + 1, line, column)
+      : part == Part::kRule ? fmt::format("rule {}, line {}, column {}: ", index + 1, line, column)
+                            : std::string();
   return where + message + (hint.empty() ? "" : "; " + hint);
 }
 
-Result<Compiled> Engine::compile(const CompileInput& input) { return Compiler(*impl_, input).compile(); }
+Result<Compiled> Engine::compile(const CompileInput& input) {
+  return Compiler(*impl_, input).compile();
+}
 
 }  // namespace leat::sql

@@ -57,8 +57,8 @@ Result<Database> Database::open(const std::string& path, std::span<const Setting
   }
   Database database;
   char* message = nullptr;
-  if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), database.database_.out(), config.handle,
-                      &message) != DuckDBSuccess) {
+  if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), database.database_.out(),
+                      config.handle, &message) != DuckDBSuccess) {
     DuckString owned(message);
     return duckdb_error(DUCKDB_ERROR_IO, text_or(message, "cannot open the database"))
         .at(path.empty() ? "DuckDB" : path);
@@ -82,7 +82,8 @@ Result<QueryResult> Connection::query(const std::string& sql) {
   QueryResult result;
   duckdb_result* raw = result.out();
   if (duckdb_query(connection_.get(), sql.c_str(), raw) != DuckDBSuccess)
-    return duckdb_error(duckdb_result_error_type(raw), text_or(duckdb_result_error(raw), "query failed"));
+    return duckdb_error(duckdb_result_error_type(raw),
+                        text_or(duckdb_result_error(raw), "query failed"));
   return result;
 }
 
@@ -164,7 +165,8 @@ Result<QueryResult> Statement::execute() {
   QueryResult result;
   duckdb_result* raw = result.out();
   if (duckdb_execute_prepared(get(), raw) != DuckDBSuccess)
-    return duckdb_error(duckdb_result_error_type(raw), text_or(duckdb_result_error(raw), "query failed"));
+    return duckdb_error(duckdb_result_error_type(raw),
+                        text_or(duckdb_result_error(raw), "query failed"));
   return result;
 }
 
@@ -172,7 +174,8 @@ Result<QueryResult> Statement::execute_streaming() {
   QueryResult result;
   duckdb_result* raw = result.out();
   if (duckdb_execute_prepared_streaming(get(), raw) != DuckDBSuccess)
-    return duckdb_error(duckdb_result_error_type(raw), text_or(duckdb_result_error(raw), "query failed"));
+    return duckdb_error(duckdb_result_error_type(raw),
+                        text_or(duckdb_result_error(raw), "query failed"));
   return result;
 }
 

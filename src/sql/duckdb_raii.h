@@ -1,8 +1,10 @@
-// Owners of what DuckDB's C API hands out: Database, Connection, Statement, QueryResult, Chunk, LogicalType.
+// Owners of what DuckDB's C API hands out: Database, Connection, Statement, QueryResult, Chunk,
+// LogicalType.
 //
-// For sql/ and components/sink_duckdb only: no other room includes duckdb.h. A Database may be shared by
-// threads; everything else belongs to one thread at a time. No exception crosses the C API: an error comes
-// back as text and a type, which duckdb_error() turns into an Error whose code can be decided on.
+// For sql/ and components/sink_duckdb only: no other room includes duckdb.h. A Database may be
+// shared by threads; everything else belongs to one thread at a time. No exception crosses the C
+// API: an error comes back as text and a type, which duckdb_error() turns into an Error whose code
+// can be decided on.
 #pragma once
 
 #include <duckdb.h>
@@ -18,8 +20,8 @@
 
 namespace leat::sql {
 
-/// An Error from DuckDB's type and text: conversion, binder, parser and the like blame the user, IO and
-/// memory the outside, INTERNAL and FATAL us (retry kFatal: the database must be opened again).
+/// An Error from DuckDB's type and text: conversion, binder, parser and the like blame the user, IO
+/// and memory the outside, INTERNAL and FATAL us (retry kFatal: the database must be opened again).
 Error duckdb_error(duckdb_error_type type, std::string_view message);
 
 /// Frees what DuckDB allocated for us (duckdb_free).
@@ -57,7 +59,8 @@ using LogicalType = Owned<duckdb_logical_type, duckdb_destroy_logical_type>;
 using Chunk = Owned<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using Value = Owned<duckdb_value, duckdb_destroy_value>;
 inline void destroy_appender(duckdb_appender* appender) { duckdb_appender_destroy(appender); }
-using Appender = Owned<duckdb_appender, destroy_appender>;  // flushes what it can: close it for the errors
+using Appender =
+    Owned<duckdb_appender, destroy_appender>;  // flushes what it can: close it for the errors
 using TableFunction = Owned<duckdb_table_function, duckdb_destroy_table_function>;
 
 /// A database file, or one in memory. Any thread. Outlives its connections.
@@ -90,7 +93,11 @@ class QueryResult {
   Result<std::string> first_text();
   void reset();
   /// For out-parameters of the C API.
-  duckdb_result* out() { reset(); owned_ = true; return &result_; }
+  duckdb_result* out() {
+    reset();
+    owned_ = true;
+    return &result_;
+  }
 
  private:
   duckdb_result result_ = {};
@@ -102,7 +109,8 @@ class Statement {
  public:
   size_t columns() const { return duckdb_prepared_statement_column_count(statement_.get()); }
   DuckString column_name(size_t i) const {
-    return DuckString(const_cast<char*>(duckdb_prepared_statement_column_name(statement_.get(), i)));
+    return DuckString(
+        const_cast<char*>(duckdb_prepared_statement_column_name(statement_.get(), i)));
   }
   LogicalType column_type(size_t i) const {
     return LogicalType(duckdb_prepared_statement_column_logical_type(statement_.get(), i));

@@ -12,14 +12,16 @@
 namespace leat::sql {
 namespace {
 
-// join_order, build_side_probe_side: rows would leave the order of their records, whichever side of a join is
-// larger. common_subexpressions, unused_columns: both move an expression out of its TRY into a projection below
-// (a cast written twice; a cast of a field of a struct), where it fails the whole batch. The second would only
-// drop columns that nobody reads; the decoder has not even made those (Query::read_schema).
+// join_order, build_side_probe_side: rows would leave the order of their records, whichever side of
+// a join is larger. common_subexpressions, unused_columns: both move an expression out of its TRY
+// into a projection below (a cast written twice; a cast of a field of a struct), where it fails the
+// whole batch. The second would only drop columns that nobody reads; the decoder has not even made
+// those (Query::read_schema).
 constexpr std::string_view kDisabledOptimizers =
     "join_order,build_side_probe_side,common_subexpressions,unused_columns";
 
-Result<void> append(Connection& connection, const std::string& table, const types::Schema& schema, const types::Batch& batch) {
+Result<void> append(Connection& connection, const std::string& table, const types::Schema& schema,
+                    const types::Batch& batch) {
   std::vector<LogicalType> owned;
   std::vector<duckdb_logical_type> types;
   for (const types::Field& field : schema.fields) {
@@ -27,7 +29,8 @@ Result<void> append(Connection& connection, const std::string& table, const type
     types.push_back(owned.back().get());
   }
   Appender appender;
-  if (duckdb_appender_create(connection.get(), nullptr, table.c_str(), appender.out()) != DuckDBSuccess)
+  if (duckdb_appender_create(connection.get(), nullptr, table.c_str(), appender.out()) !=
+      DuckDBSuccess)
     return Error(ErrorCode::kInternal, "cannot append to the lookup table " + table);
   for (size_t from = 0; from < batch.rows; from += duckdb_vector_size()) {
     const size_t count = std::min<size_t>(batch.rows - from, duckdb_vector_size());
@@ -44,8 +47,12 @@ Result<void> append(Connection& connection, const std::string& table, const type
 /// The function of DuckDB that reads a file of this name; empty for none.
 std::string_view reader_of(std::string_view path) {
   const std::string name = lower(path);
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kReaders = {{
-      {".csv", "read_csv"}, {".tsv", "read_csv"}, {".csv.gz", "read_csv"}, {".tsv.gz", "read_csv"}, {".parquet", "read_parquet"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kReaders = {
+      {{".csv", "read_csv"},
+       {".tsv", "read_csv"},
+       {".csv.gz", "read_csv"},
+       {".tsv.gz", "read_csv"},
+       {".parquet", "read_parquet"}}};
   for (const auto& [ending, reader] : kReaders) {
     if (name.ends_with(ending)) return reader;
   }
@@ -53,7 +60,8 @@ std::string_view reader_of(std::string_view path) {
 }
 
 Error too_many_rows(const std::string& name) {
-  return Error(ErrorCode::kLimit, fmt::format("the table {} has more than {} rows", name, limits::kTableRows))
+  return Error(ErrorCode::kLimit,
+               fmt::format("the table {} has more than {} rows", name, limits::kTableRows))
       .with_blame(Blame::kUser)
       .with_hint("join a table of that size in the store instead");
 }
@@ -69,15 +77,18 @@ Result<Connection> open_session(const Database& database, bool compiling) {
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
-  const std::array<Database::Setting, 4> settings = {{{"threads", "1"},
-                                                      {"memory_limit", fmt::format("{}B", options.memory_bytes)},
-                                                      {"autoinstall_known_extensions", "false"},
-                                                      {"autoload_known_extensions", "false"}}};
+  const std::array<Database::Setting, 4> settings = {
+      {{"threads", "1"},
+       {"memory_limit", fmt::format("{}B", options.memory_bytes)},
+       {"autoinstall_known_extensions", "false"},
+       {"autoload_known_extensions", "false"}}};
   ASSIGN(impl->database, Database::open("", settings));
   ASSIGN(impl->connection, open_session(impl->database, false));
   // Nothing spills to disk: what does not fit is an error, and the batch is cut.
-  TRY(impl->connection.run("SET GLOBAL temp_directory = ''; SET GLOBAL enable_external_access = false"));
-  TRY(impl->connection.run(fmt::format("SET GLOBAL disabled_optimizers = '{}'", kDisabledOptimizers)));
+  TRY(impl->connection.run(
+      "SET GLOBAL temp_directory = ''; SET GLOBAL enable_external_access = false"));
+  TRY(impl->connection.run(
+      fmt::format("SET GLOBAL disabled_optimizers = '{}'", kDisabledOptimizers)));
   TRY(impl->connection.run("SET GLOBAL preserve_insertion_order = true"));
   ASSIGN(impl->functions, FunctionCatalog::load(impl->connection));
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
@@ -94,12 +105,15 @@ Result<std::string> Engine::load_table(const std::string& name, const std::strin
         .at(path);
   }
   // Files are read by a database of its own, so that the one with the pipelines' SQL never can.
-  const std::array<Database::Setting, 3> settings = {
-      {{"threads", "1"}, {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"}}};
+  const std::array<Database::Setting, 3> settings = {{{"threads", "1"},
+                                                      {"autoinstall_known_extensions", "false"},
+                                                      {"autoload_known_extensions", "false"}}};
   ASSIGN(Database database, Database::open("", settings));
   ASSIGN(Connection connection, open_session(database, false));
-  auto read = connection.query(fmt::format("SELECT * FROM {}({}) LIMIT {}", reader, quote_literal(path), limits::kTableRows + 1));
-  if (!read) return std::move(read).error().context(fmt::format("cannot read the table {}", name)).at(path);
+  auto read = connection.query(fmt::format("SELECT * FROM {}({}) LIMIT {}", reader,
+                                           quote_literal(path), limits::kTableRows + 1));
+  if (!read)
+    return std::move(read).error().context(fmt::format("cannot read the table {}", name)).at(path);
   types::Schema schema;
   std::vector<types::Type> types;
   for (size_t i = 0; i < read->columns(); ++i) {
@@ -125,20 +139,23 @@ Result<std::string> Engine::load_table(const std::string& name, const std::strin
   return loaded;
 }
 
-Result<std::string> Engine::load_rows(const std::string& name, const types::Schema& schema, std::span<const types::Batch> batches) {
+Result<std::string> Engine::load_rows(const std::string& name, const types::Schema& schema,
+                                      std::span<const types::Batch> batches) {
   const std::string key = lower(name);
   if (key == "input" || key.starts_with(kHiddenPrefix) || !is_identifier(key)) {
     return Error(ErrorCode::kInvalidArgument, fmt::format("{} cannot be the name of a table", name))
         .with_hint("use lower-case letters, digits and _, and not input");
   }
-  if (impl_->tables.contains(key)) return Error(ErrorCode::kAlreadyExists, fmt::format("the table {} was loaded before", name));
+  if (impl_->tables.contains(key))
+    return Error(ErrorCode::kAlreadyExists, fmt::format("the table {} was loaded before", name));
   size_t rows = 0;
   for (const types::Batch& batch : batches) rows += batch.rows;
   if (rows > static_cast<size_t>(limits::kTableRows)) return too_many_rows(name);
   std::string columns;
   LookupTable table{key, {}};
   for (const types::Field& field : schema.fields) {
-    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(field.name), field.type.to_sql());
+    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(field.name),
+                           field.type.to_sql());
     Column column;
     column.name = field.name;
     column.type = field.type;
@@ -148,7 +165,8 @@ Result<std::string> Engine::load_rows(const std::string& name, const types::Sche
   for (const types::Batch& batch : batches) TRY(append(impl_->connection, key, schema, batch));
   // Row order counts: with several matches it is the order of the rows that come out.
   ASSIGN(QueryResult result, impl_->connection.query(fmt::format(
-                                 "SELECT sha256(coalesce(string_agg(CAST(t AS VARCHAR), chr(10) ORDER BY rowid), '') || {}) FROM {} t",
+                                 "SELECT sha256(coalesce(string_agg(CAST(t AS VARCHAR), chr(10) "
+                                 "ORDER BY rowid), '') || {}) FROM {} t",
                                  quote_literal(columns), quote_identifier(key))));
   ASSIGN(std::string hash, result.first_text());
   impl_->tables.emplace(key, std::move(table));

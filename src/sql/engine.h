@@ -1,11 +1,13 @@
-// The DuckDB engine: compiles a pipeline's transform and rules to one query, and runs it over batches.
+// The DuckDB engine: compiles a pipeline's transform and rules to one query, and runs it over
+// batches.
 //
 //   auto engine = Engine::open({});
-//   auto compiled = engine->compile({schema, {{"SELECT id, born::DATE AS born FROM input"}}, rules, {}});
-//   compiled.query->run(batch, rows, records)  ->  rows with the record each came from, verdicts, rejects
+//   auto compiled = engine->compile({schema, {{"SELECT id, born::DATE AS born FROM input"}}, rules,
+//   {}}); compiled.query->run(batch, rows, records)  ->  rows with the record each came from,
+//   verdicts, rejects
 //
-// A record's fate never depends on its neighbours: every expression that can fail is tried per row, and
-// should the query fail all the same, the batch is cut in halves until single records remain.
+// A record's fate never depends on its neighbours: every expression that can fail is tried per row,
+// and should the query fail all the same, the batch is cut in halves until single records remain.
 // semantics.md "The compiled query" is the contract; step.h shows the form of the query.
 #pragma once
 
@@ -39,18 +41,18 @@ struct Rule {
 
 struct CompileInput {
   types::Schema input;
-  std::vector<SqlStep> steps;  // none: every column as it is
-  std::vector<Rule> rules;     // at most kMaxRules
+  std::vector<SqlStep> steps;       // none: every column as it is
+  std::vector<Rule> rules;          // at most kMaxRules
   std::vector<std::string> tables;  // lookup tables that load_table() or load_rows() brought
 };
 
-/// One thing wrong in a step or rule of the user's. The caller maps it to its file by adding where the text
-/// begins there.
+/// One thing wrong in a step or rule of the user's. The caller maps it to its file by adding where
+/// the text begins there.
 struct CompileError {
   enum class Part : uint8_t { kStep, kRule, kPipeline };
   Part part = Part::kPipeline;
-  size_t index = 0;    // which step or rule
-  size_t offset = 0;   // byte in its text
+  size_t index = 0;          // which step or rule
+  size_t offset = 0;         // byte in its text
   int line = 1, column = 1;  // in its text, from 1; the column counts characters
   std::string message, hint;
   /// "step 1, line 2, column 8: message; hint".
@@ -59,20 +61,21 @@ struct CompileError {
 
 /// What a run gave. Views: valid while this object, the input batch and the record batch live.
 struct QueryOutput {
-  std::vector<types::Batch> chunks;            // the user's columns, rows in record order
-  std::vector<std::vector<uint32_t>> records;  // per chunk, per row: index in RecordBatch::records, ascending
-  std::vector<std::vector<uint64_t>> violated; // per chunk, per row: bit i = rule i is not TRUE
-  std::vector<stream::Reject> rejects;         // stage transform, one per record, ascending; none has rows
-  std::shared_ptr<const void> owner;           // the memory behind the chunks
+  std::vector<types::Batch> chunks;  // the user's columns, rows in record order
+  std::vector<std::vector<uint32_t>>
+      records;  // per chunk, per row: index in RecordBatch::records, ascending
+  std::vector<std::vector<uint64_t>> violated;  // per chunk, per row: bit i = rule i is not TRUE
+  std::vector<stream::Reject> rejects;  // stage transform, one per record, ascending; none has rows
+  std::shared_ptr<const void> owner;    // the memory behind the chunks
 
   size_t rows() const;
-  /// Takes out every row of the records marked in `drop` (by index in RecordBatch::records): dense chunks
-  /// again. Costs nothing when no row is concerned.
+  /// Takes out every row of the records marked in `drop` (by index in RecordBatch::records): dense
+  /// chunks again. Costs nothing when no row is concerned.
   void drop(const std::vector<bool>& drop);
 };
 
-/// A compiled pipeline with a connection of its own. One thread at a time. Ends before its Engine does; so
-/// do its outputs.
+/// A compiled pipeline with a connection of its own. One thread at a time. Ends before its Engine
+/// does; so do its outputs.
 class Query {
  public:
   ~Query();
@@ -85,9 +88,9 @@ class Query {
   /// The whole query, for people and for the pipeline's hash.
   const std::string& text() const;
 
-  /// Runs over all rows of `input` (columns as read_schema); row i comes from records.records[rows[i]],
-  /// ascending. Records without rows and reject were filtered. An Error means that DuckDB itself failed
-  /// (memory, interrupt, a bug), never that a record is bad.
+  /// Runs over all rows of `input` (columns as read_schema); row i comes from
+  /// records.records[rows[i]], ascending. Records without rows and reject were filtered. An Error
+  /// means that DuckDB itself failed (memory, interrupt, a bug), never that a record is bad.
   Result<QueryOutput> run(const types::Batch& input, std::span<const uint32_t> rows,
                           const stream::RecordBatch& records);
   /// Makes a run() in progress end with kCancelled. Any thread.
@@ -107,8 +110,8 @@ struct Compiled {
   std::vector<CompileError> errors;  // all that were found: each step that binds, each rule
 };
 
-/// One in-memory database per process. Files, extensions and settings are out of its reach from the start.
-/// open, load and compile from one thread; queries run each on the thread of its lane.
+/// One in-memory database per process. Files, extensions and settings are out of its reach from the
+/// start. open, load and compile from one thread; queries run each on the thread of its lane.
 class Engine {
  public:
   static constexpr size_t kMaxRules = 64;
@@ -118,8 +121,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Reads a CSV or Parquet file (by its ending; .csv.gz and .tsv too) as lookup table `name`, at most
-  /// limits::kTableRows rows, and returns a hash of its contents. Read by a database of its own, once.
+  /// Reads a CSV or Parquet file (by its ending; .csv.gz and .tsv too) as lookup table `name`, at
+  /// most limits::kTableRows rows, and returns a hash of its contents. Read by a database of its
+  /// own, once.
   Result<std::string> load_table(const std::string& name, const std::string& path);
   /// The same from rows that the caller has (a store's table).
   Result<std::string> load_rows(const std::string& name, const types::Schema& schema,

@@ -18,11 +18,13 @@ struct Engine::Impl {
   Database database;
   Connection connection;  // for lookup tables
   FunctionCatalog functions;
-  std::map<std::string, LookupTable> tables;      // by lower-case name
-  std::vector<std::unique_ptr<InputSlot>> slots;  // one per compiled query, for as long as the database
+  std::map<std::string, LookupTable> tables;  // by lower-case name
+  std::vector<std::unique_ptr<InputSlot>>
+      slots;  // one per compiled query, for as long as the database
 };
 
-/// A session with what a replay depends on pinned: UTC, and errors that name their place when `compiling`.
+/// A session with what a replay depends on pinned: UTC, and errors that name their place when
+/// `compiling`.
 Result<Connection> open_session(const Database& database, bool compiling);
 
 }  // namespace leat::sql

@@ -31,7 +31,8 @@ TEST(EngineTest, RunsOneStep) {
 }
 
 TEST(EngineTest, PassesEveryColumnWithoutSteps) {
-  TestPipeline p({{"id", "INTEGER"}, {"name", "STRUCT(first VARCHAR, last VARCHAR)"}, {"tags", "VARCHAR[]"}});
+  TestPipeline p(
+      {{"id", "INTEGER"}, {"name", "STRUCT(first VARCHAR, last VARCHAR)"}, {"tags", "VARCHAR[]"}});
   ASSERT_EQ(p.compile(), "");
   EXPECT_EQ(p.query().output(), p.query().read_schema());
   EXPECT_EQ(run_all(p, {"1|{'first': a, 'last': b}|[x, y]", "2|NULL|NULL"}),
@@ -39,74 +40,122 @@ TEST(EngineTest, PassesEveryColumnWithoutSteps) {
 }
 
 TEST(EngineTest, CarriesEveryKind) {
-  TestPipeline p({{"a", "BOOLEAN"}, {"b", "TINYINT"}, {"c", "SMALLINT"}, {"d", "BIGINT"}, {"e", "UTINYINT"}, {"f", "USMALLINT"},
-                  {"g", "UINTEGER"}, {"h", "UBIGINT"}, {"i", "HUGEINT"}, {"j", "FLOAT"}, {"k", "DOUBLE"}, {"l", "DECIMAL(4,1)"},
-                  {"m", "DECIMAL(9,2)"}, {"n", "DECIMAL(18,3)"}, {"o", "DECIMAL(38,4)"}, {"p", "VARCHAR"}, {"q", "JSON"},
-                  {"r", "BLOB"}, {"s", "UUID"}, {"t", "DATE"}, {"u", "TIME"}, {"v", "TIMESTAMP"}, {"w", "TIMESTAMPTZ"},
-                  {"x", "INTERVAL"}, {"y", "MAP(VARCHAR, INTEGER[])"}, {"z", "STRUCT(a INTEGER[], b STRUCT(c VARCHAR))[]"}});
+  TestPipeline p({{"a", "BOOLEAN"},
+                  {"b", "TINYINT"},
+                  {"c", "SMALLINT"},
+                  {"d", "BIGINT"},
+                  {"e", "UTINYINT"},
+                  {"f", "USMALLINT"},
+                  {"g", "UINTEGER"},
+                  {"h", "UBIGINT"},
+                  {"i", "HUGEINT"},
+                  {"j", "FLOAT"},
+                  {"k", "DOUBLE"},
+                  {"l", "DECIMAL(4,1)"},
+                  {"m", "DECIMAL(9,2)"},
+                  {"n", "DECIMAL(18,3)"},
+                  {"o", "DECIMAL(38,4)"},
+                  {"p", "VARCHAR"},
+                  {"q", "JSON"},
+                  {"r", "BLOB"},
+                  {"s", "UUID"},
+                  {"t", "DATE"},
+                  {"u", "TIME"},
+                  {"v", "TIMESTAMP"},
+                  {"w", "TIMESTAMPTZ"},
+                  {"x", "INTERVAL"},
+                  {"y", "MAP(VARCHAR, INTEGER[])"},
+                  {"z", "STRUCT(a INTEGER[], b STRUCT(c VARCHAR))[]"}});
   const std::string row =
-      "true|-1|-300|-5000000000|255|65535|4294967295|18446744073709551615|-170141183460469231731687303715884105727|1.5|-2.25|"
-      "123.4|1234567.89|123456789012345.678|1234567890123456789012345678901234.5678|a text that is longer than twelve bytes|"
-      "{\"k\":[1,2]}|\\x00\\xFFz|5e2ed7b5-2f3a-4c5e-8a65-0d2a66ff0c11|1969-12-31|23:59:59.999999|1969-12-31 23:59:59.5|"
-      "2024-02-29 12:00:00+00|1 year 2 months 3 days 04:05:06|{a=[1, 2], b=[]}|[{'a': [1], 'b': {'c': x}}, NULL]";
+      "true|-1|-300|-5000000000|255|65535|4294967295|18446744073709551615|-"
+      "170141183460469231731687303715884105727|1.5|-2.25|"
+      "123.4|1234567.89|123456789012345.678|1234567890123456789012345678901234.5678|a text that is "
+      "longer than twelve bytes|"
+      "{\"k\":[1,2]}|\\x00\\xFFz|5e2ed7b5-2f3a-4c5e-8a65-0d2a66ff0c11|1969-12-31|23:59:59.999999|"
+      "1969-12-31 23:59:59.5|"
+      "2024-02-29 12:00:00+00|1 year 2 months 3 days 04:05:06|{a=[1, 2], b=[]}|[{'a': [1], 'b': "
+      "{'c': x}}, NULL]";
   ASSERT_EQ(p.compile(), "");
   EXPECT_EQ(run_all(p, {row}), "0: " + row + "\n");
   std::string nulls = "NULL";
   for (int i = 1; i < 26; ++i) nulls += "|NULL";
-  EXPECT_EQ(run_all(p, {nulls, row, nulls}), "0: " + nulls + "\n1: " + row + "\n2: " + nulls + "\n");
+  EXPECT_EQ(run_all(p, {nulls, row, nulls}),
+            "0: " + nulls + "\n1: " + row + "\n2: " + nulls + "\n");
 }
 
 TEST(EngineTest, ReadsTheReferenceTransform) {
   TestPipeline p({{"login", "STRUCT(uuid VARCHAR, username VARCHAR, salt VARCHAR)"},
                   {"name", "STRUCT(title VARCHAR, first VARCHAR, last VARCHAR)"},
                   {"gender", "VARCHAR"},
-                  {"location", "STRUCT(street STRUCT(number BIGINT, name VARCHAR), city VARCHAR, postcode VARCHAR, country VARCHAR)"},
+                  {"location",
+                   "STRUCT(street STRUCT(number BIGINT, name VARCHAR), city VARCHAR, postcode "
+                   "VARCHAR, country VARCHAR)"},
                   {"dob", "STRUCT(date VARCHAR, age BIGINT)"},
                   {"nat", "VARCHAR"}});
-  p.step("SELECT login.uuid::UUID AS id, name.first AS first_name,\n"
-         "  concat_ws(', ', location.street.number || ' ' || location.street.name, location.city) AS address,\n"
-         "  location.postcode::VARCHAR AS post_code, dob.date::TIMESTAMPTZ AS dob\nFROM input");
+  p.step(
+      "SELECT login.uuid::UUID AS id, name.first AS first_name,\n"
+      "  concat_ws(', ', location.street.number || ' ' || location.street.name, location.city) AS "
+      "address,\n"
+      "  location.postcode::VARCHAR AS post_code, dob.date::TIMESTAMPTZ AS dob\nFROM input");
   p.rule("id_present", "id IS NOT NULL");
   ASSERT_EQ(p.compile(), "");
   std::string read;
-  for (const auto& field : p.query().read_schema().fields) read += field.name + " " + field.type.to_sql() + "\n";
+  for (const auto& field : p.query().read_schema().fields)
+    read += field.name + " " + field.type.to_sql() + "\n";
   EXPECT_EQ(read,
             "login STRUCT(\"uuid\" VARCHAR)\n"
             "name STRUCT(\"first\" VARCHAR)\n"
-            "location STRUCT(\"street\" STRUCT(\"number\" BIGINT, \"name\" VARCHAR), \"city\" VARCHAR, \"postcode\" VARCHAR)\n"
+            "location STRUCT(\"street\" STRUCT(\"number\" BIGINT, \"name\" VARCHAR), \"city\" "
+            "VARCHAR, \"postcode\" VARCHAR)\n"
             "dob STRUCT(\"date\" VARCHAR)\n");
-  EXPECT_EQ(run_all(p, {"{'uuid': 5e2ed7b5-2f3a-4c5e-8a65-0d2a66ff0c11, 'username': u, 'salt': s}|{'title': t, 'first': Ann, 'last': l}|f|"
-                        "{'street': {'number': 7, 'name': High St}, 'city': Ely, 'postcode': 'AB1', 'country': UK}|{'date': '1993-07-20T09:44:18.674Z', 'age': 30}|GB",
-                        "NULL|NULL|NULL|NULL|NULL|NULL",
-                        "{'uuid': nope, 'username': u, 'salt': s}|NULL|m|NULL|{'date': 'x', 'age': 1}|GB"}),
-            "0: 5e2ed7b5-2f3a-4c5e-8a65-0d2a66ff0c11|Ann|7 High St, Ely|AB1|1993-07-20 09:44:18.674+00\n"
-            "1: NULL|NULL||NULL|NULL !id_present\n"
-            "reject 2 transform expression_failed: column id: CAST(login.uuid AS UUID) failed\n");
+  EXPECT_EQ(
+      run_all(p,
+              {"{'uuid': 5e2ed7b5-2f3a-4c5e-8a65-0d2a66ff0c11, 'username': u, 'salt': s}|{'title': "
+               "t, 'first': Ann, 'last': l}|f|"
+               "{'street': {'number': 7, 'name': High St}, 'city': Ely, 'postcode': 'AB1', "
+               "'country': UK}|{'date': '1993-07-20T09:44:18.674Z', 'age': 30}|GB",
+               "NULL|NULL|NULL|NULL|NULL|NULL",
+               "{'uuid': nope, 'username': u, 'salt': s}|NULL|m|NULL|{'date': 'x', 'age': 1}|GB"}),
+      "0: 5e2ed7b5-2f3a-4c5e-8a65-0d2a66ff0c11|Ann|7 High St, Ely|AB1|1993-07-20 09:44:18.674+00\n"
+      "1: NULL|NULL||NULL|NULL !id_present\n"
+      "reject 2 transform expression_failed: column id: CAST(login.uuid AS UUID) failed\n");
 }
 
 TEST(EngineTest, NarrowsToWhatIsRead) {
   const auto read = [](const std::string& sql) {
-    TestPipeline p({{"a", "STRUCT(x INTEGER, y STRUCT(z INTEGER, w INTEGER))"}, {"b", "INTEGER"}, {"c", "STRUCT(d VARCHAR)[]"}});
+    TestPipeline p({{"a", "STRUCT(x INTEGER, y STRUCT(z INTEGER, w INTEGER))"},
+                    {"b", "INTEGER"},
+                    {"c", "STRUCT(d VARCHAR)[]"}});
     p.step(sql);
     EXPECT_EQ(p.compile(), "") << sql;
     std::string text;
-    for (const auto& field : p.query().read_schema().fields) text += field.name + " " + field.type.to_sql() + ";";
+    for (const auto& field : p.query().read_schema().fields)
+      text += field.name + " " + field.type.to_sql() + ";";
     return text;
   };
   EXPECT_EQ(read("SELECT a.x FROM input"), "a STRUCT(\"x\" INTEGER);");
-  EXPECT_EQ(read("SELECT A.Y.Z + b AS s FROM input AS i"), "a STRUCT(\"y\" STRUCT(\"z\" INTEGER));b INTEGER;");
-  EXPECT_EQ(read("SELECT i.a.x AS q FROM input i WHERE i.b > 1"), "a STRUCT(\"x\" INTEGER);b INTEGER;");
-  EXPECT_EQ(read("SELECT a FROM input WHERE a.x = 1"), "a STRUCT(\"x\" INTEGER, \"y\" STRUCT(\"z\" INTEGER, \"w\" INTEGER));");
+  EXPECT_EQ(read("SELECT A.Y.Z + b AS s FROM input AS i"),
+            "a STRUCT(\"y\" STRUCT(\"z\" INTEGER));b INTEGER;");
+  EXPECT_EQ(read("SELECT i.a.x AS q FROM input i WHERE i.b > 1"),
+            "a STRUCT(\"x\" INTEGER);b INTEGER;");
+  EXPECT_EQ(read("SELECT a FROM input WHERE a.x = 1"),
+            "a STRUCT(\"x\" INTEGER, \"y\" STRUCT(\"z\" INTEGER, \"w\" INTEGER));");
   EXPECT_EQ(read("SELECT 1 AS one FROM input"), "");
-  EXPECT_EQ(read("SELECT list_transform(c, lambda e: e.d) AS ds FROM input"), "c STRUCT(\"d\" VARCHAR)[];");
+  EXPECT_EQ(read("SELECT list_transform(c, lambda e: e.d) AS ds FROM input"),
+            "c STRUCT(\"d\" VARCHAR)[];");
   EXPECT_EQ(read("SELECT b AS n, n + 1 AS m FROM input"), "b INTEGER;");
 }
 
 TEST(EngineTest, KeepsHiddenColumnsOutOfStars) {
   TestPipeline p({{"a", "INTEGER"}, {"s", "STRUCT(x INTEGER, y VARCHAR)"}});
-  p.step("SELECT *, _partition AS p, _offset AS o, epoch_ms(_timestamp) AS t, _key AS k FROM input");
-  p.step("SELECT * EXCLUDE (s) REPLACE (a + 1 AS a) RENAME (p AS part), s.*, _offset - o AS same FROM input");
-  p.step("SELECT COLUMNS(* EXCLUDE (x, t)), COLUMNS('^x$') * 2 AS x2, COLUMNS(c -> c = 't') FROM input");
+  p.step(
+      "SELECT *, _partition AS p, _offset AS o, epoch_ms(_timestamp) AS t, _key AS k FROM input");
+  p.step(
+      "SELECT * EXCLUDE (s) REPLACE (a + 1 AS a) RENAME (p AS part), s.*, _offset - o AS same FROM "
+      "input");
+  p.step(
+      "SELECT COLUMNS(* EXCLUDE (x, t)), COLUMNS('^x$') * 2 AS x2, COLUMNS(c -> c = 't') FROM "
+      "input");
   ASSERT_EQ(p.compile(), "");
   EXPECT_EQ(run_all(p, {"1|{'x': 5, 'y': z}", "2|NULL"}),
             "0: 2|3|100|k0|z|0|10|1700000000000\n1: 3|3|101|k1|NULL|0|NULL|1700000000001\n");
@@ -168,8 +217,9 @@ TEST(EngineTest, FiltersByFalseAndKeepsFailures) {
   TestPipeline p({{"a", "VARCHAR"}, {"b", "INTEGER"}});
   p.step("SELECT a, b FROM input WHERE a::INTEGER > 0 AND b = 1");
   ASSERT_EQ(p.compile(), "");
-  EXPECT_EQ(run_all(p, {"1|1", "0|1", "x|1", "x|2", "NULL|1", "1|2"}),
-            "0: 1|1\nreject 2 transform expression_failed: WHERE (CAST(a AS INTEGER) > 0) failed\n");
+  EXPECT_EQ(
+      run_all(p, {"1|1", "0|1", "x|1", "x|2", "NULL|1", "1|2"}),
+      "0: 1|1\nreject 2 transform expression_failed: WHERE (CAST(a AS INTEGER) > 0) failed\n");
 }
 
 TEST(EngineTest, FilterOverAFailedColumnKeepsTheRow) {
@@ -177,17 +227,19 @@ TEST(EngineTest, FilterOverAFailedColumnKeepsTheRow) {
   p.step("SELECT a::INTEGER AS n, b FROM input");
   p.step("SELECT b FROM input WHERE n > 0 AND b > 0");
   ASSERT_EQ(p.compile(), "");
-  EXPECT_EQ(run_all(p, {"1|1", "x|1", "x|0", "0|1"}), "0: 1\nreject 1 transform expression_failed: WHERE (n > 0) failed\n");
+  EXPECT_EQ(run_all(p, {"1|1", "x|1", "x|0", "0|1"}),
+            "0: 1\nreject 1 transform expression_failed: WHERE (n > 0) failed\n");
 }
 
 TEST(EngineTest, UnnestsARecordIntoRowsAllOrNothing) {
   TestPipeline p({{"id", "INTEGER"}, {"items", "STRUCT(sku VARCHAR, n VARCHAR)[]"}});
   p.step("SELECT id, unnest(items).sku AS sku, unnest(items).n::INTEGER * 2 AS n FROM input");
   ASSERT_EQ(p.compile(), "");
-  EXPECT_EQ(run_all(p, {"1|[{'sku': a, 'n': 1}, {'sku': b, 'n': 2}]", "2|[]", "3|NULL", "4|[{'sku': c, 'n': 3}, {'sku': d, 'n': x}]",
-                        "5|[{'sku': e, 'n': NULL}]"}),
+  EXPECT_EQ(run_all(p, {"1|[{'sku': a, 'n': 1}, {'sku': b, 'n': 2}]", "2|[]", "3|NULL",
+                        "4|[{'sku': c, 'n': 3}, {'sku': d, 'n': x}]", "5|[{'sku': e, 'n': NULL}]"}),
             "0: 1|a|2\n0: 1|b|4\n4: 5|e|NULL\n"
-            "reject 3 transform expression_failed: column n: (CAST((unnest(items)).n AS INTEGER) * 2) failed\n");
+            "reject 3 transform expression_failed: column n: (CAST((unnest(items)).n AS INTEGER) * "
+            "2) failed\n");
 }
 
 TEST(EngineTest, UnnestsWhatCanFail) {
@@ -209,7 +261,8 @@ TEST(EngineTest, UnnestBoundPerRecord) {
   TestPipeline q(Columns{{"n", "BIGINT"}});
   q.step("SELECT unnest(range(n)) AS i FROM input");
   ASSERT_EQ(q.compile(), "");
-  EXPECT_EQ(q.run({"1", "100001", "2"}), "0: 0\n2: 0\n2: 1\nreject 1 transform too_large: makes more than 100000 rows\n");
+  EXPECT_EQ(q.run({"1", "100001", "2"}),
+            "0: 0\n2: 0\n2: 1\nreject 1 transform too_large: makes more than 100000 rows\n");
 }
 
 TEST(EngineTest, RulesAreTrueOrViolated) {
@@ -219,28 +272,34 @@ TEST(EngineTest, RulesAreTrueOrViolated) {
   p.rule("small", "n < 10 -- of course");
   p.rule("offset", "_offset <> 102");
   ASSERT_EQ(p.compile(), "");
-  EXPECT_EQ(run_all(p, {"1|1", "x|1", "-1|10", "NULL|NULL"}),
-            "0: 1|1\n1: x|1 !number\n2: -1|10 !number !small !offset\n3: NULL|NULL !number !small\n");
+  EXPECT_EQ(
+      run_all(p, {"1|1", "x|1", "-1|10", "NULL|NULL"}),
+      "0: 1|1\n1: x|1 !number\n2: -1|10 !number !small !offset\n3: NULL|NULL !number !small\n");
 }
 
 TEST(EngineTest, JoinsLookupTables) {
   TestPipeline p({{"id", "INTEGER"}, {"country", "VARCHAR"}});
-  const std::string hash = p.table("countries", {{"code", "VARCHAR"}, {"label", "VARCHAR"}}, {"GB|Britain", "FR|France", "FR|Gaul"});
+  const std::string hash = p.table("countries", {{"code", "VARCHAR"}, {"label", "VARCHAR"}},
+                                   {"GB|Britain", "FR|France", "FR|Gaul"});
   EXPECT_EQ(hash.size(), 64u);
   p.step("SELECT i.*, c.label FROM input AS i LEFT JOIN countries AS c ON i.country = c.code");
   ASSERT_EQ(p.compile(), "");
   EXPECT_EQ(run_all(p, {"1|GB", "2|FR", "3|XX", "4|FR", "5|NULL"}),
-            "0: 1|GB|Britain\n1: 2|FR|Gaul\n1: 2|FR|France\n2: 3|XX|NULL\n3: 4|FR|Gaul\n3: 4|FR|France\n4: 5|NULL|NULL\n");
+            "0: 1|GB|Britain\n1: 2|FR|Gaul\n1: 2|FR|France\n2: 3|XX|NULL\n3: 4|FR|Gaul\n3: "
+            "4|FR|France\n4: 5|NULL|NULL\n");
 }
 
 TEST(EngineTest, InnerJoinFiltersButNeverLosesAFailure) {
   TestPipeline p({{"id", "INTEGER"}, {"ref", "VARCHAR"}});
   p.table("t", {{"k", "INTEGER"}, {"v", "VARCHAR"}}, {"1|one", "2|two"});
   p.table("u", {{"v", "VARCHAR"}, {"w", "VARCHAR"}}, {"one|eins"});
-  p.step("SELECT id, t.v, u.w FROM input JOIN t ON ref::INTEGER = t.k JOIN u ON t.v = u.v WHERE t.v <> 'x'");
+  p.step(
+      "SELECT id, t.v, u.w FROM input JOIN t ON ref::INTEGER = t.k JOIN u ON t.v = u.v WHERE t.v "
+      "<> 'x'");
   ASSERT_EQ(p.compile(), "");
   EXPECT_EQ(run_all(p, {"1|1", "2|2", "3|x", "4|NULL"}),
-            "0: 1|one|eins\nreject 2 transform expression_failed: JOIN t failed: its condition could not be computed\n");
+            "0: 1|one|eins\nreject 2 transform expression_failed: JOIN t failed: its condition "
+            "could not be computed\n");
 }
 
 TEST(EngineTest, JoinsUsingAFailedColumn) {
@@ -265,12 +324,17 @@ TEST(EngineTest, CutsABatchThatFailsAsAWhole) {
 
 TEST(EngineTest, TriesEveryShapeOfExpression) {
   TestPipeline p({{"a", "VARCHAR"}, {"l", "VARCHAR[]"}, {"j", "JSON"}});
-  p.step("SELECT CASE WHEN a = 'x' THEN a::INTEGER::VARCHAR ELSE a END AS c, list_transform(l, lambda e: e::INTEGER) AS n,\n"
-         "  (j -> '$.k')::INTEGER AS k, l[1] AS first, a COLLATE NOCASE = 'A' AS same, TRY(a::INTEGER) AS t, TRY_CAST(a AS INTEGER) AS u\n"
-         "FROM input");
+  p.step(
+      "SELECT CASE WHEN a = 'x' THEN a::INTEGER::VARCHAR ELSE a END AS c, list_transform(l, lambda "
+      "e: e::INTEGER) AS n,\n"
+      "  (j -> '$.k')::INTEGER AS k, l[1] AS first, a COLLATE NOCASE = 'A' AS same, "
+      "TRY(a::INTEGER) AS t, TRY_CAST(a AS INTEGER) AS u\n"
+      "FROM input");
   ASSERT_EQ(p.compile(), "");
-  const std::string out = run_all(p, {"a|[1, 2]|{\"k\": 1}", "x|[1]|{}", "1|[y]|{}", "2|[]|{\"k\": \"z\"}", "NULL|NULL|NULL"});
-  EXPECT_EQ(out.substr(0, out.find("reject")), "0: a|[1, 2]|1|1|true|NULL|NULL\n4: NULL|NULL|NULL|NULL|NULL|NULL|NULL\n");
+  const std::string out = run_all(
+      p, {"a|[1, 2]|{\"k\": 1}", "x|[1]|{}", "1|[y]|{}", "2|[]|{\"k\": \"z\"}", "NULL|NULL|NULL"});
+  EXPECT_EQ(out.substr(0, out.find("reject")),
+            "0: a|[1, 2]|1|1|true|NULL|NULL\n4: NULL|NULL|NULL|NULL|NULL|NULL|NULL\n");
   EXPECT_NE(out.find("reject 1 "), std::string::npos);
   EXPECT_NE(out.find("reject 2 "), std::string::npos);
   EXPECT_NE(out.find("reject 3 "), std::string::npos);
@@ -278,11 +342,15 @@ TEST(EngineTest, TriesEveryShapeOfExpression) {
 
 TEST(EngineTest, AnExpressionWrittenTwiceStaysTried) {
   TestPipeline p({{"a", "VARCHAR"}, {"s", "STRUCT(n VARCHAR)"}});
-  p.step("SELECT a::INTEGER AS n, a::INTEGER + 1 AS m, s FROM input WHERE a::INTEGER > 0 OR a IS NULL");
-  p.step("SELECT n, m, s.n::INTEGER AS k, s.n::INTEGER + n AS l FROM input WHERE s.n::INTEGER <> 7");
+  p.step(
+      "SELECT a::INTEGER AS n, a::INTEGER + 1 AS m, s FROM input WHERE a::INTEGER > 0 OR a IS "
+      "NULL");
+  p.step(
+      "SELECT n, m, s.n::INTEGER AS k, s.n::INTEGER + n AS l FROM input WHERE s.n::INTEGER <> 7");
   p.rule("r", "l > 2");
   ASSERT_EQ(p.compile(), "");
-  EXPECT_EQ(run_all(p, {"1|{'n': 2}", "x|{'n': 2}", "1|{'n': y}", "1|{'n': 7}", "0|{'n': y}", "1|{'n': 1}"}),
+  EXPECT_EQ(run_all(p, {"1|{'n': 2}", "x|{'n': 2}", "1|{'n': y}", "1|{'n': 7}", "0|{'n': y}",
+                        "1|{'n': 1}"}),
             "0: 1|2|2|3\n5: 1|2|1|2 !r\n"
             "reject 1 transform expression_failed: column n: CAST(a AS INTEGER) failed\n"
             "reject 2 transform expression_failed: column k: CAST(s.n AS INTEGER) failed\n");
@@ -291,13 +359,17 @@ TEST(EngineTest, AnExpressionWrittenTwiceStaysTried) {
 TEST(EngineTest, MoreFailingColumnsThanBitsInAWord) {
   TestPipeline p({{"a", "VARCHAR"}, {"b", "VARCHAR"}});
   std::string sql = "SELECT b::INTEGER AS last";
-  for (int i = 0; i < 130; ++i) sql += ", a::INTEGER + " + std::to_string(i) + " AS c" + std::to_string(i);
+  for (int i = 0; i < 130; ++i)
+    sql += ", a::INTEGER + " + std::to_string(i) + " AS c" + std::to_string(i);
   p.step(sql + " FROM input");
   p.step("SELECT c129, last FROM input");
   ASSERT_EQ(p.compile(), "");
   const std::string out = run_all(p, {"1|1", "x|1", "1|x"});
   EXPECT_EQ(out.substr(0, 18), "0: 130|1\nreject 1 ");
-  EXPECT_NE(out.find("reject 2 transform expression_failed: column last: CAST(b AS INTEGER) failed"), std::string::npos) << out;
+  EXPECT_NE(
+      out.find("reject 2 transform expression_failed: column last: CAST(b AS INTEGER) failed"),
+      std::string::npos)
+      << out;
 }
 
 TEST(EngineTest, DropTakesRecordsOut) {

@@ -1,4 +1,5 @@
-// Stars in a select list, written out: *, t.*, s.* of a struct, COLUMNS(...), EXCLUDE, REPLACE, RENAME.
+// Stars in a select list, written out: *, t.*, s.* of a struct, COLUMNS(...), EXCLUDE, REPLACE,
+// RENAME.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@
 
 namespace leat::sql {
 
-/// One column of a select list without stars: its expression (alias removed), and its name where the star
-/// or an alias gives one; else empty, and DuckDB names it.
+/// One column of a select list without stars: its expression (alias removed), and its name where
+/// the star or an alias gives one; else empty, and DuckDB names it.
 struct Item {
   Json expression;
   std::string name;
@@ -27,8 +28,10 @@ struct Expansion {
   const std::vector<std::string>& merged;  // USING columns, lower case: shown once
 };
 
-/// Writes a select list out. `problem` for a star that fits nothing or takes away what is not there.
-Result<std::vector<Item>> expand(const Json& select_list, Expansion& context, std::optional<Problem>& problem);
+/// Writes a select list out. `problem` for a star that fits nothing or takes away what is not
+/// there.
+Result<std::vector<Item>> expand(const Json& select_list, Expansion& context,
+                                 std::optional<Problem>& problem);
 
 /// A COLUMN_REF node.
 Json column_reference(std::vector<std::string> names);

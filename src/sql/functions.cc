@@ -25,8 +25,10 @@ constexpr Refused kRefused[] = {
 Problem problem_of(std::string_view name, Why why, size_t offset) {
   switch (why) {
     case Why::kClock:
-      return {offset, fmt::format("{} gives another answer at another time, so a replay would differ", name),
-              "use _timestamp, the time of the record"};
+      return {
+          offset,
+          fmt::format("{} gives another answer at another time, so a replay would differ", name),
+          "use _timestamp, the time of the record"};
     case Why::kRandom:
       return {offset, fmt::format("{} is random, so a replay would differ", name),
               "derive the value from the record, for example md5(...) or _partition and _offset"};
@@ -34,7 +36,8 @@ Problem problem_of(std::string_view name, Why why, size_t offset) {
       return {offset, fmt::format("{} depends on the session, so a replay could differ", name),
               "write the value itself, or use ${VARIABLE}"};
     case Why::kEffect:
-      return {offset, fmt::format("{} does something besides giving a value", name), "leave it out"};
+      return {offset, fmt::format("{} does something besides giving a value", name),
+              "leave it out"};
     case Why::kError:
       return {offset, fmt::format("{} would fail its neighbours, too", name),
               "write a rule with on_fail: quarantine, or a cast that fails"};
@@ -45,12 +48,16 @@ Problem problem_of(std::string_view name, Why why, size_t offset) {
   return {offset, std::string(name), ""};
 }
 
-Result<void> collect(Connection& connection, const std::string& where, std::set<std::string, std::less<>>& into) {
-  ASSIGN(QueryResult result, connection.query("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE " + where));
+Result<void> collect(Connection& connection, const std::string& where,
+                     std::set<std::string, std::less<>>& into) {
+  ASSIGN(QueryResult result,
+         connection.query("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE " +
+                          where));
   while (true) {
     ASSIGN(std::optional<Chunk> chunk, result.next());
     if (!chunk) return {};
-    auto* names = static_cast<duckdb_string_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk->get(), 0)));
+    auto* names = static_cast<duckdb_string_t*>(
+        duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk->get(), 0)));
     for (size_t i = 0; i < duckdb_data_chunk_get_size(chunk->get()); ++i)
       into.emplace(duckdb_string_t_data(names + i), duckdb_string_t_length(names[i]));
   }
@@ -60,15 +67,17 @@ Result<void> collect(Connection& connection, const std::string& where, std::set<
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); });
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  });
   return out;
 }
 
 Result<FunctionCatalog> FunctionCatalog::load(Connection& connection) {
   FunctionCatalog catalog;
   TRY(collect(connection, "function_type = 'aggregate'", catalog.aggregates_));
-  TRY(collect(connection, "function_type = 'scalar' AND stability <> 'CONSISTENT'", catalog.unstable_));
+  TRY(collect(connection, "function_type = 'scalar' AND stability <> 'CONSISTENT'",
+              catalog.unstable_));
   // What PostgreSQL's clients ask the catalog for: sessions and privileges, nothing of a record.
   TRY(collect(connection, "function_type = 'macro' AND schema_name <> 'main'", catalog.foreign_));
   return catalog;
@@ -86,8 +95,9 @@ std::optional<Problem> FunctionCatalog::judge(std::string_view name, size_t offs
   if (auto problem = judge_word(name, offset)) return problem;
   const std::string key = lower(name);
   if (aggregates_.contains(key)) {
-    return Problem{offset, fmt::format("{} is an aggregate: it needs many records at once", key),
-                   "a transform works on each record alone; for a list there is list_aggregate(list, 'name')"};
+    return Problem{
+        offset, fmt::format("{} is an aggregate: it needs many records at once", key),
+        "a transform works on each record alone; for a list there is list_aggregate(list, 'name')"};
   }
   if (unstable_.contains(key)) return problem_of(key, Why::kSession, offset);
   if (foreign_.contains(key)) return problem_of(key, Why::kSession, offset);

@@ -16,8 +16,8 @@ namespace leat::sql {
 class FunctionCatalog {
  public:
   static Result<FunctionCatalog> load(Connection& connection);
-  /// Why `name` may not be called, or nullopt. A name that DuckDB does not know passes: binding says it
-  /// better. `offset` is where it stands.
+  /// Why `name` may not be called, or nullopt. A name that DuckDB does not know passes: binding
+  /// says it better. `offset` is where it stands.
   std::optional<Problem> judge(std::string_view name, size_t offset) const;
   /// The same for a word that stands like a column (current_date): only the deny-list counts.
   static std::optional<Problem> judge_word(std::string_view name, size_t offset);

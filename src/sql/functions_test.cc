@@ -7,8 +7,8 @@
 namespace leat::sql {
 namespace {
 
-/// Every function that some macro of DuckDB's calls is judged like the macro itself: a macro may not hide
-/// a clock, an aggregate or a subquery. Held against the DuckDB that is linked.
+/// Every function that some macro of DuckDB's calls is judged like the macro itself: a macro may
+/// not hide a clock, an aggregate or a subquery. Held against the DuckDB that is linked.
 TEST(FunctionCatalogTest, NoAdmittedMacroHidesARefusedFunction) {
   auto database = Database::open("", {});
   ASSERT_TRUE(database);
@@ -19,15 +19,18 @@ TEST(FunctionCatalogTest, NoAdmittedMacroHidesARefusedFunction) {
   auto parser = Parser::open(*connection);
   ASSERT_TRUE(parser);
   auto result = connection->query(
-      "SELECT lower(function_name), macro_definition FROM duckdb_functions() WHERE function_type = 'macro' AND schema_name = 'main' ORDER BY 1");
+      "SELECT lower(function_name), macro_definition FROM duckdb_functions() WHERE function_type = "
+      "'macro' AND schema_name = 'main' ORDER BY 1");
   ASSERT_TRUE(result);
   size_t judged = 0;
   while (true) {
     auto chunk = result->next();
     ASSERT_TRUE(chunk);
     if (!*chunk) break;
-    auto* names = static_cast<duckdb_string_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector((*chunk)->get(), 0)));
-    auto* texts = static_cast<duckdb_string_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector((*chunk)->get(), 1)));
+    auto* names = static_cast<duckdb_string_t*>(
+        duckdb_vector_get_data(duckdb_data_chunk_get_vector((*chunk)->get(), 0)));
+    auto* texts = static_cast<duckdb_string_t*>(
+        duckdb_vector_get_data(duckdb_data_chunk_get_vector((*chunk)->get(), 1)));
     for (size_t i = 0; i < duckdb_data_chunk_get_size((*chunk)->get()); ++i) {
       const std::string name(duckdb_string_t_data(names + i), duckdb_string_t_length(names[i]));
       const std::string text(duckdb_string_t_data(texts + i), duckdb_string_t_length(texts[i]));
@@ -43,7 +46,9 @@ TEST(FunctionCatalogTest, NoAdmittedMacroHidesARefusedFunction) {
           EXPECT_NE(e.value("function_name", ""), "unnest") << name;
         }
         if (class_of(e) == "COLUMN_REF") {
-          EXPECT_FALSE(FunctionCatalog::judge_word(e.at("column_names").at(0).get<std::string>(), 0)) << name << ": " << text;
+          EXPECT_FALSE(
+              FunctionCatalog::judge_word(e.at("column_names").at(0).get<std::string>(), 0))
+              << name << ": " << text;
         }
         return true;
       });

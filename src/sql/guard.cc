@@ -20,17 +20,27 @@ constexpr std::array<std::string_view, 7> kTableFunctions = {
     "range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"};
 
 // Scalar functions with an effect, or that run or read what the guard cannot see.
-constexpr std::array<std::string_view, 13> kRefusedFunctions = {
-    "nextval", "currval", "setseed",  "write_log", "sleep_ms",   "pg_sleep", "getenv",
-    "getvariable", "current_setting", "error",  "json_serialize_plan", "parse_duckdb_log_message", "stats"};
+constexpr std::array<std::string_view, 13> kRefusedFunctions = {"nextval",
+                                                                "currval",
+                                                                "setseed",
+                                                                "write_log",
+                                                                "sleep_ms",
+                                                                "pg_sleep",
+                                                                "getenv",
+                                                                "getvariable",
+                                                                "current_setting",
+                                                                "error",
+                                                                "json_serialize_plan",
+                                                                "parse_duckdb_log_message",
+                                                                "stats"};
 
 constexpr std::array<std::string_view, 15> kExpressionClasses = {
-    "BETWEEN", "CASE",   "CAST",     "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION",
-    "CONSTANT", "FUNCTION", "LAMBDA", "OPERATOR", "STAR",    "SUBQUERY",   "WINDOW", "POSITIONAL_REFERENCE"};
+    "BETWEEN",    "CASE",        "CAST",     "COLLATE",  "COLUMN_REF",
+    "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION", "LAMBDA",
+    "OPERATOR",   "STAR",        "SUBQUERY", "WINDOW",   "POSITIONAL_REFERENCE"};
 
 constexpr std::array<std::string_view, 4> kModifiers = {"DISTINCT_MODIFIER", "ORDER_MODIFIER",
                                                         "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER"};
-
 
 template <typename Array>
 bool among(const Array& names, std::string_view name) {
@@ -72,14 +82,15 @@ class Guard {
     refuse(location_of(node).value_or(0), std::move(message), std::move(hint));
   }
 
-  /// Judges a query node and everything below it. Each CTE is a name for what follows it only: a table
-  /// of the same name elsewhere must exist, or it would be looked for among files.
+  /// Judges a query node and everything below it. Each CTE is a name for what follows it only: a
+  /// table of the same name elsewhere must exist, or it would be looked for among files.
   void query_node(const Json& node) {
     const std::string_view type = type_of(node);
     if (type != "SELECT_NODE" && type != "SET_OPERATION_NODE" && type != "RECURSIVE_CTE_NODE")
       return refuse(node, fmt::format("{} is not read here", type), "write exactly one SELECT");
     const size_t outer = ctes_.size();
-    if (type == "RECURSIVE_CTE_NODE") ctes_.push_back(lower(node.at("cte_name").get<std::string>()));
+    if (type == "RECURSIVE_CTE_NODE")
+      ctes_.push_back(lower(node.at("cte_name").get<std::string>()));
     for (const auto& entry : node.at("cte_map").at("map")) {
       query_node(entry.at("value").at("query").at("node"));
       expressions(entry.at("value").value("key_targets", Json::array()));
@@ -127,7 +138,8 @@ class Guard {
   void base_table(const Json& ref) {
     if (ref.contains("at_clause") && !ref.at("at_clause").is_null())
       return refuse(ref, "AT reads another version of a table, which there is not", "leave it out");
-    Table found = {ref.at("catalog_name").get<std::string>(), ref.at("schema_name").get<std::string>(),
+    Table found = {ref.at("catalog_name").get<std::string>(),
+                   ref.at("schema_name").get<std::string>(),
                    ref.at("table_name").get<std::string>(), location_of(ref).value_or(0)};
     if (found.schema.empty() && found.catalog.empty() && among(ctes_, lower(found.name))) return;
     tables_.push_back(std::move(found));
@@ -147,9 +159,11 @@ class Guard {
   void show(const Json& ref) {
     if (ref.contains("query") && ref.at("query").is_object()) return query_node(ref.at("query"));
     const std::string name = ref.value("table_name", "");
-    static constexpr std::array<std::string_view, 3> kLists = {"\"tables\"", "\"databases\"", "__show_tables_expanded"};
+    static constexpr std::array<std::string_view, 3> kLists = {"\"tables\"", "\"databases\"",
+                                                               "__show_tables_expanded"};
     if (name.empty() || among(kLists, name)) return;
-    refuse(ref, fmt::format("SHOW {} is not open to queries", name), "SHOW TABLES, or DESCRIBE SELECT * FROM t");
+    refuse(ref, fmt::format("SHOW {} is not open to queries", name),
+           "SHOW TABLES, or DESCRIBE SELECT * FROM t");
   }
 
   void expressions(const Json& node) {
@@ -162,20 +176,26 @@ class Guard {
         if (node.at("child").is_object()) expressions(node.at("child"));
         return;
       }
-      if (class_of(node) == "FUNCTION" && among(kRefusedFunctions, lower(node.value("function_name", ""))))
-        return refuse(node, fmt::format("the function {} is not open to queries", node.value("function_name", "")),
-                      "leave it out");
+      if (class_of(node) == "FUNCTION" &&
+          among(kRefusedFunctions, lower(node.value("function_name", ""))))
+        return refuse(
+            node,
+            fmt::format("the function {} is not open to queries", node.value("function_name", "")),
+            "leave it out");
     }
     for (const auto& child : node) {
       if (child.is_structured()) expressions(child);
     }
   }
 
-  /// True when the catalog holds it, views of the system included. A schema may also be a database's name.
+  /// True when the catalog holds it, views of the system included. A schema may also be a
+  /// database's name.
   Result<bool> exists(const Table& table) {
     std::string sql =
-        "SELECT count(*)::VARCHAR FROM (SELECT database_name d, schema_name s, table_name t FROM duckdb_tables() "
-        "UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views()) WHERE lower(t) = " +
+        "SELECT count(*)::VARCHAR FROM (SELECT database_name d, schema_name s, table_name t FROM "
+        "duckdb_tables() "
+        "UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views()) WHERE "
+        "lower(t) = " +
         quote_literal(lower(table.name));
     const std::string schema = quote_literal(lower(table.schema));
     if (!table.schema.empty() && table.catalog.empty())

@@ -16,8 +16,9 @@ class GuardTest : public ::testing::Test {
     auto connection = Connection::open(database_);
     ASSERT_TRUE(connection);
     connection_ = std::move(*connection);
-    ASSERT_TRUE(connection_.run("CREATE SCHEMA serving; CREATE TABLE serving.users(id INT, name VARCHAR);"
-                                "CREATE VIEW adults AS SELECT * FROM serving.users; CREATE TABLE t(a INT)"));
+    ASSERT_TRUE(connection_.run(
+        "CREATE SCHEMA serving; CREATE TABLE serving.users(id INT, name VARCHAR);"
+        "CREATE VIEW adults AS SELECT * FROM serving.users; CREATE TABLE t(a INT)"));
   }
   std::string judge(std::string_view sql) {
     auto result = admit_select(connection_, sql);
@@ -32,14 +33,17 @@ TEST_F(GuardTest, PassesWhatOnlyReads) {
   for (const char* sql : {
            "SELECT * FROM serving.users",
            "FROM t",
-           "SELECT a, count(*) FILTER (WHERE a > 1) FROM t GROUP BY ALL HAVING count(*) > 1 ORDER BY 1 LIMIT 3",
-           "WITH x AS (SELECT a FROM t), y AS (SELECT * FROM x) SELECT * FROM y JOIN adults ON y.a = adults.id",
+           "SELECT a, count(*) FILTER (WHERE a > 1) FROM t GROUP BY ALL HAVING count(*) > 1 ORDER "
+           "BY 1 LIMIT 3",
+           "WITH x AS (SELECT a FROM t), y AS (SELECT * FROM x) SELECT * FROM y JOIN adults ON y.a "
+           "= adults.id",
            "SELECT a, row_number() OVER (PARTITION BY a ORDER BY a) FROM t QUALIFY 1 = 1",
            "SELECT * FROM t UNION ALL SELECT id FROM serving.users EXCEPT SELECT 1",
            "SELECT * FROM t WHERE a IN (SELECT id FROM adults) AND EXISTS (SELECT 1)",
            "SELECT * FROM range(10) r(i), unnest([1, 2]) u(j)",
            "VALUES (1, 2), (3, 4)",
-           "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r",
+           "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * "
+           "FROM r",
            "SELECT * FROM t PIVOT (sum(a) FOR a IN (1, 2))",
            "DESCRIBE t",
            "SHOW TABLES",
@@ -102,7 +106,8 @@ TEST_F(GuardTest, RefusesEverythingElse) {
 
 TEST_F(GuardTest, NamesThePlaceAndTheWay) {
   EXPECT_EQ(judge("SELECT a\n  FROM t, read_csv('x.csv')"),
-            "line 2, column 11: the table function read_csv is not open to queries; read the store's tables; files "
+            "line 2, column 11: the table function read_csv is not open to queries; read the "
+            "store's tables; files "
             "and settings are out of reach here");
   EXPECT_EQ(judge("SELECT é FROM t WHERE x ="), "line 1, column 26: syntax error at end of input");
 }

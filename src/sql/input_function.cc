@@ -1,4 +1,5 @@
-// Copies slices of a batch into DuckDB's vectors: one memcpy per column and slice, strings as references.
+// Copies slices of a batch into DuckDB's vectors: one memcpy per column and slice, strings as
+// references.
 #include "sql/input_function.h"
 
 #include <algorithm>
@@ -36,13 +37,16 @@ void bind_input(duckdb_bind_info info) {
 
 void init_input(duckdb_init_info info) {
   const auto* slot = static_cast<const InputSlot*>(duckdb_init_get_extra_info(info));
-  duckdb_init_set_init_data(info, new Cursor{slot->from}, [](void* p) { delete static_cast<Cursor*>(p); });
+  duckdb_init_set_init_data(info, new Cursor{slot->from},
+                            [](void* p) { delete static_cast<Cursor*>(p); });
   duckdb_init_set_max_threads(info, 1);
 }
 
 void fill_meta(const InputSlot& slot, Meta meta, size_t from, size_t count, duckdb_vector into) {
   void* data = duckdb_vector_get_data(into);
-  const auto record = [&](size_t i) -> const stream::Record& { return slot.records->records[slot.rows[from + i]]; };
+  const auto record = [&](size_t i) -> const stream::Record& {
+    return slot.records->records[slot.rows[from + i]];
+  };
   switch (meta) {
     case Meta::kPartition:
       std::fill_n(static_cast<int32_t*>(data), count, slot.records->origin.partition);
@@ -51,13 +55,15 @@ void fill_meta(const InputSlot& slot, Meta meta, size_t from, size_t count, duck
       for (size_t i = 0; i < count; ++i) static_cast<int64_t*>(data)[i] = record(i).offset;
       return;
     case Meta::kTimestamp:
-      for (size_t i = 0; i < count; ++i) static_cast<int64_t*>(data)[i] = record(i).timestamp_ms * 1000;
+      for (size_t i = 0; i < count; ++i)
+        static_cast<int64_t*>(data)[i] = record(i).timestamp_ms * 1000;
       return;
     case Meta::kKey:
       duckdb_vector_ensure_validity_writable(into);
       for (size_t i = 0; i < count; ++i) {
         const auto& key = record(i).key;
-        static_cast<types::StringRef*>(data)[i] = types::StringRef(key.value_or(std::string_view()));
+        static_cast<types::StringRef*>(data)[i] =
+            types::StringRef(key.value_or(std::string_view()));
         if (!key) duckdb_validity_set_row_invalid(duckdb_vector_get_validity(into), i);
       }
   }
@@ -72,9 +78,11 @@ void read_input(duckdb_function_info info, duckdb_data_chunk output) {
   if (count == 0) return duckdb_data_chunk_set_size(output, 0);
   copy_into(*slot.batch, from, count, output);
   size_t column = slot.schema.fields.size();
-  auto* ordinals = static_cast<uint32_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(output, column++)));
+  auto* ordinals = static_cast<uint32_t*>(
+      duckdb_vector_get_data(duckdb_data_chunk_get_vector(output, column++)));
   for (size_t i = 0; i < count; ++i) ordinals[i] = static_cast<uint32_t>(from + i);
-  for (Meta meta : slot.metas) fill_meta(slot, meta, from, count, duckdb_data_chunk_get_vector(output, column++));
+  for (Meta meta : slot.metas)
+    fill_meta(slot, meta, from, count, duckdb_data_chunk_get_vector(output, column++));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The table function through which a batch enters the compiled query, and the slot that says which rows.
+// The table function through which a batch enters the compiled query, and the slot that says which
+// rows.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@
 
 namespace leat::sql {
 
-/// What one compiled query reads. The query fills `batch` to `to` before each execution; the table function
-/// reads them while it runs, on the same thread.
+/// What one compiled query reads. The query fills `batch` to `to` before each execution; the table
+/// function reads them while it runs, on the same thread.
 struct InputSlot {
   types::Schema schema;
   std::vector<Meta> metas;
@@ -27,8 +28,8 @@ struct InputSlot {
   size_t from = 0, to = 0;  // of the batch's rows; the ordinal is the row's number in the batch
 };
 
-/// Registers `name()`: the slot's columns, then _leat_ord UINTEGER, then the metas. DuckDB keeps the function
-/// as long as the database, so `slot` must live that long.
+/// Registers `name()`: the slot's columns, then _leat_ord UINTEGER, then the metas. DuckDB keeps
+/// the function as long as the database, so `slot` must live that long.
 Result<void> register_input(Connection& connection, const std::string& name, InputSlot* slot);
 
 }  // namespace leat::sql

@@ -1,5 +1,5 @@
-// Runs a compiled query over a batch: rows and verdicts out, failures turned into rejects, batches that fail
-// as a whole cut in halves until single records remain.
+// Runs a compiled query over a batch: rows and verdicts out, failures turned into rejects, batches
+// that fail as a whole cut in halves until single records remain.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -23,23 +23,31 @@ void append_row(const types::Vector& source, size_t row, VectorBuffer& into) {
   if (!source.valid(row)) return into.append_null();
   switch (source.type.kind()) {
     case types::Kind::kStruct:
-      for (size_t i = 0; i < source.children.size(); ++i) append_row(source.children[i], row, into.child(i));
+      for (size_t i = 0; i < source.children.size(); ++i)
+        append_row(source.children[i], row, into.child(i));
       return into.append_struct();
     case types::Kind::kList:
     case types::Kind::kMap: {
       const auto& entry = source.at<types::ListEntry>(row);
       const size_t start = into.child(0).size();
-      for (size_t i = 0; i < entry.length; ++i) append_row(source.children[0], entry.offset + i, into.child(0));
+      for (size_t i = 0; i < entry.length; ++i)
+        append_row(source.children[0], entry.offset + i, into.child(0));
       return into.append_list(start);
     }
-    default: break;
+    default:
+      break;
   }
   switch (source.type.value_size()) {
-    case 1: return into.append(source.at<uint8_t>(row));
-    case 2: return into.append(source.at<uint16_t>(row));
-    case 4: return into.append(source.at<uint32_t>(row));
-    case 8: return into.append(source.at<uint64_t>(row));
-    default: return into.append(source.at<Wide>(row));
+    case 1:
+      return into.append(source.at<uint8_t>(row));
+    case 2:
+      return into.append(source.at<uint16_t>(row));
+    case 4:
+      return into.append(source.at<uint32_t>(row));
+    case 8:
+      return into.append(source.at<uint64_t>(row));
+    default:
+      return into.append(source.at<Wide>(row));
   }
 }
 
@@ -93,12 +101,15 @@ bool may_be_one_record(const Error& error) {
          error.code() == ErrorCode::kConflict;
 }
 
-std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
 
 }  // namespace
 
 size_t QueryOutput::rows() const {
-  return std::accumulate(chunks.begin(), chunks.end(), size_t{0}, [](size_t n, const types::Batch& b) { return n + b.rows; });
+  return std::accumulate(chunks.begin(), chunks.end(), size_t{0},
+                         [](size_t n, const types::Batch& b) { return n + b.rows; });
 }
 
 void QueryOutput::drop(const std::vector<bool>& dropped) {
@@ -107,8 +118,10 @@ void QueryOutput::drop(const std::vector<bool>& dropped) {
   kept.reserve(rows());
   for (size_t c = 0; c < chunks.size(); ++c) {
     for (size_t r = 0; r < records[c].size(); ++r) {
-      if (records[c][r] < dropped.size() && dropped[records[c][r]]) any = true;
-      else kept.push_back({static_cast<uint32_t>(c), static_cast<uint32_t>(r)});
+      if (records[c][r] < dropped.size() && dropped[records[c][r]])
+        any = true;
+      else
+        kept.push_back({static_cast<uint32_t>(c), static_cast<uint32_t>(r)});
     }
   }
   if (any) gather(*this, kept);
@@ -117,8 +130,13 @@ void QueryOutput::drop(const std::vector<bool>& dropped) {
 /// One run: collects chunks over one or more executions.
 class Query::Run {
  public:
-  Run(Query::Impl& query, const types::Batch& input, std::span<const uint32_t> rows, const stream::RecordBatch& records)
-      : query_(query), input_(input), rows_(rows), records_(records), chunks_(std::make_shared<std::vector<Chunk>>()) {}
+  Run(Query::Impl& query, const types::Batch& input, std::span<const uint32_t> rows,
+      const stream::RecordBatch& records)
+      : query_(query),
+        input_(input),
+        rows_(rows),
+        records_(records),
+        chunks_(std::make_shared<std::vector<Chunk>>()) {}
 
   Result<QueryOutput> go() {
     CHECK(rows_.size() == input_.rows, "{} record indices for {} rows", rows_.size(), input_.rows);
@@ -144,7 +162,8 @@ class Query::Run {
   Result<void> around_bad_keys() {
     size_t from = 0;
     for (const uint32_t bad : bad_keys_) {
-      reject(bad, stream::Reason::kInvalidUtf8, "the key is not UTF-8, and the pipeline reads _key");
+      reject(bad, stream::Reason::kInvalidUtf8,
+             "the key is not UTF-8, and the pipeline reads _key");
       if (from < bad) TRY(execute(from, bad));
       from = bad + 1;
     }
@@ -197,7 +216,9 @@ class Query::Run {
     for (const Chunk& chunk : *chunks_) {
       const size_t rows = duckdb_data_chunk_get_size(chunk.get());
       size_t column = query_.types.size();
-      const auto vector = [&]() { return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk.get(), column++)); };
+      const auto vector = [&]() {
+        return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk.get(), column++));
+      };
       const auto* ordinals = static_cast<const uint32_t*>(vector());
       std::vector<uint32_t> records(rows);
       for (size_t i = 0; i < rows; ++i) {
@@ -207,7 +228,8 @@ class Query::Run {
         if (++made[record] > limits::kMaxRowsPerRecord && !bad_[record]) too_many(record);
         records[i] = last = record;
       }
-      for (size_t w = 0; w < query_.shape.words(); ++w) failures(static_cast<const int64_t*>(vector()), w, records);
+      for (size_t w = 0; w < query_.shape.words(); ++w)
+        failures(static_cast<const int64_t*>(vector()), w, records);
       if (query_.has_rules) {
         const auto* words = static_cast<const uint64_t*>(vector());
         output.violated.emplace_back(words, words + rows);
@@ -219,7 +241,8 @@ class Query::Run {
     output.owner = chunks_;
     if (!sorted) put_in_order(output);
     if (!rejects_.empty()) output.drop(bad_);
-    std::sort(rejects_.begin(), rejects_.end(), [](const auto& a, const auto& b) { return a.record < b.record; });
+    std::sort(rejects_.begin(), rejects_.end(),
+              [](const auto& a, const auto& b) { return a.record < b.record; });
     output.rejects = std::move(rejects_);
     return output;
   }
@@ -230,13 +253,18 @@ class Query::Run {
                         fmt::format("makes more than {} rows", limits::kMaxRowsPerRecord)});
   }
 
-  /// Notes, per failed record, the least failed bit over its rows: which does not depend on their order.
+  /// Notes, per failed record, the least failed bit over its rows: which does not depend on their
+  /// order.
   void failures(const int64_t* words, size_t word, const std::vector<uint32_t>& records) {
     for (size_t i = 0; i < records.size(); ++i) {
-      if (words[i] == 0) [[likely]] continue;
-      const size_t bit = word * StepShape::kBitsPerWord + static_cast<size_t>(__builtin_ctzll(static_cast<uint64_t>(words[i])));
-      if (!failed_.empty() && failed_.back().first == records[i]) failed_.back().second = std::min(failed_.back().second, bit);
-      else failed_.emplace_back(records[i], bit);
+      if (words[i] == 0) [[likely]]
+        continue;
+      const size_t bit = word * StepShape::kBitsPerWord +
+                         static_cast<size_t>(__builtin_ctzll(static_cast<uint64_t>(words[i])));
+      if (!failed_.empty() && failed_.back().first == records[i])
+        failed_.back().second = std::min(failed_.back().second, bit);
+      else
+        failed_.emplace_back(records[i], bit);
     }
   }
 
@@ -245,7 +273,8 @@ class Query::Run {
     for (const auto& [record, bit] : failed_) {
       if (bad_[record]) continue;  // the least bit came first
       bad_[record] = true;
-      rejects_.push_back({record, stream::Stage::kTransform, stream::Reason::kExpressionFailed, "", origin(bit)});
+      rejects_.push_back(
+          {record, stream::Stage::kTransform, stream::Reason::kExpressionFailed, "", origin(bit)});
     }
   }
 
@@ -263,10 +292,12 @@ class Query::Run {
   static void put_in_order(QueryOutput& output) {
     std::vector<RowAt> rows;
     for (size_t c = 0; c < output.chunks.size(); ++c) {
-      for (size_t r = 0; r < output.records[c].size(); ++r) rows.push_back({static_cast<uint32_t>(c), static_cast<uint32_t>(r)});
+      for (size_t r = 0; r < output.records[c].size(); ++r)
+        rows.push_back({static_cast<uint32_t>(c), static_cast<uint32_t>(r)});
     }
-    std::stable_sort(rows.begin(), rows.end(),
-                     [&](const RowAt& a, const RowAt& b) { return output.records[a.chunk][a.row] < output.records[b.chunk][b.row]; });
+    std::stable_sort(rows.begin(), rows.end(), [&](const RowAt& a, const RowAt& b) {
+      return output.records[a.chunk][a.row] < output.records[b.chunk][b.row];
+    });
     gather(output, rows);
   }
 
@@ -289,7 +320,8 @@ const types::Schema& Query::output() const { return impl_->output; }
 const std::string& Query::text() const { return impl_->text; }
 void Query::interrupt() { impl_->connection.interrupt(); }
 
-Result<QueryOutput> Query::run(const types::Batch& input, std::span<const uint32_t> rows, const stream::RecordBatch& records) {
+Result<QueryOutput> Query::run(const types::Batch& input, std::span<const uint32_t> rows,
+                               const stream::RecordBatch& records) {
   return Run(*impl_, input, rows, records).go();
 }
 

@@ -13,12 +13,12 @@ namespace leat::sql {
 
 struct Query::Impl {
   Connection connection;
-  Statement statement;       // output columns, _leat_ord, failure words, the rules' word
+  Statement statement;        // output columns, _leat_ord, failure words, the rules' word
   InputSlot* slot = nullptr;  // owned by the engine, since DuckDB keeps the table function
   types::Schema output;
   std::vector<types::Type> types;  // of the output, for views
   std::string text;
-  StepShape shape;           // of the last step: whose failures the words tell
+  StepShape shape;  // of the last step: whose failures the words tell
   bool has_rules = false;
 };
 

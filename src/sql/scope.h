@@ -1,6 +1,6 @@
-// The names a step can read: columns of input and of joined tables, with their types and with what has
-// failed in them before; and what is known without binding: the type of a simple expression, and whether an
-// expression can fail on some record.
+// The names a step can read: columns of input and of joined tables, with their types and with what
+// has failed in them before; and what is known without binding: the type of a simple expression,
+// and whether an expression can fail on some record.
 #pragma once
 
 #include <array>
@@ -21,10 +21,11 @@ struct MetaColumn {
   Meta meta;
   std::string_view name, sql_type;
 };
-inline constexpr std::array<MetaColumn, 4> kMetaColumns = {{{Meta::kPartition, "_partition", "INTEGER"},
-                                                            {Meta::kOffset, "_offset", "BIGINT"},
-                                                            {Meta::kTimestamp, "_timestamp", "TIMESTAMP WITH TIME ZONE"},
-                                                            {Meta::kKey, "_key", "VARCHAR"}}};
+inline constexpr std::array<MetaColumn, 4> kMetaColumns = {
+    {{Meta::kPartition, "_partition", "INTEGER"},
+     {Meta::kOffset, "_offset", "BIGINT"},
+     {Meta::kTimestamp, "_timestamp", "TIMESTAMP WITH TIME ZONE"},
+     {Meta::kKey, "_key", "VARCHAR"}}};
 std::optional<Meta> parse_meta(std::string_view name);
 /// Our own columns in the query begin so; a user's may not.
 inline constexpr std::string_view kHiddenPrefix = "_leat";
@@ -33,9 +34,9 @@ inline constexpr std::string_view kHiddenPrefix = "_leat";
 struct Column {
   std::string name;
   types::Type type;
-  bool typed = true;       // false: a type leat does not carry (only in lookup tables)
-  int bit = -1;            // which failure bit says that its value failed; -1: it never fails
-  std::string origin;      // the message of that failure
+  bool typed = true;   // false: a type leat does not carry (only in lookup tables)
+  int bit = -1;        // which failure bit says that its value failed; -1: it never fails
+  std::string origin;  // the message of that failure
 };
 
 /// A table in FROM; the first is input.
@@ -56,16 +57,19 @@ class Scope {
  public:
   explicit Scope(std::vector<Relation> relations) : relations_(std::move(relations)) {}
   const std::vector<Relation>& relations() const { return relations_; }
-  const Column& column(const Reference& r) const { return relations_[r.relation].columns[r.column]; }
+  const Column& column(const Reference& r) const {
+    return relations_[r.relation].columns[r.column];
+  }
 
   /// As DuckDB resolves `a.b.c`: a table and its column, else a column and its struct fields.
   std::optional<Reference> resolve(const std::vector<std::string>& names) const;
 
-  /// The type of a reference, constant, cast, comparison or call of a few plain functions; else nullopt.
+  /// The type of a reference, constant, cast, comparison or call of a few plain functions; else
+  /// nullopt.
   std::optional<types::Type> type_of(const Json& expression) const;
 
-  /// False only when no record can make it fail: references, constants, and a few operators and functions
-  /// over known types. An implicit cast may fail, so unknown types count as failing.
+  /// False only when no record can make it fail: references, constants, and a few operators and
+  /// functions over known types. An implicit cast may fail, so unknown types count as failing.
   bool can_fail(const Json& expression) const;
 
  private:

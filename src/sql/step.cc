@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/strings.h"
+#include "sql/conditions.h"
 #include "sql/expand.h"
 #include "sql/functions.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 // Functions whose arrow is a lambda; elsewhere `x -> y` reads JSON.
 constexpr std::array<std::string_view, 11> kLambdaFunctions = {
-    "list_transform", "array_transform", "list_apply", "array_apply", "apply", "list_filter",
+    "list_transform", "array_transform", "list_apply",  "array_apply",  "apply", "list_filter",
     "array_filter",   "filter",          "list_reduce", "array_reduce", "reduce"};
 
 /// What an expression reads, aliases followed.
@@ -26,28 +27,13 @@ struct Uses {
   bool joined = false;           // reads a joined table
 };
 
-std::string in_brackets(const std::string& text) { return "(" + text + ")"; }
-
-std::string any_of_text(const std::vector<std::string>& conditions) {
-  std::string out;
-  for (const std::string& condition : conditions) {
-    if (!condition.empty()) out += (out.empty() ? "" : " OR ") + condition;
-  }
-  return out;
-}
-
-void flatten_and(const Json& condition, std::vector<const Json*>& conjuncts) {
-  if (type_of(condition) == "CONJUNCTION_AND") {
-    for (const Json& child : condition.at("children")) flatten_and(child, conjuncts);
-  } else {
-    conjuncts.push_back(&condition);
-  }
-}
-
 class StepCompiler {
  public:
   StepCompiler(StepContext& context, Scope scope, std::optional<Problem>& problem)
-      : context_(context), scope_(std::move(scope)), problem_(problem), alias_(quote_identifier(scope_.relations()[0].alias)) {}
+      : context_(context),
+        scope_(std::move(scope)),
+        problem_(problem),
+        alias_(quote_identifier(scope_.relations()[0].alias)) {}
 
   Result<CompiledStep> compile(const Json& node, const std::vector<FromItem>& from) {
     Expansion expansion{context_.parser, context_.connection, scope_, merged_of(from)};
@@ -64,11 +50,11 @@ class StepCompiler {
 
  private:
   struct Output {
-    std::string name, text;    // what stands in the select list of the level it belongs to
-    bool tried = false;        // text is a TRY struct
-    bool deferred = false;     // above the unnest
-    bool joined = false;       // reads a joined table: fails when its join failed
-    std::set<int> bits;        // of input's failures that fail it, too
+    std::string name, text;  // what stands in the select list of the level it belongs to
+    bool tried = false;      // text is a TRY struct
+    bool deferred = false;   // above the unnest
+    bool joined = false;     // reads a joined table: fails when its join failed
+    std::set<int> bits;      // of input's failures that fail it, too
     std::string origin;
   };
   struct Unnest {
@@ -93,7 +79,8 @@ class StepCompiler {
     return merged_;
   }
 
-  // -- names ---------------------------------------------------------------------------------------------
+  // -- names
+  // ---------------------------------------------------------------------------------------------
 
   /// Asks DuckDB how it names what has no name, and checks that names are unique and free.
   Result<void> name_items(const std::vector<FromItem>& from) {
@@ -106,17 +93,20 @@ class StepCompiler {
       }
       sql += " FROM input AS " + alias_;
       for (size_t r = 1; r < from.size(); ++r) {
-        sql += " LEFT JOIN " + quote_identifier(from[r].table) + " AS " + quote_identifier(from[r].alias);
+        sql += " LEFT JOIN " + quote_identifier(from[r].table) + " AS " +
+               quote_identifier(from[r].alias);
         sql += from[r].columns.empty() ? " ON true" : using_text(from[r]);
       }
       auto statement = context_.connection.prepare(sql);
       if (!statement || statement->columns() != items_.size()) {
         refuse(items_[0].offset, "the columns of this select list cannot be told apart",
-               statement ? "give each column a name with AS; for a struct write name.*" : to_problem(statement.error().message(), 0).message);
+               statement ? "give each column a name with AS; for a struct write name.*"
+                         : to_problem(statement.error().message(), 0).message);
         return {};
       }
       for (size_t i = 0; i < items_.size(); ++i) {
-        if (items_[i].name.empty()) unnamed_.insert(i), items_[i].name = statement->column_name(i).get();
+        if (items_[i].name.empty())
+          unnamed_.insert(i), items_[i].name = statement->column_name(i).get();
       }
     }
     std::map<std::string, size_t> seen;
@@ -124,12 +114,15 @@ class StepCompiler {
       const Item& item = items_[i];
       const std::string key = lower(item.name);
       if (!seen.emplace(key, i).second) {
-        refuse(item.offset, fmt::format("two columns are called {}", item.name), "name one of them with AS, or leave it out of * with EXCLUDE");
+        refuse(item.offset, fmt::format("two columns are called {}", item.name),
+               "name one of them with AS, or leave it out of * with EXCLUDE");
       } else if (parse_meta(key)) {
         refuse(item.offset, fmt::format("{} cannot be the name of a column", item.name),
                fmt::format("give it another, for example {} AS record{}", key, key));
       } else if (key.starts_with(kHiddenPrefix)) {
-        refuse(item.offset, fmt::format("{} cannot be the name of a column: leat's own begin so", item.name), "give it another with AS");
+        refuse(item.offset,
+               fmt::format("{} cannot be the name of a column: leat's own begin so", item.name),
+               "give it another with AS");
       }
     }
     return {};
@@ -137,15 +130,19 @@ class StepCompiler {
 
   static std::string using_text(const FromItem& item) {
     std::string out;
-    for (const std::string& column : item.columns) out += (out.empty() ? "" : ", ") + quote_identifier(column);
+    for (const std::string& column : item.columns)
+      out += (out.empty() ? "" : ", ") + quote_identifier(column);
     return " USING (" + out + ")";
   }
 
-  // -- expressions ---------------------------------------------------------------------------------------
+  // -- expressions
+  // ---------------------------------------------------------------------------------------
 
-  /// The expression with aliases followed; unnest calls and, in an item that has one, columns become
-  /// references to columns of the level below. `limit`: aliases of items before it may be used.
-  Json rewrite(const Json& e, size_t limit, bool defer, std::vector<std::string>& lambda, Uses& uses) {
+  /// The expression with aliases followed; unnest calls and, in an item that has one, columns
+  /// become references to columns of the level below. `limit`: aliases of items before it may be
+  /// used.
+  Json rewrite(const Json& e, size_t limit, bool defer, std::vector<std::string>& lambda,
+               Uses& uses) {
     if (problem_) return e;
     if (e.is_array()) {
       Json out = Json::array();
@@ -156,12 +153,14 @@ class StepCompiler {
     if (class_of(e) == "COLUMN_REF") return rewrite_reference(e, limit, defer, lambda, uses);
     if (is_unnest(e)) return rewrite_unnest(e, limit, lambda, uses);
     const bool lambdas = class_of(e) == "FUNCTION" &&
-                         std::find(kLambdaFunctions.begin(), kLambdaFunctions.end(), lower(e.value("function_name", ""))) != kLambdaFunctions.end();
+                         std::find(kLambdaFunctions.begin(), kLambdaFunctions.end(),
+                                   lower(e.value("function_name", ""))) != kLambdaFunctions.end();
     Json out = e;
     for (auto& [key, child] : out.items()) {
       if (!child.is_structured()) continue;
       if (lambdas && key == "children") {
-        for (Json& argument : child) argument = rewrite_argument(argument, limit, defer, lambda, uses);
+        for (Json& argument : child)
+          argument = rewrite_argument(argument, limit, defer, lambda, uses);
       } else {
         child = rewrite(child, limit, defer, lambda, uses);
       }
@@ -169,7 +168,8 @@ class StepCompiler {
     return out;
   }
 
-  Json rewrite_argument(const Json& e, size_t limit, bool defer, std::vector<std::string>& lambda, Uses& uses) {
+  Json rewrite_argument(const Json& e, size_t limit, bool defer, std::vector<std::string>& lambda,
+                        Uses& uses) {
     if (class_of(e) != "LAMBDA") return rewrite(e, limit, defer, lambda, uses);
     const size_t outer = lambda.size();
     walk_expressions(e.at("lhs"), [&](const Json& parameter) {
@@ -182,7 +182,8 @@ class StepCompiler {
     return out;
   }
 
-  Json rewrite_reference(const Json& e, size_t limit, bool defer, std::vector<std::string>& lambda, Uses& uses) {
+  Json rewrite_reference(const Json& e, size_t limit, bool defer, std::vector<std::string>& lambda,
+                         Uses& uses) {
     const std::vector<std::string> names = names_of(e);
     if (std::find(lambda.begin(), lambda.end(), lower(names[0])) != lambda.end()) return e;
     if (const auto reference = scope_.resolve(names)) {
@@ -204,16 +205,20 @@ class StepCompiler {
         refuse(offset, problem->message, problem->hint);
         return e;
       }
-      const bool whole = std::any_of(relations.begin(), relations.end(), [&](const Relation& r) { return lower(r.alias) == lower(names[0]); });
+      const bool whole = std::any_of(relations.begin(), relations.end(), [&](const Relation& r) {
+        return lower(r.alias) == lower(names[0]);
+      });
       if (whole) {
-        refuse(offset, fmt::format("{} is a table: a whole row is no value here", names[0]), "name the columns, for example {'id': id}");
+        refuse(offset, fmt::format("{} is a table: a whole row is no value here", names[0]),
+               "name the columns, for example {'id': id}");
         return e;
       }
     }
     std::vector<std::string_view> candidates;
     for (const Column& column : relations[0].columns) candidates.push_back(column.name);
     const auto near = nearest(names.back(), candidates);
-    refuse(offset, fmt::format("no column {}", fmt::join(names, ".")), near ? fmt::format("did you mean {}?", *near) : "");
+    refuse(offset, fmt::format("no column {}", fmt::join(names, ".")),
+           near ? fmt::format("did you mean {}?", *near) : "");
     return e;
   }
 
@@ -264,7 +269,8 @@ class StepCompiler {
     return found;
   }
 
-  /// Follows aliases, too: an alias of an item with unnest is a second unnest, in step with the first.
+  /// Follows aliases, too: an alias of an item with unnest is a second unnest, in step with the
+  /// first.
   Result<void> item(size_t i) {
     std::vector<std::string> lambda;
     Uses uses;
@@ -274,7 +280,10 @@ class StepCompiler {
     const size_t first_unnest = unnests_.size();
     Json expression = rewrite(items_[i].expression, i, output.deferred, lambda, uses);
     if (!problem_ && !output.deferred && unnests_.size() > first_unnest) {
-      return refuse(items_[i].offset, "a name made by unnest cannot be read in the same select list", "unnest in one step, and use its rows in the next"), Result<void>();
+      return refuse(items_[i].offset,
+                    "a name made by unnest cannot be read in the same select list",
+                    "unnest in one step, and use its rows in the next"),
+             Result<void>();
     }
     if (problem_) return {};
     note(uses);
@@ -288,8 +297,10 @@ class StepCompiler {
     }
     for (int bit : uses.bits) {
       const std::string below = origin_of(bit);
-      if (output.origin.empty()) output.origin = below;
-      else if (!below.empty() && bit == *uses.bits.begin()) output.origin += ", or what it reads: " + below;
+      if (output.origin.empty())
+        output.origin = below;
+      else if (!below.empty() && bit == *uses.bits.begin())
+        output.origin += ", or what it reads: " + below;
     }
     outputs_.push_back(std::move(output));
     return {};
@@ -304,7 +315,8 @@ class StepCompiler {
 
   void note(const Uses& uses) { reads_.insert(reads_.end(), uses.reads.begin(), uses.reads.end()); }
 
-  // -- conditions ----------------------------------------------------------------------------------------
+  // -- conditions
+  // ----------------------------------------------------------------------------------------
 
   Result<void> where(const Json& clause) {
     std::vector<const Json*> conjuncts;
@@ -317,10 +329,12 @@ class StepCompiler {
       note(uses);
       ASSIGN(std::string text, context_.parser.text_of(expression));
       const auto type = scope_.type_of(expression);
-      const bool tried = scope_.can_fail(expression) || !type || type->kind() != types::Kind::kBoolean;
+      const bool tried =
+          scope_.can_fail(expression) || !type || type->kind() != types::Kind::kBoolean;
       // Below: not TRUE filters, a failure keeps the row and is seen again above, as a bit.
       const std::string holds = fmt::format("TRY(({}) IS TRUE)", text);
-      const std::string before = any_of_text({failed_text(uses.bits, alias_), uses.joined ? join_failed_ : ""});
+      const std::string before =
+          any_of_text({failed_text(uses.bits, alias_), uses.joined ? join_failed_ : ""});
       const std::string test = tried ? fmt::format("coalesce({}, true)", holds) : in_brackets(text);
       filters_.push_back(before.empty() ? test : fmt::format("({} OR {})", before, test));
       const std::string failed = any_of_text({before, tried ? holds + " IS NULL" : ""});
@@ -353,26 +367,36 @@ class StepCompiler {
       const std::string failed = any_of_text(failures);
       if (!failed.empty()) {
         join_conditions_.push_back(conditions_.size());
-        conditions_.push_back({failed, fmt::format("JOIN {} failed: its condition could not be computed", item.table)});
+        conditions_.push_back(
+            {failed,
+             fmt::format("JOIN {} failed: its condition could not be computed", item.table)});
         join_failed_ = any_of_text({join_failed_, failed});
       }
       // An inner join would lose a row whose condition failed: it becomes a left join and a filter.
       const bool marked = item.inner && !join_failed_.empty();
       const std::string alias = quote_identifier(item.alias), table = quote_identifier(item.table);
       joined += item.inner && !marked ? " JOIN " : " LEFT JOIN ";
-      joined += marked ? fmt::format("(SELECT *, true AS _leat_m{} FROM {}) AS {}", r, table, alias) : fmt::format("{} AS {}", table, alias);
-      joined += !item.columns.empty() ? using_text(item) : " ON " + (tests.empty() ? "true" : fmt::format("{}", fmt::join(tests, " AND ")));
-      if (marked) filters_.push_back(fmt::format("({}._leat_m{} IS NOT NULL OR {})", alias, r, join_failed_));
+      joined += marked ? fmt::format("(SELECT *, true AS _leat_m{} FROM {}) AS {}", r, table, alias)
+                       : fmt::format("{} AS {}", table, alias);
+      joined +=
+          !item.columns.empty()
+              ? using_text(item)
+              : " ON " + (tests.empty() ? "true" : fmt::format("{}", fmt::join(tests, " AND ")));
+      if (marked)
+        filters_.push_back(fmt::format("({}._leat_m{} IS NOT NULL OR {})", alias, r, join_failed_));
     }
     std::string keys;
-    for (size_t i = 0; i < join_keys_.size(); ++i) keys += fmt::format(", {} AS _leat_j{}", attempt(true, join_keys_[i]), i);
+    for (size_t i = 0; i < join_keys_.size(); ++i)
+      keys += fmt::format(", {} AS _leat_j{}", attempt(true, join_keys_[i]), i);
     from_ = keys.empty() ? fmt::format("{} AS {}", context_.from, alias_)
-                         : fmt::format("(SELECT *{} FROM {} AS {}) AS {}", keys, context_.from, alias_, alias_);
+                         : fmt::format("(SELECT *{} FROM {} AS {}) AS {}", keys, context_.from,
+                                       alias_, alias_);
     from_ += joined;
     return {};
   }
 
-  /// One conjunct of ON. What input's side computes and can fail is computed below the join, once a record.
+  /// One conjunct of ON. What input's side computes and can fail is computed below the join, once a
+  /// record.
   Result<std::string> on(const Json& conjunct, std::vector<std::string>& failures) {
     std::vector<std::string> lambda;
     Uses uses;
@@ -382,9 +406,11 @@ class StepCompiler {
     failures.push_back(failed_text(uses.bits, alias_));
     const size_t offset = location_of(conjunct).value_or(0);
     if (class_of(expression) == "COMPARISON") {
-      const auto left = scope_.type_of(expression.at("left")), right = scope_.type_of(expression.at("right"));
+      const auto left = scope_.type_of(expression.at("left")),
+                 right = scope_.type_of(expression.at("right"));
       if (left && right && !compare_safely(*left, *right)) {
-        refuse(offset, fmt::format("the join compares {} with {}", left->to_sql(), right->to_sql()), "cast input's side to the type of the table's");
+        refuse(offset, fmt::format("the join compares {} with {}", left->to_sql(), right->to_sql()),
+               "cast input's side to the type of the table's");
         return std::string();
       }
       for (const char* side : {"left", "right"}) {
@@ -400,15 +426,19 @@ class StepCompiler {
         failures.push_back(fmt::format("{}.{} IS NULL", alias_, key));
         part = column_reference({scope_.relations()[0].alias, key, "v"});
       }
-      if (!scope_.can_fail(expression.at("left")) && !scope_.can_fail(expression.at("right"))) return context_.parser.text_of(expression);
+      if (!scope_.can_fail(expression.at("left")) && !scope_.can_fail(expression.at("right")))
+        return context_.parser.text_of(expression);
     } else if (!scope_.can_fail(expression)) {
       return context_.parser.text_of(expression);
     }
-    refuse(offset, "this condition of a join can fail", "compute what can fail in a step before, and compare plain columns of the same type here");
+    refuse(
+        offset, "this condition of a join can fail",
+        "compute what can fail in a step before, and compare plain columns of the same type here");
     return std::string();
   }
 
-  // -- text ----------------------------------------------------------------------------------------------
+  // -- text
+  // ----------------------------------------------------------------------------------------------
 
   Result<CompiledStep> assemble() {
     const size_t old_words = context_.input.words();
@@ -446,25 +476,29 @@ class StepCompiler {
     const auto bit = [&](const std::string& failed) {
       const size_t b = step.shape.bits++;
       if (b % StepShape::kBitsPerWord == 0) words.emplace_back();
-      words.back() += fmt::format("{}CASE WHEN {} THEN {}::BIGINT ELSE 0::BIGINT END", words.back().empty() ? "" : " | ", failed,
+      words.back() += fmt::format("{}CASE WHEN {} THEN {}::BIGINT ELSE 0::BIGINT END",
+                                  words.back().empty() ? "" : " | ", failed,
                                   uint64_t{1} << (b % StepShape::kBitsPerWord));
       return static_cast<int>(b);
     };
     std::string list = through;
     for (size_t i = 0; i < outputs_.size(); ++i) {
       const Output& output = outputs_[i];
-      list += fmt::format(", _leat_c{}{} AS {}", i, output.tried ? ".v" : "", quote_identifier(output.name));
+      list += fmt::format(", _leat_c{}{} AS {}", i, output.tried ? ".v" : "",
+                          quote_identifier(output.name));
       Column column;
       column.name = output.name;
-      std::vector<std::string> failed = {output.tried ? fmt::format("_leat_c{} IS NULL", i) : "", failed_text(output.bits, "")};
+      std::vector<std::string> failed = {output.tried ? fmt::format("_leat_c{} IS NULL", i) : "",
+                                         failed_text(output.bits, "")};
       if (output.deferred) failed.push_back(unnest_failed_);
       for (size_t c : join_conditions_) {
         if (output.joined) failed.push_back(fmt::format("_leat_w{}", c));
       }
       if (const std::string text = any_of_text(failed); !text.empty()) {
         column.bit = bit(text);
-        column.origin = output.origin.empty() && output.joined && !join_conditions_.empty() ? conditions_[join_conditions_[0]].origin
-                                                                                            : output.origin;
+        column.origin = output.origin.empty() && output.joined && !join_conditions_.empty()
+                            ? conditions_[join_conditions_[0]].origin
+                            : output.origin;
       }
       step.shape.columns.push_back(std::move(column));
     }
@@ -486,15 +520,16 @@ class StepCompiler {
     return tried ? fmt::format("TRY({{'v': {}}})", text) : text;
   }
 
-  /// Two more levels: one unnests the lists (a failed one makes one row, to carry the failure), one computes
-  /// what reads their elements.
+  /// Two more levels: one unnests the lists (a failed one makes one row, to carry the failure), one
+  /// computes what reads their elements.
   std::string unnest_text(const std::string& sql, const std::string& below) {
     std::string rows = below, top = below;
     std::vector<std::string> failures;
     for (size_t i = 0; i < unnests_.size(); ++i) {
       const Unnest& unnest = unnests_[i];
       const std::string value = fmt::format("_leat_l{}{}", i, unnest.tried ? ".v" : "");
-      const std::string failed = any_of_text({unnest.tried ? fmt::format("_leat_l{} IS NULL", i) : "", failed_text(unnest.bits, "")});
+      const std::string failed = any_of_text(
+          {unnest.tried ? fmt::format("_leat_l{} IS NULL", i) : "", failed_text(unnest.bits, "")});
       if (!failed.empty()) {
         rows += fmt::format(", ({}) AS _leat_q{}", failed, i);
         top += fmt::format(", _leat_q{}", i);
@@ -503,10 +538,13 @@ class StepCompiler {
       // A condition that failed keeps its row, too, though the list be empty.
       std::vector<std::string> keep = {failed};
       for (size_t c = 0; c < conditions_.size(); ++c) keep.push_back(fmt::format("_leat_w{}", c));
-      for (const RowFailure& failure : context_.input.row_failures) keep.push_back(failed_text({failure.bit}, ""));
+      for (const RowFailure& failure : context_.input.row_failures)
+        keep.push_back(failed_text({failure.bit}, ""));
       const std::string kept = any_of_text(keep);
-      rows += kept.empty() ? fmt::format(", unnest({}) AS _leat_u{}", value, i)
-                           : fmt::format(", unnest(CASE WHEN {} THEN [NULL] ELSE {} END) AS _leat_u{}", kept, value, i);
+      rows += kept.empty()
+                  ? fmt::format(", unnest({}) AS _leat_u{}", value, i)
+                  : fmt::format(", unnest(CASE WHEN {} THEN [NULL] ELSE {} END) AS _leat_u{}", kept,
+                                value, i);
     }
     for (size_t i = 0; i < outputs_.size(); ++i) {
       if (outputs_[i].deferred) top += ", " + slot(i);
@@ -533,26 +571,14 @@ class StepCompiler {
 
 }  // namespace
 
-std::string failed_text(const std::set<int>& bits, const std::string& alias) {
-  std::map<size_t, uint64_t> words;
-  for (int bit : bits) {
-    const auto b = static_cast<size_t>(bit);
-    words[b / StepShape::kBitsPerWord] |= uint64_t{1} << (b % StepShape::kBitsPerWord);
-  }
-  std::string out;
-  for (const auto& [word, mask] : words) {
-    out += fmt::format("{}({}{}_leat_f{} & {}::BIGINT) <> 0", out.empty() ? "" : " OR ", alias, alias.empty() ? "" : ".", word, mask);
-  }
-  return out.empty() ? out : in_brackets(out);
-}
-
-Result<CompiledStep> compile_step(const Json& node, const std::vector<FromItem>& from, StepContext& context,
-                                  std::optional<Problem>& problem) {
+Result<CompiledStep> compile_step(const Json& node, const std::vector<FromItem>& from,
+                                  StepContext& context, std::optional<Problem>& problem) {
   std::vector<Relation> relations;
   for (const FromItem& item : from) {
     Relation relation;
     relation.alias = item.alias;
-    relation.columns = relations.empty() ? context.input.columns : context.tables.at(lower(item.table)).columns;
+    relation.columns =
+        relations.empty() ? context.input.columns : context.tables.at(lower(item.table)).columns;
     relations.push_back(std::move(relation));
   }
   return StepCompiler(context, Scope(std::move(relations)), problem).compile(node, from);

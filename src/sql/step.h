@@ -1,14 +1,16 @@
-// Compiles one step of a transform: from its admitted parse to the text of a SELECT over the step before,
-// in which no record can make its neighbours fail and every row knows which of its columns failed.
+// Compiles one step of a transform: from its admitted parse to the text of a SELECT over the step
+// before, in which no record can make its neighbours fail and every row knows which of its columns
+// failed.
 //
 // The form (hidden names begin with _leat):
 //   SELECT _leat_ord, <meta>, _leat_c0 AS "id", (_leat_c1).v AS "born", <bits> AS _leat_f0
 //   FROM (SELECT input._leat_ord, <meta>, input._leat_f0, input.id AS _leat_c0,
 //                TRY({'v': CAST(input.born AS DATE)}) AS _leat_c1
 //         FROM <step before> AS input LEFT JOIN ... WHERE ...)
-// An expression that can fail is TRY({'v': e}): a NULL struct is a failure, {'v': NULL} a legal NULL. Each
-// output column that can be failed has a bit in _leat_f0, _leat_f1 ...; it is set when its own expression
-// failed or a column it reads had its bit set. Conditions (WHERE, ON) have bits that stay with the row.
+// An expression that can fail is TRY({'v': e}): a NULL struct is a failure, {'v': NULL} a legal
+// NULL. Each output column that can be failed has a bit in _leat_f0, _leat_f1 ...; it is set when
+// its own expression failed or a column it reads had its bit set. Conditions (WHERE, ON) have bits
+// that stay with the row.
 #pragma once
 
 #include <map>
@@ -30,7 +32,8 @@ struct RowFailure {
   std::string origin;
 };
 
-/// What a step reads and what it makes: columns (types are set by the caller, who binds) and failures.
+/// What a step reads and what it makes: columns (types are set by the caller, who binds) and
+/// failures.
 struct StepShape {
   std::vector<Column> columns;
   std::vector<RowFailure> row_failures;
@@ -53,19 +56,17 @@ struct CompiledStep {
 
 struct StepContext {
   Parser& parser;
-  Connection& connection;   // holds temp table "input" with the step's input columns, for what DuckDB must say
+  Connection& connection;  // holds temp table "input" with the step's input columns, for what
+                           // DuckDB must say
   const StepShape& input;
-  const std::set<Meta>& metas;                 // that travel through the query
+  const std::set<Meta>& metas;                       // that travel through the query
   const std::map<std::string, LookupTable>& tables;  // by lower-case name
-  std::string from;                            // the text that reads the step before: a CTE's name or a call
+  std::string from;  // the text that reads the step before: a CTE's name or a call
 };
 
-/// Compiles an admitted node. `problem` is set for what only shows here (a name that means nothing, two
-/// columns of one name, a join on incompatible types).
-Result<CompiledStep> compile_step(const Json& node, const std::vector<FromItem>& from, StepContext& context,
-                                  std::optional<Problem>& problem);
-
-/// "(_leat_f0 & 5) <> 0 OR ..." for a set of bits, its columns qualified by `alias`; empty for no bits.
-std::string failed_text(const std::set<int>& bits, const std::string& alias);
+/// Compiles an admitted node. `problem` is set for what only shows here (a name that means nothing,
+/// two columns of one name, a join on incompatible types).
+Result<CompiledStep> compile_step(const Json& node, const std::vector<FromItem>& from,
+                                  StepContext& context, std::optional<Problem>& problem);
 
 }  // namespace leat::sql

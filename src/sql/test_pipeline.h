@@ -1,5 +1,5 @@
-// For tests of this room: a pipeline over rows written as text ("1|x|NULL", DuckDB's spelling of values),
-// run in batches of any size, and its result as text.
+// For tests of this room: a pipeline over rows written as text ("1|x|NULL", DuckDB's spelling of
+// values), run in batches of any size, and its result as text.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -59,7 +59,8 @@ class Scratch {
     slots_.push_back(std::move(slot));
     std::string columns;
     for (const auto& field : schema.fields)
-      columns += (columns.empty() ? "" : " || '|' || ") + ("coalesce(CAST(" + quote_identifier(field.name) + " AS VARCHAR), 'NULL')");
+      columns += (columns.empty() ? "" : " || '|' || ") +
+                 ("coalesce(CAST(" + quote_identifier(field.name) + " AS VARCHAR), 'NULL')");
     if (columns.empty()) columns = "''";
     types::Schema text;
     text.fields.emplace_back();
@@ -100,13 +101,16 @@ class TestPipeline {
   Engine& engine() { return *engine_; }
   Query& query() { return *query_; }
   void step(std::string sql) { input_.steps.push_back({std::move(sql)}); }
-  void rule(std::string name, std::string expect) { input_.rules.push_back({std::move(name), std::move(expect)}); }
+  void rule(std::string name, std::string expect) {
+    input_.rules.push_back({std::move(name), std::move(expect)});
+  }
 
   /// No steps and rules any more: an engine takes a while to open.
   void reset() { input_.steps.clear(), input_.rules.clear(); }
 
   /// A lookup table from rows of text.
-  std::string table(const std::string& name, const Columns& columns, const std::vector<std::string>& rows) {
+  std::string table(const std::string& name, const Columns& columns,
+                    const std::vector<std::string>& rows) {
     types::Schema schema;
     for (const auto& [column, type] : columns) {
       types::Field field;
@@ -135,7 +139,9 @@ class TestPipeline {
   std::string run(const std::vector<std::string>& rows, size_t batch_rows = 1024) {
     std::string good, bad;
     for (size_t from = 0; from < rows.size(); from += batch_rows) {
-      const std::vector<std::string> part(rows.begin() + static_cast<long>(from), rows.begin() + static_cast<long>(std::min(rows.size(), from + batch_rows)));
+      const std::vector<std::string> part(
+          rows.begin() + static_cast<long>(from),
+          rows.begin() + static_cast<long>(std::min(rows.size(), from + batch_rows)));
       run_batch(part, from, good, bad);
     }
     return good + bad;
@@ -148,12 +154,14 @@ class TestPipeline {
     if (type.kind() != types::Kind::kStruct) return value;
     std::string fields;
     for (const auto& field : type.fields())
-      fields += (fields.empty() ? "" : ", ") + quote_identifier(field.name) + " := " + projected("(" + value + ")." + quote_identifier(field.name), field.type);
+      fields += (fields.empty() ? "" : ", ") + quote_identifier(field.name) +
+                " := " + projected("(" + value + ")." + quote_identifier(field.name), field.type);
     return "CASE WHEN " + value + " IS NULL THEN NULL ELSE struct_pack(" + fields + ") END";
   }
 
   /// A SELECT of `rows`, cast to `full`, of which the columns and fields of `read` are kept.
-  static std::string select_text(const types::Schema& full, const types::Schema& read, const std::vector<std::string>& rows) {
+  static std::string select_text(const types::Schema& full, const types::Schema& read,
+                                 const std::vector<std::string>& rows) {
     std::string values, names;
     for (const auto& row : rows) {
       values += values.empty() ? "(" : ", (";
@@ -169,16 +177,21 @@ class TestPipeline {
     std::string casts;
     for (size_t i = 0; i < full.fields.size(); ++i) {
       names += (i ? ", c" : "c") + std::to_string(i);
-      casts += (i ? ", " : "") + ("CAST(c" + std::to_string(i) + " AS " + full.fields[i].type.to_sql() + ") AS " + quote_identifier(full.fields[i].name));
+      casts +=
+          (i ? ", " : "") + ("CAST(c" + std::to_string(i) + " AS " + full.fields[i].type.to_sql() +
+                             ") AS " + quote_identifier(full.fields[i].name));
     }
     std::string list;
     for (const auto& field : read.fields)
-      list += (list.empty() ? "" : ", ") + projected("t." + quote_identifier(field.name), field.type);
+      list +=
+          (list.empty() ? "" : ", ") + projected("t." + quote_identifier(field.name), field.type);
     if (list.empty()) list = "1";
-    return "SELECT " + list + " FROM (SELECT " + casts + " FROM (VALUES " + values + ") v(" + names + ")) t";
+    return "SELECT " + list + " FROM (SELECT " + casts + " FROM (VALUES " + values + ") v(" +
+           names + ")) t";
   }
 
-  void run_batch(const std::vector<std::string>& rows, size_t first, std::string& good, std::string& bad) {
+  void run_batch(const std::vector<std::string>& rows, size_t first, std::string& good,
+                 std::string& bad) {
     const types::Schema& read = query_->read_schema();
     auto made = scratch_.query(select_text(input_.input, read, rows), read);
     ASSERT_EQ(made.batches.size(), 1u);
@@ -208,7 +221,8 @@ class TestPipeline {
       }
     }
     for (const auto& reject : output->rejects) {
-      bad += "reject " + std::to_string(first + reject.record) + " " + std::string(stream::to_string(reject.stage)) + " " +
+      bad += "reject " + std::to_string(first + reject.record) + " " +
+             std::string(stream::to_string(reject.stage)) + " " +
              std::string(stream::to_string(reject.reason)) + ": " + reject.message + "\n";
     }
   }

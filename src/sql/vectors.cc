@@ -33,42 +33,66 @@ static_assert(sizeof(types::Interval) == sizeof(duckdb_interval));
 static_assert(offsetof(types::Interval, months) == offsetof(duckdb_interval, months));
 static_assert(offsetof(types::Interval, days) == offsetof(duckdb_interval, days));
 static_assert(offsetof(types::Interval, micros) == offsetof(duckdb_interval, micros));
-static_assert(sizeof(duckdb_date) == 4 && sizeof(duckdb_time) == 8 && sizeof(duckdb_timestamp) == 8);
+static_assert(sizeof(duckdb_date) == 4 && sizeof(duckdb_time) == 8 &&
+              sizeof(duckdb_timestamp) == 8);
 
 duckdb_type simple_type(Kind kind) {
   switch (kind) {
-    case Kind::kBoolean: return DUCKDB_TYPE_BOOLEAN;
-    case Kind::kInt8: return DUCKDB_TYPE_TINYINT;
-    case Kind::kInt16: return DUCKDB_TYPE_SMALLINT;
-    case Kind::kInt32: return DUCKDB_TYPE_INTEGER;
-    case Kind::kInt64: return DUCKDB_TYPE_BIGINT;
-    case Kind::kUint8: return DUCKDB_TYPE_UTINYINT;
-    case Kind::kUint16: return DUCKDB_TYPE_USMALLINT;
-    case Kind::kUint32: return DUCKDB_TYPE_UINTEGER;
-    case Kind::kUint64: return DUCKDB_TYPE_UBIGINT;
-    case Kind::kInt128: return DUCKDB_TYPE_HUGEINT;
-    case Kind::kFloat: return DUCKDB_TYPE_FLOAT;
-    case Kind::kDouble: return DUCKDB_TYPE_DOUBLE;
+    case Kind::kBoolean:
+      return DUCKDB_TYPE_BOOLEAN;
+    case Kind::kInt8:
+      return DUCKDB_TYPE_TINYINT;
+    case Kind::kInt16:
+      return DUCKDB_TYPE_SMALLINT;
+    case Kind::kInt32:
+      return DUCKDB_TYPE_INTEGER;
+    case Kind::kInt64:
+      return DUCKDB_TYPE_BIGINT;
+    case Kind::kUint8:
+      return DUCKDB_TYPE_UTINYINT;
+    case Kind::kUint16:
+      return DUCKDB_TYPE_USMALLINT;
+    case Kind::kUint32:
+      return DUCKDB_TYPE_UINTEGER;
+    case Kind::kUint64:
+      return DUCKDB_TYPE_UBIGINT;
+    case Kind::kInt128:
+      return DUCKDB_TYPE_HUGEINT;
+    case Kind::kFloat:
+      return DUCKDB_TYPE_FLOAT;
+    case Kind::kDouble:
+      return DUCKDB_TYPE_DOUBLE;
     case Kind::kVarchar:
-    case Kind::kJson: return DUCKDB_TYPE_VARCHAR;
-    case Kind::kBlob: return DUCKDB_TYPE_BLOB;
-    case Kind::kUuid: return DUCKDB_TYPE_UUID;
-    case Kind::kDate: return DUCKDB_TYPE_DATE;
-    case Kind::kTime: return DUCKDB_TYPE_TIME;
-    case Kind::kTimestamp: return DUCKDB_TYPE_TIMESTAMP;
-    case Kind::kTimestampTz: return DUCKDB_TYPE_TIMESTAMP_TZ;
-    case Kind::kInterval: return DUCKDB_TYPE_INTERVAL;
-    case Kind::kSqlNull: return DUCKDB_TYPE_SQLNULL;
+    case Kind::kJson:
+      return DUCKDB_TYPE_VARCHAR;
+    case Kind::kBlob:
+      return DUCKDB_TYPE_BLOB;
+    case Kind::kUuid:
+      return DUCKDB_TYPE_UUID;
+    case Kind::kDate:
+      return DUCKDB_TYPE_DATE;
+    case Kind::kTime:
+      return DUCKDB_TYPE_TIME;
+    case Kind::kTimestamp:
+      return DUCKDB_TYPE_TIMESTAMP;
+    case Kind::kTimestampTz:
+      return DUCKDB_TYPE_TIMESTAMP_TZ;
+    case Kind::kInterval:
+      return DUCKDB_TYPE_INTERVAL;
+    case Kind::kSqlNull:
+      return DUCKDB_TYPE_SQLNULL;
     case Kind::kDecimal:
     case Kind::kList:
     case Kind::kStruct:
-    case Kind::kMap: break;
+    case Kind::kMap:
+      break;
   }
   CHECK(false, "kind {} has parts", static_cast<int>(kind));
 }
 
 Error unsupported(std::string_view name, std::string_view cast) {
-  return Error(ErrorCode::kIncompatible, "the type " + std::string(name) + " is not carried by leat")
+  return Error(ErrorCode::kIncompatible,
+               "the type " + std::string(name) + " is not carried by leat")
       .with_blame(Blame::kUser)
       .with_hint("cast it, for example to " + std::string(cast));
 }
@@ -101,8 +125,10 @@ void copy_validity(const uint64_t* source, size_t from, uint64_t* into, size_t a
   }
 }
 
-void copy_list(const types::Vector& source, size_t from, size_t count, duckdb_vector into, size_t at) {
-  // The child rows these lists use: a contiguous span in leat's own buffers, at worst a superset elsewhere.
+void copy_list(const types::Vector& source, size_t from, size_t count, duckdb_vector into,
+               size_t at) {
+  // The child rows these lists use: a contiguous span in leat's own buffers, at worst a superset
+  // elsewhere.
   uint64_t low = UINT64_MAX, high = 0;
   for (size_t i = from; i < from + count; ++i) {
     if (!source.valid(i)) continue;
@@ -166,33 +192,54 @@ LogicalType to_duckdb(const Type& type) {
 
 Result<Type> from_duckdb(duckdb_logical_type type) {
   switch (duckdb_get_type_id(type)) {
-    case DUCKDB_TYPE_BOOLEAN: return Type(Kind::kBoolean);
-    case DUCKDB_TYPE_TINYINT: return Type(Kind::kInt8);
-    case DUCKDB_TYPE_SMALLINT: return Type(Kind::kInt16);
-    case DUCKDB_TYPE_INTEGER: return Type(Kind::kInt32);
-    case DUCKDB_TYPE_BIGINT: return Type(Kind::kInt64);
-    case DUCKDB_TYPE_UTINYINT: return Type(Kind::kUint8);
-    case DUCKDB_TYPE_USMALLINT: return Type(Kind::kUint16);
-    case DUCKDB_TYPE_UINTEGER: return Type(Kind::kUint32);
-    case DUCKDB_TYPE_UBIGINT: return Type(Kind::kUint64);
-    case DUCKDB_TYPE_HUGEINT: return Type(Kind::kInt128);
-    case DUCKDB_TYPE_FLOAT: return Type(Kind::kFloat);
-    case DUCKDB_TYPE_DOUBLE: return Type(Kind::kDouble);
+    case DUCKDB_TYPE_BOOLEAN:
+      return Type(Kind::kBoolean);
+    case DUCKDB_TYPE_TINYINT:
+      return Type(Kind::kInt8);
+    case DUCKDB_TYPE_SMALLINT:
+      return Type(Kind::kInt16);
+    case DUCKDB_TYPE_INTEGER:
+      return Type(Kind::kInt32);
+    case DUCKDB_TYPE_BIGINT:
+      return Type(Kind::kInt64);
+    case DUCKDB_TYPE_UTINYINT:
+      return Type(Kind::kUint8);
+    case DUCKDB_TYPE_USMALLINT:
+      return Type(Kind::kUint16);
+    case DUCKDB_TYPE_UINTEGER:
+      return Type(Kind::kUint32);
+    case DUCKDB_TYPE_UBIGINT:
+      return Type(Kind::kUint64);
+    case DUCKDB_TYPE_HUGEINT:
+      return Type(Kind::kInt128);
+    case DUCKDB_TYPE_FLOAT:
+      return Type(Kind::kFloat);
+    case DUCKDB_TYPE_DOUBLE:
+      return Type(Kind::kDouble);
     case DUCKDB_TYPE_DECIMAL:
       return Type::decimal(duckdb_decimal_width(type), duckdb_decimal_scale(type));
     case DUCKDB_TYPE_VARCHAR: {
       DuckString alias(duckdb_logical_type_get_alias(type));
       return Type(alias && std::string_view(alias.get()) == "JSON" ? Kind::kJson : Kind::kVarchar);
     }
-    case DUCKDB_TYPE_BLOB: return Type(Kind::kBlob);
-    case DUCKDB_TYPE_UUID: return Type(Kind::kUuid);
-    case DUCKDB_TYPE_DATE: return Type(Kind::kDate);
-    case DUCKDB_TYPE_TIME: return Type(Kind::kTime);
-    case DUCKDB_TYPE_TIMESTAMP: return Type(Kind::kTimestamp);
-    case DUCKDB_TYPE_TIMESTAMP_TZ: return Type(Kind::kTimestampTz);
-    case DUCKDB_TYPE_INTERVAL: return Type(Kind::kInterval);
-    case DUCKDB_TYPE_SQLNULL: return Type(Kind::kSqlNull);
-    case DUCKDB_TYPE_STRUCT: return struct_from(type);
+    case DUCKDB_TYPE_BLOB:
+      return Type(Kind::kBlob);
+    case DUCKDB_TYPE_UUID:
+      return Type(Kind::kUuid);
+    case DUCKDB_TYPE_DATE:
+      return Type(Kind::kDate);
+    case DUCKDB_TYPE_TIME:
+      return Type(Kind::kTime);
+    case DUCKDB_TYPE_TIMESTAMP:
+      return Type(Kind::kTimestamp);
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+      return Type(Kind::kTimestampTz);
+    case DUCKDB_TYPE_INTERVAL:
+      return Type(Kind::kInterval);
+    case DUCKDB_TYPE_SQLNULL:
+      return Type(Kind::kSqlNull);
+    case DUCKDB_TYPE_STRUCT:
+      return struct_from(type);
     case DUCKDB_TYPE_LIST: {
       LogicalType child(duckdb_list_type_child_type(type));
       ASSIGN(Type element, from_duckdb(child.get()));
@@ -204,20 +251,34 @@ Result<Type> from_duckdb(duckdb_logical_type type) {
       ASSIGN(Type value_type, from_duckdb(value.get()));
       return Type::map(std::move(key_type), std::move(value_type));
     }
-    case DUCKDB_TYPE_TIMESTAMP_S: return unsupported("TIMESTAMP_S", "TIMESTAMP");
-    case DUCKDB_TYPE_TIMESTAMP_MS: return unsupported("TIMESTAMP_MS", "TIMESTAMP");
-    case DUCKDB_TYPE_TIMESTAMP_NS: return unsupported("TIMESTAMP_NS", "TIMESTAMP");
-    case DUCKDB_TYPE_TIME_TZ: return unsupported("TIME WITH TIME ZONE", "TIME");
-    case DUCKDB_TYPE_TIME_NS: return unsupported("TIME_NS", "TIME");
-    case DUCKDB_TYPE_UHUGEINT: return unsupported("UHUGEINT", "HUGEINT");
-    case DUCKDB_TYPE_BIGNUM: return unsupported("BIGNUM", "HUGEINT");
-    case DUCKDB_TYPE_ARRAY: return unsupported("ARRAY", "a list, DOUBLE[]");
-    case DUCKDB_TYPE_ENUM: return unsupported("ENUM", "VARCHAR");
-    case DUCKDB_TYPE_UNION: return unsupported("UNION", "VARCHAR");
-    case DUCKDB_TYPE_BIT: return unsupported("BIT", "VARCHAR");
-    case DUCKDB_TYPE_GEOMETRY: return unsupported("GEOMETRY", "VARCHAR");
-    case DUCKDB_TYPE_VARIANT: return unsupported("VARIANT", "JSON");
-    default: return unsupported("of this column", "VARCHAR");
+    case DUCKDB_TYPE_TIMESTAMP_S:
+      return unsupported("TIMESTAMP_S", "TIMESTAMP");
+    case DUCKDB_TYPE_TIMESTAMP_MS:
+      return unsupported("TIMESTAMP_MS", "TIMESTAMP");
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+      return unsupported("TIMESTAMP_NS", "TIMESTAMP");
+    case DUCKDB_TYPE_TIME_TZ:
+      return unsupported("TIME WITH TIME ZONE", "TIME");
+    case DUCKDB_TYPE_TIME_NS:
+      return unsupported("TIME_NS", "TIME");
+    case DUCKDB_TYPE_UHUGEINT:
+      return unsupported("UHUGEINT", "HUGEINT");
+    case DUCKDB_TYPE_BIGNUM:
+      return unsupported("BIGNUM", "HUGEINT");
+    case DUCKDB_TYPE_ARRAY:
+      return unsupported("ARRAY", "a list, DOUBLE[]");
+    case DUCKDB_TYPE_ENUM:
+      return unsupported("ENUM", "VARCHAR");
+    case DUCKDB_TYPE_UNION:
+      return unsupported("UNION", "VARCHAR");
+    case DUCKDB_TYPE_BIT:
+      return unsupported("BIT", "VARCHAR");
+    case DUCKDB_TYPE_GEOMETRY:
+      return unsupported("GEOMETRY", "VARCHAR");
+    case DUCKDB_TYPE_VARIANT:
+      return unsupported("VARIANT", "JSON");
+    default:
+      return unsupported("of this column", "VARCHAR");
   }
 }
 
@@ -229,7 +290,8 @@ types::Vector view_of(duckdb_vector vector, const Type& type, size_t rows) {
   if (type.kind() == Kind::kStruct) {
     view.children.reserve(type.fields().size());
     for (size_t i = 0; i < type.fields().size(); ++i)
-      view.children.push_back(view_of(duckdb_struct_vector_get_child(vector, i), type.fields()[i].type, rows));
+      view.children.push_back(
+          view_of(duckdb_struct_vector_get_child(vector, i), type.fields()[i].type, rows));
     return view;
   }
   view.data = duckdb_vector_get_data(vector);
@@ -237,7 +299,8 @@ types::Vector view_of(duckdb_vector vector, const Type& type, size_t rows) {
     view.children.push_back(view_of(duckdb_list_vector_get_child(vector), type.element(),
                                     duckdb_list_vector_get_size(vector)));
   } else if (type.kind() == Kind::kMap) {
-    view.children.push_back(view_of(duckdb_list_vector_get_child(vector), Type::structure(type.fields()),
+    view.children.push_back(view_of(duckdb_list_vector_get_child(vector),
+                                    Type::structure(type.fields()),
                                     duckdb_list_vector_get_size(vector)));
   }
   return view;
@@ -252,7 +315,8 @@ types::Batch view_of(duckdb_data_chunk chunk, std::span<const Type> types) {
   return batch;
 }
 
-void copy_into(const types::Vector& source, size_t from, size_t count, duckdb_vector into, size_t at) {
+void copy_into(const types::Vector& source, size_t from, size_t count, duckdb_vector into,
+               size_t at) {
   CHECK(from + count <= source.size, "rows {}+{} of {}", from, count, source.size);
   if (source.validity && count > 0) {
     duckdb_vector_ensure_validity_writable(into);
