@@ -28,10 +28,11 @@ class [[nodiscard]] Result {
 
   T& value() & { CHECK(has_value(), "{}", std::get<1>(state_).to_string()); return std::get<0>(state_); }
   const T& value() const& { CHECK(has_value(), "{}", std::get<1>(state_).to_string()); return std::get<0>(state_); }
-  T&& value() && { CHECK(has_value(), "{}", std::get<1>(state_).to_string()); return std::get<0>(std::move(state_)); }
+  /// By value, so that `for (auto& x : f().value())` keeps what it walks.
+  T value() && { CHECK(has_value(), "{}", std::get<1>(state_).to_string()); return std::get<0>(std::move(state_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "components/sink_duckdb_testing.h"
+#include "components/sink_duckdb_fixture.h"
 #include "io/file.h"
 #include "io/random.h"
 #include "testing/temp_dir.h"

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "components/sink_duckdb_testing.h"
+#include "components/sink_duckdb_fixture.h"
 #include "io/file.h"
 #include "sql/duckdb_raii.h"
 #include "testing/temp_dir.h"

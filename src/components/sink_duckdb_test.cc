@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/strings.h"
-#include "components/sink_duckdb_testing.h"
+#include "components/sink_duckdb_fixture.h"
 #include "io/file.h"
 #include "io/random.h"
 #include "testing/temp_dir.h"

@@ -36,7 +36,7 @@ struct Options {
   Codec codec = Codec::kLz4;      // of new batches; every codec is read
   bool read_only = false;         // nothing is written; refused while somebody has it open for writing
   bool in_memory = false;         // no directory at all: `leat test` and golden tests
-  std::shared_ptr<rocksdb::FileSystem> file_system;  // tests: files that fail (faulty_filesystem.h)
+  std::shared_ptr<rocksdb::FileSystem> file_system;  // tests: files that fail (faulty_filesystem_fixture.h)
 };
 
 /// One partition of which retention has deleted something.

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "io/file.h"
-#include "log/faulty_filesystem.h"
+#include "log/faulty_filesystem_fixture.h"
 #include "log/log_fixture.h"
 
 namespace leat::log {

@@ -229,6 +229,7 @@ class Compiler {
   }
 
   types::Schema narrow(const std::vector<Reference>& references) const {
+    if (input_.input.root_value) return input_.input;  // the one column is the whole record
     std::map<size_t, Reads> reads;
     for (const Reference& reference : references)
       add_path(reads[reference.column], reference.path, 0);

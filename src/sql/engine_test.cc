@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "sql/test_pipeline.h"
+#include "sql/pipeline_fixture.h"
 
 namespace leat::sql {
 namespace {
