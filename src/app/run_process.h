@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "runtime/supervisor.h"
 #include "server/backend.h"
+#include "server/store_access.h"
 
 namespace leat::app {
 
