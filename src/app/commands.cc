@@ -10,7 +10,7 @@ void add_all_commands(Cli& cli) {
   add_run(cli);
   add_lint(cli);
   add_explain(cli);
-  // add_test(cli);
+  add_test(cli);
   add_status(cli);
   add_sql(cli);
   add_tap(cli);
