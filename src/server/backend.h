@@ -36,6 +36,7 @@ void add_health(Api& api, Backend& backend);
 void add_metrics(Api& api, Backend& backend);
 void add_status(Api& api, Backend& backend);
 void add_reset(Api& api, Backend& backend);
+void add_schema(Api& api, Backend& backend);
 void add_topics(Api& api, Backend& backend);
 void add_records(Api& api, Backend& backend);
 void add_dead_letters(Api& api, Backend& backend);

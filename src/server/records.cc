@@ -13,6 +13,7 @@
 #include "server/backend.h"
 #include "server/filter.h"
 #include "server/place.h"
+#include "server/sample.h"
 #include "types/json_schema.h"
 
 namespace leat::server {
@@ -53,27 +54,6 @@ struct Span {
   int32_t partition;
   int64_t next, end;
 };
-
-/// The types of a topic's values, from a sample of each partition's newest records.
-Result<types::Schema> sample_schema(stream::Log& log, const stream::TopicInfo& topic) {
-  std::vector<std::string> texts;
-  stream::RecordBatch batch;
-  const auto share = static_cast<int64_t>(kSampleRecords) / topic.spec.partitions + 1;
-  for (int32_t p = 0; p < topic.spec.partitions; ++p) {
-    ASSIGN(stream::PartitionBounds bounds, log.topics().bounds(topic, p));
-    if (bounds.start >= bounds.end) continue;
-    ASSIGN(auto reader, log.reader(topic));
-    TRY(reader->seek(p, std::max(bounds.start, bounds.end - share)));
-    batch.clear();
-    ASSIGN(bool some, reader->poll(batch, {static_cast<size_t>(share), limits::kMiB}, {}, milliseconds(0)));
-    if (!some) continue;
-    for (const stream::Record& record : batch.records) {
-      if (record.value) texts.emplace_back(*record.value);
-    }
-  }
-  std::vector<std::string_view> views(texts.begin(), texts.end());
-  return types::infer_schema(views);
-}
 
 /// The answer while it is being written: what was asked, and how much is left of the limit.
 class Tap {
@@ -175,7 +155,9 @@ Result<net::Response> get_records(const Backend& backend, const Call& call) {
   ASSIGN(std::vector<Span> spans, spans_of(*log, topic, from, partition));
   std::unique_ptr<RecordFilter> filter;
   if (auto where = call.text("where"); where && !where->empty()) {
-    ASSIGN(types::Schema schema, sample_schema(*log, topic));
+    ASSIGN(std::vector<std::string> texts, sample_topic(*log, topic, kSampleRecords));
+    std::vector<std::string_view> views(texts.begin(), texts.end());
+    ASSIGN(types::Schema schema, types::infer_schema(views));
     ASSIGN(filter, make_record_filter(*where, schema));
   }
   auto tap = std::make_shared<Tap>(*log, std::move(topic), std::move(spans), limit, follow, std::move(filter));

@@ -19,7 +19,6 @@
 #include "runtime/compile.h"
 #include "server/backend.h"
 #include "server/place.h"
-#include "types/json_schema.h"
 
 namespace leat::server {
 namespace {
@@ -158,16 +157,12 @@ class Planner {
   const bool truncate_;
 };
 
-/// The columns a store's table has, to open its sink: from the files, or from the sample that a run has kept.
+/// The columns a store's table has, to open its sink.
 Result<types::Schema> output_of(const Backend& backend, const PipelinePlan& plan) {
-  auto known = runtime::output_schema(*backend.plan, plan, *backend.services);
-  if (known) return known;
-  ASSIGN(auto sample, backend.log->state(runtime::schema_state_key(backend.plan->project, plan.name)));
-  if (!sample) return known;
-  ASSIGN(types::Schema input, types::schema_from_json(*sample));
-  ASSIGN(auto engine, runtime::open_engine(plan, backend.services->stores));
-  ASSIGN(auto query, runtime::compile(*engine, plan, input));
-  return query->output();
+  ASSIGN(std::optional<types::Schema> output, runtime::known_output(*backend.plan, plan, backend.log));
+  if (output) return std::move(*output);
+  return Error(ErrorCode::kNotFound, fmt::format("the columns of pipeline {} are not known yet", plan.name))
+      .with_hint("it has no `source.schema:` and has read no record");
 }
 
 Result<void> move_in_store(const Backend& backend, const PipelinePlan& plan, const LaneReset& lane, bool truncate) {
@@ -249,12 +244,13 @@ Result<net::Response> reset(const Backend& backend, const Call& call) {
   if (dry_run) return ok(out);
   TRY(need_writable(backend));
   CHECK(log == &backend.services->log);
-  if (whole) TRY(forget(backend, *plan));
   for (const LaneReset& lane : lanes) {
     auto moved = lane.store() ? move_in_store(backend, *plan, lane, truncate) : move_in_log(backend, lane, truncate);
     if (!moved) return std::move(moved).error().at(fmt::format("pipeline {}: sink {}", plan->name, lane.lane));
     spdlog::info("pipeline {}: sink {}: position reset to {}", plan->name, lane.lane, call.text_or("to", ""));
   }
+  // Last: the columns of a store's table may be known from the sample only.
+  if (whole) TRY(forget(backend, *plan));
   return ok(out);
 }
 
