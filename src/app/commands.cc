@@ -6,7 +6,7 @@
 namespace leat::app {
 
 void add_all_commands(Cli& cli) {
-  // add_init(cli);
+  add_init(cli);
   add_run(cli);
   add_lint(cli);
   add_explain(cli);
@@ -22,7 +22,7 @@ void add_all_commands(Cli& cli) {
   add_api(cli);
   add_export(cli);
   add_backup(cli);
-  // add_docs(cli);
+  add_docs(cli);
   add_completion(cli);
 }
 
