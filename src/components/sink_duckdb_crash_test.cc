@@ -71,7 +71,7 @@ class Writer {
 // Not a test by itself: the process that is killed.
 TEST(DuckdbCrashChild, Writes) {
   const char* directory = std::getenv(kDirectory);
-  if (!directory) GTEST_SKIP() << "runs only as a child of DuckdbCrash";
+  if (!directory) return;  // alone it has nothing to do
   auto store = DuckdbStore::open(file_in(directory), small());
   if (!store) {  // an injected error at the open itself: a real process would start again, too
     store = DuckdbStore::open(file_in(directory), small());

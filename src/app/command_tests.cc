@@ -1,4 +1,5 @@
 // leat test [PATH]: the tests of a project, or of every project below PATH, in memory.
+// (Not command_test.cc: files of that ending are unit tests.)
 #include <algorithm>
 #include <cstdio>
 
