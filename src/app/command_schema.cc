@@ -25,11 +25,12 @@ Result<int> infer(const GlobalOptions& options, const Args& args) {
   }
   const std::string shown = args.file.empty() ? fmt::format("schemas/{}_input.json", args.pipeline) : args.file;
   // The default lies in the project, a path of the user's where he stands.
-  const std::string file = args.file.empty() ? options.project + "/" + shown : shown;
+  const std::string project = options.project == "." ? "" : options.project + "/";
+  const std::string file = args.file.empty() ? project + shown : shown;
   if (io::exists(file) && !args.force) {
     return Error(ErrorCode::kAlreadyExists, fmt::format("{} is there already", file)).with_hint("--force replaces it");
   }
-  if (args.file.empty()) TRY(io::make_directories(options.project + "/schemas"));
+  if (args.file.empty()) TRY(io::make_directories(project + "schemas"));
   TRY(io::write_file_atomic(file, text));
   TRY(print(fmt::format("{}: the types of {} records; name it in the pipeline:\n\nsource:\n  schema: {}\n", file,
                         server::dump(answer["records"]), shown)));

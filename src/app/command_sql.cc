@@ -35,6 +35,7 @@ Result<void> ask(Session& session, const GlobalOptions& options, const Args& arg
     Interrupt interrupt;
     return session.api.text("POST", "/api/v1/sql", server::dump(body), interrupt.token());
   }();
+  if (!text && text.error().code() == ErrorCode::kCancelled) return Error(ErrorCode::kCancelled, "the query was cancelled");
   if (!text) return std::move(text).error();
   ASSIGN(Answer answer, read_answer(*text));
   TRY(print(answer.table.render(options.format(), terminal_width(), "NULL")));

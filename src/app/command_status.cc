@@ -25,7 +25,7 @@ void add_lane(Table& table, const Json& pipeline, const Json& lane, bool human) 
   const int64_t lag_ms = number(lane, "lag_ms");
   std::vector<Cell> cells = {text_of(pipeline, "pipeline"), text_of(lane, "sink"), state,
                              Cell::literal(fmt::format("{:.0f}", rate)), Cell::of(lane["waiting"]),
-                             human ? Cell(format_duration_ms(lag_ms)) : Cell(lag_ms)};
+                             human ? Cell(lag_ms == 0 ? "0s" : format_duration_ms(lag_ms)) : Cell(lag_ms)};
   for (const char* name : {"in", "delivered", "rejected", "dropped", "filtered", "deduplicated", "expired"}) {
     cells.push_back(Cell::of(ledger[name]));
   }
