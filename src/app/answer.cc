@@ -3,8 +3,8 @@
 namespace leat::app {
 namespace {
 
-/// Walks {"columns": [{"name", "type"}…], "rows": [[cell…]…], "truncated", …}. A cell that is a list or an object
-/// is written out again, event by event, as it came.
+/// Walks {"columns": [{"name", "type"}…], "rows": [[cell…]…], "truncated", …}. A cell that is a
+/// list or an object is written out again, event by event, as it came.
 class Reader final : public nlohmann::json_sax<server::Json> {
  public:
   bool null() override { return scalar({}, "null"); }
@@ -27,7 +27,8 @@ class Reader final : public nlohmann::json_sax<server::Json> {
   bool start_object(std::size_t) override { return open('{'); }
   bool end_object() override { return close('}'); }
   bool start_array(std::size_t) override {
-    if (depth_ == 1) part_ = key_ == "rows" ? Part::kRows : key_ == "columns" ? Part::kColumns : Part::kOther;
+    if (depth_ == 1)
+      part_ = key_ == "rows" ? Part::kRows : key_ == "columns" ? Part::kColumns : Part::kOther;
     if (part_ == Part::kRows && depth_ == 2) rows.emplace_back();
     return open('[');
   }
@@ -46,7 +47,9 @@ class Reader final : public nlohmann::json_sax<server::Json> {
     }
     return true;
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
 
   std::vector<std::string> columns;
   std::vector<std::vector<Cell>> rows;

@@ -39,21 +39,28 @@ Format GlobalOptions::format() const {
   return output == "csv" ? Format::kCsv : Format::kTable;
 }
 
-Cli::Cli() : root_("Real-time data pipelines in one program: capture, validate, transform, store.", "leat") {
+Cli::Cli()
+    : root_("Real-time data pipelines in one program: capture, validate, transform, store.",
+            "leat") {
   root_.set_version_flag("--version", "leat " + std::string(version()));
   root_.require_subcommand(1);
   root_.get_formatter()->column_width(34);
   auto add_option = [this](const char* name, std::string& into, const char* what) {
     return root_.add_option(name, into, what)->group("Global options");
   };
-  add_option("--project", options_.project, "Directory of leat.yaml")->type_name("DIR")->capture_default_str();
-  add_option("--profile", options_.profile, "Profile of leat.yaml (default: local)")->type_name("NAME");
-  add_option("--data", options_.data, "Where data is kept (default: .leat/PROFILE in the project)")->type_name("DIR");
+  add_option("--project", options_.project, "Directory of leat.yaml")
+      ->type_name("DIR")
+      ->capture_default_str();
+  add_option("--profile", options_.profile, "Profile of leat.yaml (default: local)")
+      ->type_name("NAME");
+  add_option("--data", options_.data, "Where data is kept (default: .leat/PROFILE in the project)")
+      ->type_name("DIR");
   add_option("--output", options_.output, "How lists and results are written")
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->type_name("table|json|csv")
       ->capture_default_str();
-  add_option("--log-level", options_.log_level, "Least level that is logged (default: info in run, else warn)")
+  add_option("--log-level", options_.log_level,
+             "Least level that is logged (default: info in run, else warn)")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->type_name("trace|debug|info|warn|error|off");
   add_option("--log-format", options_.log_format, "How log lines are written")
@@ -61,7 +68,8 @@ Cli::Cli() : root_("Real-time data pipelines in one program: capture, validate, 
       ->type_name("text|json")
       ->capture_default_str();
   add_option("--log-file", options_.log_file, "Log there, not on stderr")->type_name("FILE");
-  root_.add_flag("--no-color", options_.no_color, "No colours on a terminal")->group("Global options");
+  root_.add_flag("--no-color", options_.no_color, "No colours on a terminal")
+      ->group("Global options");
 }
 
 CLI::App& Cli::add(std::string name, std::string summary, std::string examples, Action action) {
@@ -75,7 +83,8 @@ CLI::App& Cli::add_group(std::string name, std::string summary) {
   return *app;
 }
 
-CLI::App& Cli::add(CLI::App& group, std::string name, std::string summary, std::string examples, Action action) {
+CLI::App& Cli::add(CLI::App& group, std::string name, std::string summary, std::string examples,
+                   Action action) {
   CLI::App* app = group.add_subcommand(std::move(name), std::move(summary));
   app->fallthrough();
   std::string footer = "\nExamples:\n";
@@ -113,16 +122,18 @@ int Cli::explain(const CLI::ParseError& error) {
     what = error.what();
   } else if (rest.front().starts_with('-')) {
     std::vector<std::string> names;
-    for (const CLI::App* each = &app; each; each = each->get_parent()) collect_options(*each, names);
+    for (const CLI::App* each = &app; each; each = each->get_parent())
+      collect_options(*each, names);
     std::string name = rest.front().substr(0, rest.front().find('='));
     what = fmt::format("unknown option `{}`{}", name, did_you_mean(name, names));
   } else {
     std::vector<std::string> names;
     for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
-    what = fmt::format("{} `{}`{}", names.empty() ? "unexpected argument" : "unknown command", rest.front(),
-                       did_you_mean(rest.front(), names));
+    what = fmt::format("{} `{}`{}", names.empty() ? "unexpected argument" : "unknown command",
+                       rest.front(), did_you_mean(rest.front(), names));
   }
-  return report(Error(ErrorCode::kInvalidArgument, what).with_hint(fmt::format("see `{} --help`", full_name(app))),
+  return report(Error(ErrorCode::kInvalidArgument, what)
+                    .with_hint(fmt::format("see `{} --help`", full_name(app))),
                 color);
 }
 
@@ -138,14 +149,16 @@ int Cli::run(int argc, const char* const* argv) {
   }
   CHECK(chosen_ != nullptr, "{} has no action", full_name(deepest()));
   const bool color = use_color(options_.no_color);
-  if (auto ready = start_logging(options_, deepest().get_name() == "run"); !ready) return report(ready.error(), color);
+  if (auto ready = start_logging(options_, deepest().get_name() == "run"); !ready)
+    return report(ready.error(), color);
   auto code = chosen_();
   return code ? *code : report(code.error(), color);
 }
 
 int report(const Error& error, bool color) {
   constexpr const char *kRed = "\x1b[31m", *kPlain = "\x1b[0m";
-  fmt::print(stderr, "{}leat: {}{}\n", color ? kRed : "", color ? kPlain : "", printable(error.to_string(), true));
+  fmt::print(stderr, "{}leat: {}{}\n", color ? kRed : "", color ? kPlain : "",
+             printable(error.to_string(), true));
   return exit_code(error);
 }
 

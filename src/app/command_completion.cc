@@ -1,29 +1,31 @@
 // leat completion bash|zsh|fish: a script made from the tree of commands, so it is never behind it.
 #include <algorithm>
 
+#include "app/cli.h"
 #include "app/commands.h"
 #include "app/console.h"
-#include "app/cli.h"
 
 namespace leat::app {
 namespace {
 
 /// One command: the words that lead to it, its subcommands and options.
 struct Node {
-  std::string path;  // "topics show"; empty: leat itself
+  std::string path;                                        // "topics show"; empty: leat itself
   std::vector<std::pair<std::string, std::string>> words;  // name, description
 };
 
 void collect(const CLI::App& app, const std::string& path, std::vector<Node>& nodes) {
   Node node;
   node.path = path;
-  for (const CLI::App* sub : app.get_subcommands({})) node.words.emplace_back(sub->get_name(), sub->get_description());
+  for (const CLI::App* sub : app.get_subcommands({}))
+    node.words.emplace_back(sub->get_name(), sub->get_description());
   for (const CLI::App* each = &app; each; each = each->get_parent()) {
     if (each != &app && each->get_parent()) continue;  // a group's own options: none but --help
     for (const CLI::Option* option : each->get_options()) {
       for (const std::string& name : option->get_lnames()) {
         const std::string word = "--" + name;
-        const bool there = std::any_of(node.words.begin(), node.words.end(), [&](auto& w) { return w.first == word; });
+        const bool there = std::any_of(node.words.begin(), node.words.end(),
+                                       [&](auto& w) { return w.first == word; });
         if (!there) node.words.emplace_back(word, option->get_description());
       }
     }
@@ -59,7 +61,8 @@ void replace(std::string& text, std::string_view what, const std::string& with) 
   if (at != std::string::npos) text.replace(at, what.size(), with);
 }
 
-std::string walk(const std::vector<Node>& nodes, const std::function<std::string(const Node&)>& give) {
+std::string walk(const std::vector<Node>& nodes,
+                 const std::function<std::string(const Node&)>& give) {
   std::string paths, cases, text(kWalk);
   for (const Node& node : nodes) {
     if (!node.path.empty()) paths += (paths.empty() ? "" : " | ") + shell_quoted(node.path);
@@ -79,7 +82,8 @@ std::string bash(const std::vector<Node>& nodes) {
   return "# bash completion of leat; load it with: source <(leat completion bash)\n"
          "_leat() {\n"
          "    local word next path='' found='' at=$COMP_CWORD\n"
-         "    local -a words=(\"${COMP_WORDS[@]}\")" + body +
+         "    local -a words=(\"${COMP_WORDS[@]}\")" +
+         body +
          "    COMPREPLY=($(compgen -W \"$found\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
          "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
          "        COMPREPLY=($(compgen -f -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
@@ -103,10 +107,12 @@ std::string zsh(const std::vector<Node>& nodes) {
          "# zsh completion of leat; load it with: source <(leat completion zsh)\n"
          "_leat() {\n"
          "    local word next path_='' at=$((CURRENT - 1))\n"
-         "    local -a found" + [&] {
+         "    local -a found" +
+         [&] {
            std::string text = body;
            for (const auto& [from, to] : std::initializer_list<std::pair<std::string, std::string>>{
-                    {"${path:+$path }", "${path_:+$path_ }"}, {"path=\"$next\"", "path_=\"$next\""},
+                    {"${path:+$path }", "${path_:+$path_ }"},
+                    {"path=\"$next\"", "path_=\"$next\""},
                     {"case \"$path\" in", "case \"$path_\" in"}}) {
              replace(text, from, to);  // `path` is zsh's PATH
            }
@@ -126,15 +132,18 @@ std::string fish(const std::vector<Node>& nodes) {
     } else {
       for (size_t at = 0; at < node.path.size();) {
         size_t end = std::min(node.path.find(' ', at), node.path.size());
-        condition += (condition.empty() ? "" : "; and ") + ("__fish_seen_subcommand_from " + node.path.substr(at, end - at));
+        condition += (condition.empty() ? "" : "; and ") +
+                     ("__fish_seen_subcommand_from " + node.path.substr(at, end - at));
         at = end + 1;
       }
     }
     for (const auto& [name, what] : node.words) {
       if (name.starts_with("--")) {
-        out += fmt::format("complete -c leat -n {} -l {} -d {}\n", shell_quoted(condition), name.substr(2), shell_quoted(what));
+        out += fmt::format("complete -c leat -n {} -l {} -d {}\n", shell_quoted(condition),
+                           name.substr(2), shell_quoted(what));
       } else {
-        out += fmt::format("complete -c leat -f -n {} -a {} -d {}\n", shell_quoted(condition), name, shell_quoted(what));
+        out += fmt::format("complete -c leat -f -n {} -a {} -d {}\n", shell_quoted(condition), name,
+                           shell_quoted(what));
       }
     }
   }

@@ -34,7 +34,8 @@ Result<int> list(const GlobalOptions& options, const Args& args) {
   Json groups;
   if (args.pipeline.empty()) {
     if (!args.where.empty()) {
-      return Error(ErrorCode::kInvalidArgument, "--where needs a pipeline").with_hint("leat dlq ls PIPELINE --where …");
+      return Error(ErrorCode::kInvalidArgument, "--where needs a pipeline")
+          .with_hint("leat dlq ls PIPELINE --where …");
     }
     ASSIGN(groups, session.api.get("/api/v1/dead-letters"));
   } else {
@@ -44,7 +45,8 @@ Result<int> list(const GlobalOptions& options, const Args& args) {
   Table table({"pipeline", "sink", "stage", "reason", "rule", "count", "first", "last", "example"});
   for (const Json& group : groups) {
     std::vector<Cell> cells;
-    for (const std::string& column : table.columns()) cells.push_back(Cell::of(group.value(column, Json())));
+    for (const std::string& column : table.columns())
+      cells.push_back(Cell::of(group.value(column, Json())));
     table.add(std::move(cells));
   }
   if (options.format() == Format::kTable && table.rows() == 0) {
@@ -61,12 +63,17 @@ std::string block(const Json& letter) {
     if (it == letter.end() || it->is_null()) return std::string("-");
     return printable(it->is_string() ? it->get<std::string>() : server::dump(*it), false);
   };
-  std::string out = fmt::format("{}[{}]@{}  sink {}  {}\n", text("topic"), text("partition"), text("offset"),
-                                text("sink"), text("time"));
+  std::string out = fmt::format("{}[{}]@{}  sink {}  {}\n", text("topic"), text("partition"),
+                                text("offset"), text("sink"), text("time"));
   out += fmt::format("  {} {}{}: {}\n", text("stage"), text("reason"),
-                     letter.value("rule", Json()).is_null() ? "" : " " + text("rule"), text("message"));
-  for (const char* name : {"key", "key_text", "key_base64", "value", "value_text", "value_base64"}) {
-    if (letter.contains(name) && !letter[name].is_null()) out += fmt::format("  {:<6} {}\n", std::string_view(name).substr(0, 5) == "value" ? "value" : "key", text(name));
+                     letter.value("rule", Json()).is_null() ? "" : " " + text("rule"),
+                     text("message"));
+  for (const char* name :
+       {"key", "key_text", "key_base64", "value", "value_text", "value_base64"}) {
+    if (letter.contains(name) && !letter[name].is_null())
+      out +=
+          fmt::format("  {:<6} {}\n",
+                      std::string_view(name).substr(0, 5) == "value" ? "value" : "key", text(name));
   }
   if (!letter.value("whole", true)) {
     out += fmt::format("  cut: {} bytes, sha256 {}\n", text("length"), text("sha256"));
@@ -81,7 +88,8 @@ Result<int> show(const GlobalOptions& options, const Args& args) {
   if (options.format() == Format::kTable) {
     for (const Json& letter : all) TRY(print(block(letter) + "\n"));
     if (number(found, "matched") > static_cast<int64_t>(all.size())) {
-      fmt::print(stderr, "{} of {} shown; --limit shows more\n", all.size(), number(found, "matched"));
+      fmt::print(stderr, "{} of {} shown; --limit shows more\n", all.size(),
+                 number(found, "matched"));
     }
     return 0;
   }
@@ -89,7 +97,8 @@ Result<int> show(const GlobalOptions& options, const Args& args) {
     TRY(print(all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
     return 0;
   }
-  Table table({"sink", "topic", "partition", "offset", "stage", "reason", "rule", "message", "time", "key", "value"});
+  Table table({"sink", "topic", "partition", "offset", "stage", "reason", "rule", "message", "time",
+               "key", "value"});
   for (const Json& letter : all) {
     std::vector<Cell> cells;
     for (const std::string& column : table.columns()) {
@@ -113,13 +122,15 @@ Json body_of(const Args& args, bool dry_run) {
 
 Result<int> redrive(const GlobalOptions& options, const Args& args) {
   ASSIGN(Session session, open_session(options, !args.dry_run));
-  ASSIGN(Json report, session.api.post(letters_path(args.pipeline) + "/redrive", body_of(args, args.dry_run)));
+  ASSIGN(Json report,
+         session.api.post(letters_path(args.pipeline) + "/redrive", body_of(args, args.dry_run)));
   if (options.format() == Format::kJson) {
     TRY(print(server::dump(report) + "\n"));
     return 0;
   }
-  std::string text = fmt::format("{} of {} dead letters {} given to {} once more\n", number(report, "moved"),
-                                 number(report, "matched"), args.dry_run ? "would be" : "are", args.pipeline);
+  std::string text =
+      fmt::format("{} of {} dead letters {} given to {} once more\n", number(report, "moved"),
+                  number(report, "matched"), args.dry_run ? "would be" : "are", args.pipeline);
   if (int64_t n = number(report, "waiting")) {
     text += fmt::format("{} wait: their sink has not passed them yet; try again later\n", n);
   }
@@ -127,7 +138,8 @@ Result<int> redrive(const GlobalOptions& options, const Args& args) {
     text += fmt::format("{} are left: their bytes were cut, so they cannot be run again\n", n);
   }
   const bool running = report.value("running", false);
-  if (!args.dry_run && !running && number(report, "moved") > 0) text += "`leat run` delivers them\n";
+  if (!args.dry_run && !running && number(report, "moved") > 0)
+    text += "`leat run` delivers them\n";
   TRY(print(text));
   return 0;
 }
@@ -141,7 +153,9 @@ Result<int> purge(const GlobalOptions& options, const Args& args) {
     TRY(print(fmt::format("{} dead letters would be erased\n", count)));
     return 0;
   }
-  ASSIGN(bool sure, confirm(fmt::format("Erase {} dead letters of {} for good?", count, args.pipeline), args.yes));
+  ASSIGN(bool sure,
+         confirm(fmt::format("Erase {} dead letters of {} for good?", count, args.pipeline),
+                 args.yes));
   if (!sure) return 1;
   ASSIGN(Json done, session.api.post(path, body_of(args, false)));
   TRY(print(fmt::format("{} dead letters erased\n", number(done, "purged"))));
@@ -150,7 +164,8 @@ Result<int> purge(const GlobalOptions& options, const Args& args) {
 
 void add_where(CLI::App& app, Args& args) {
   app.add_option("--where", args.where,
-                 "An SQL condition over sink, topic, partition, \"offset\", stage, reason, rule, message, time, key, value")
+                 "An SQL condition over sink, topic, partition, \"offset\", stage, reason, rule, "
+                 "message, time, key, value")
       ->type_name("SQL");
 }
 
@@ -166,17 +181,22 @@ void add_dlq(Cli& cli) {
   ls.add_option("pipeline", args->pipeline, "One pipeline only")->type_name("PIPELINE");
   add_where(ls, *args);
 
-  CLI::App& view = cli.add(group, "show", "Show dead letters with their bytes and the reason",
-                           "leat dlq show users_store --limit 3\nleat dlq show users_store --output json",
-                           [&cli, args] { return show(cli.options(), *args); });
+  CLI::App& view =
+      cli.add(group, "show", "Show dead letters with their bytes and the reason",
+              "leat dlq show users_store --limit 3\nleat dlq show users_store --output json",
+              [&cli, args] { return show(cli.options(), *args); });
   view.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
-  view.add_option("--limit", args->limit, "At most so many")->type_name("N")->check(CLI::PositiveNumber)->capture_default_str();
+  view.add_option("--limit", args->limit, "At most so many")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   add_where(view, *args);
 
-  CLI::App& again = cli.add(group, "redrive", "Give dead letters to the pipeline once more, exactly once",
-                            "leat dlq redrive users_store --dry-run\n"
-                            "leat dlq redrive users_store --where \"rule = 'email_shape'\"",
-                            [&cli, args] { return redrive(cli.options(), *args); });
+  CLI::App& again =
+      cli.add(group, "redrive", "Give dead letters to the pipeline once more, exactly once",
+              "leat dlq redrive users_store --dry-run\n"
+              "leat dlq redrive users_store --where \"rule = 'email_shape'\"",
+              [&cli, args] { return redrive(cli.options(), *args); });
   again.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
   again.add_flag("--dry-run", args->dry_run, "Count only");
   add_where(again, *args);

@@ -1,4 +1,5 @@
-// leat sql ["QUERY"]: asks the embedded store, also while `leat run` runs; without a query, a prompt.
+// leat sql ["QUERY"]: asks the embedded store, also while `leat run` runs; without a query, a
+// prompt.
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,20 +23,22 @@ struct Args {
 Result<Json> body_of(const Args& args, const std::string& query) {
   auto deadline_ms = parse_duration_ms(args.deadline);
   if (!deadline_ms || *deadline_ms <= 0) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("--deadline {} is no duration", args.deadline))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("--deadline {} is no duration", args.deadline))
         .with_hint("such as 500ms, 30s, 5m");
   }
   return Json{{"query", query}, {"max_rows", args.max_rows}, {"deadline_ms", *deadline_ms}};
 }
 
-Result<void> ask(Session& session, const GlobalOptions& options, const Args& args, const std::string& query,
-                 bool verbose) {
+Result<void> ask(Session& session, const GlobalOptions& options, const Args& args,
+                 const std::string& query, bool verbose) {
   ASSIGN(Json body, body_of(args, query));
   Result<std::string> text = [&] {
     Interrupt interrupt;
     return session.api.text("POST", "/api/v1/sql", server::dump(body), interrupt.token());
   }();
-  if (!text && text.error().code() == ErrorCode::kCancelled) return Error(ErrorCode::kCancelled, "the query was cancelled");
+  if (!text && text.error().code() == ErrorCode::kCancelled)
+    return Error(ErrorCode::kCancelled, "the query was cancelled");
   if (!text) return std::move(text).error();
   ASSIGN(Answer answer, read_answer(*text));
   TRY(print(answer.table.render(options.format(), terminal_width(), "NULL")));
@@ -52,9 +55,10 @@ Result<void> show_tables(Session& session) {
   Table table({"store", "table", "key", "rows", "columns"});
   for (const Json& each : tables) {
     std::string key;
-    for (const Json& column : each["key"]) key += (key.empty() ? "" : ", ") + column.get<std::string>();
-    table.add({Cell::of(each["store"]), Cell::of(each["table"]), key.empty() ? Cell() : Cell(key), Cell::of(each["rows"]),
-               Cell(static_cast<int64_t>(each["columns"].size()))});
+    for (const Json& column : each["key"])
+      key += (key.empty() ? "" : ", ") + column.get<std::string>();
+    table.add({Cell::of(each["store"]), Cell::of(each["table"]), key.empty() ? Cell() : Cell(key),
+               Cell::of(each["rows"]), Cell(static_cast<int64_t>(each["columns"].size()))});
   }
   return print(table.render(Format::kTable, terminal_width()));
 }
@@ -68,12 +72,14 @@ Result<void> show_schema(Session& session, const std::string& name) {
     names.push_back(store + "." + table);
     if (name != table && name != names.back()) continue;
     Table columns({"column", "type"});
-    for (const Json& column : each["columns"]) columns.add({Cell::of(column["name"]), Cell::of(column["type"])});
+    for (const Json& column : each["columns"])
+      columns.add({Cell::of(column["name"]), Cell::of(column["type"])});
     return print(columns.render(Format::kTable, terminal_width()));
   }
   std::vector<std::string_view> views(names.begin(), names.end());
   Error error(ErrorCode::kNotFound, fmt::format("no table `{}`", name));
-  if (auto near = nearest(name, views)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+  if (auto near = nearest(name, views))
+    return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
   return std::move(error).with_hint(".tables lists them");
 }
 
@@ -122,10 +128,15 @@ Result<bool> command(Session& session, const std::string& line) {
   const std::string name = line.substr(0, blank);
   const std::string argument = blank == std::string::npos ? "" : trimmed(line.substr(blank));
   if (name == ".quit" || name == ".exit") return false;
-  if (name == ".tables") TRY(show_tables(session));
-  else if (name == ".schema" && !argument.empty()) TRY(show_schema(session, argument));
-  else if (name == ".help") TRY(print(kHelp));
-  else return Error(ErrorCode::kInvalidArgument, fmt::format("`{}` is no command here", line)).with_hint(".help lists them");
+  if (name == ".tables")
+    TRY(show_tables(session));
+  else if (name == ".schema" && !argument.empty())
+    TRY(show_schema(session, argument));
+  else if (name == ".help")
+    TRY(print(kHelp));
+  else
+    return Error(ErrorCode::kInvalidArgument, fmt::format("`{}` is no command here", line))
+        .with_hint(".help lists them");
   return true;
 }
 
@@ -182,14 +193,20 @@ Result<int> sql(const GlobalOptions& options, const Args& args) {
 
 void add_sql(Cli& cli) {
   auto args = std::make_shared<Args>();
-  CLI::App& app = cli.add("sql", "Ask the embedded store, also while `leat run` runs; without a query, a prompt",
-                          "leat sql \"SELECT country, count(*) FROM created_users GROUP BY ALL ORDER BY 2 DESC\"\n"
-                          "leat sql \"SELECT * FROM serving.created_users LIMIT 10\" --output json\n"
-                          "leat sql",
-                          [&cli, args] { return sql(cli.options(), *args); });
+  CLI::App& app = cli.add(
+      "sql", "Ask the embedded store, also while `leat run` runs; without a query, a prompt",
+      "leat sql \"SELECT country, count(*) FROM created_users GROUP BY ALL ORDER BY 2 DESC\"\n"
+      "leat sql \"SELECT * FROM serving.created_users LIMIT 10\" --output json\n"
+      "leat sql",
+      [&cli, args] { return sql(cli.options(), *args); });
   app.add_option("query", args->query, "One SELECT")->type_name("QUERY");
-  app.add_option("--max-rows", args->max_rows, "Rows shown at most")->type_name("N")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--deadline", args->deadline, "When to give up")->type_name("TIME")->capture_default_str();
+  app.add_option("--max-rows", args->max_rows, "Rows shown at most")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--deadline", args->deadline, "When to give up")
+      ->type_name("TIME")
+      ->capture_default_str();
 }
 
 }  // namespace leat::app

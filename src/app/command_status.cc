@@ -23,14 +23,20 @@ void add_lane(Table& table, const Json& pipeline, const Json& lane, bool human) 
   if (lane.value("paused", false) && state != "paused") state += " (paused)";
   const double rate = lane["rate"].is_number() ? lane["rate"].get<double>() : 0;
   const int64_t lag_ms = number(lane, "lag_ms");
-  std::vector<Cell> cells = {text_of(pipeline, "pipeline"), text_of(lane, "sink"), state,
-                             Cell::literal(fmt::format("{:.0f}", rate)), Cell::of(lane["waiting"]),
-                             human ? Cell(lag_ms == 0 ? "0s" : format_duration_ms(lag_ms)) : Cell(lag_ms)};
-  for (const char* name : {"in", "delivered", "rejected", "dropped", "filtered", "deduplicated", "expired"}) {
+  std::vector<Cell> cells = {
+      text_of(pipeline, "pipeline"),
+      text_of(lane, "sink"),
+      state,
+      Cell::literal(fmt::format("{:.0f}", rate)),
+      Cell::of(lane["waiting"]),
+      human ? Cell(lag_ms == 0 ? "0s" : format_duration_ms(lag_ms)) : Cell(lag_ms)};
+  for (const char* name :
+       {"in", "delivered", "rejected", "dropped", "filtered", "deduplicated", "expired"}) {
     cells.push_back(Cell::of(ledger[name]));
   }
   cells.push_back(Cell::of(lane["in_flight"]));
-  cells.push_back(human ? Cell(ledger.value("balanced", true) ? "yes" : "NO") : Cell::of(ledger["balanced"]));
+  cells.push_back(human ? Cell(ledger.value("balanced", true) ? "yes" : "NO")
+                        : Cell::of(ledger["balanced"]));
   if (!human) cells.push_back(Cell::of(lane["error"]));
   table.add(std::move(cells));
 }
@@ -40,7 +46,8 @@ std::string remarks(const Json& status) {
   std::string out;
   for (const Json& pipeline : status["pipelines"]) {
     const std::string name = text_of(pipeline, "pipeline");
-    if (std::string note = text_of(pipeline, "note"); !note.empty()) out += fmt::format("{}: {}\n", name, note);
+    if (std::string note = text_of(pipeline, "note"); !note.empty())
+      out += fmt::format("{}: {}\n", name, note);
     bool told = false;
     for (const Json& lane : pipeline["lanes"]) {
       if (std::string error = text_of(lane, "error"); !error.empty()) {
@@ -48,7 +55,8 @@ std::string remarks(const Json& status) {
         told = true;
       }
     }
-    if (std::string error = text_of(pipeline, "error"); !told && !error.empty()) out += fmt::format("{}: {}\n", name, error);
+    if (std::string error = text_of(pipeline, "error"); !told && !error.empty())
+      out += fmt::format("{}: {}\n", name, error);
   }
   return printable(out, true);
 }
@@ -61,9 +69,10 @@ Result<int> status(const GlobalOptions& options) {
     return 0;
   }
   const bool human = options.format() == Format::kTable;
-  std::vector<std::string> columns = {"pipeline", "sink", "state", "rate", "waiting", human ? "lag" : "lag_ms", "in",
-                                      "delivered", "rejected", "dropped", "filtered", "deduplicated", "expired",
-                                      "in_flight", "balanced"};
+  std::vector<std::string> columns = {
+      "pipeline", "sink",      "state",    "rate",    "waiting",  human ? "lag" : "lag_ms",
+      "in",       "delivered", "rejected", "dropped", "filtered", "deduplicated",
+      "expired",  "in_flight", "balanced"};
   if (!human) columns.push_back("error");
   Table table(std::move(columns));
   for (const Json& pipeline : status["pipelines"]) {
@@ -71,7 +80,8 @@ Result<int> status(const GlobalOptions& options) {
   }
   std::string text;
   if (human) {
-    text = fmt::format("project {}, profile {}: ", text_of(status, "project"), text_of(status, "profile"));
+    text = fmt::format("project {}, profile {}: ", text_of(status, "project"),
+                       text_of(status, "profile"));
     if (status.value("running", false)) {
       text += fmt::format("run {} for {}{}\n\n", text_of(status, "run_id"),
                           format_duration_ms(number(status, "uptime_s") * 1000),

@@ -14,12 +14,14 @@ struct Args {
   bool follow = false;
 };
 
-/// Columns of the table and CSV; a table that goes on cannot wait to measure them, so most have fixed widths.
+/// Columns of the table and CSV; a table that goes on cannot wait to measure them, so most have
+/// fixed widths.
 struct Column {
   const char* name;
   size_t width;
 };
-constexpr Column kColumns[] = {{"partition", 9}, {"offset", 10}, {"timestamp", 24}, {"key", 36}, {"value", 0}};
+constexpr Column kColumns[] = {
+    {"partition", 9}, {"offset", 10}, {"timestamp", 24}, {"key", 36}, {"value", 0}};
 
 /// The raw text of a field of a line, found by a walk over its top level: values stay exact.
 std::string_view raw_field(std::string_view line, std::string_view name) {
@@ -30,7 +32,8 @@ std::string_view raw_field(std::string_view line, std::string_view name) {
   for (size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (in_string) {
-      if (c == '\\') ++i;
+      if (c == '\\')
+        ++i;
       else if (c == '"') {
         in_string = false;
         if (depth == 1 && is_key) wanted = line.substr(string_start, i - string_start) == name;
@@ -74,7 +77,8 @@ std::string table_line(const std::vector<Cell>& cells, int width) {
     std::string text = cells[c].kind == Cell::Kind::kNull ? "-" : printable(cells[c].text, false);
     if (kColumns[c].width > 0) {
       const size_t taken = display_width(text);
-      out += text + std::string(taken < kColumns[c].width ? kColumns[c].width - taken : 0, ' ') + "  ";
+      out +=
+          text + std::string(taken < kColumns[c].width ? kColumns[c].width - taken : 0, ' ') + "  ";
       used += std::max(taken, kColumns[c].width) + 2;
     } else {
       const size_t total = static_cast<size_t>(width);
@@ -102,7 +106,10 @@ Result<int> tap(const GlobalOptions& options, const Args& args) {
     for (const Column& column : kColumns) cells.push_back(cell_of(line, column.name));
     std::string text;
     if (format == Format::kTable) {
-      if (first) text = table_line({kColumns[0].name, kColumns[1].name, kColumns[2].name, kColumns[3].name, kColumns[4].name}, width);
+      if (first)
+        text = table_line({kColumns[0].name, kColumns[1].name, kColumns[2].name, kColumns[3].name,
+                           kColumns[4].name},
+                          width);
       text += table_line(cells, width);
     } else {
       row.add(std::move(cells));
@@ -130,13 +137,19 @@ void add_tap(Cli& cli) {
                           "leat tap users_created --from 2026-11-22T10:00:00Z",
                           [&cli, args] { return tap(cli.options(), *args); });
   app.add_option("topic", args->topic, "The topic")->type_name("TOPIC")->required();
-  app.add_option("--from", args->from,
-                 "start, end, an offset, -N for the last N of each partition, a time, or 0:120,1:98 "
-                 "(default: start; end with --follow)")
+  app.add_option(
+         "--from", args->from,
+         "start, end, an offset, -N for the last N of each partition, a time, or 0:120,1:98 "
+         "(default: start; end with --follow)")
       ->type_name("PLACE");
-  app.add_option("--partition", args->partition, "One partition only")->type_name("N")->check(CLI::NonNegativeNumber);
-  app.add_option("--limit", args->limit, "At most so many records")->type_name("N")->check(CLI::PositiveNumber);
-  app.add_option("--where", args->where, "An SQL condition over the record's fields, _partition, _offset, _timestamp, _key")
+  app.add_option("--partition", args->partition, "One partition only")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--limit", args->limit, "At most so many records")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--where", args->where,
+                 "An SQL condition over the record's fields, _partition, _offset, _timestamp, _key")
       ->type_name("SQL");
   app.add_flag("--follow,-f", args->follow, "Go on with records as they come");
 }

@@ -6,7 +6,8 @@
 
 namespace leat::app {
 
-/// At most one at a time (CHECK). The handler only writes to a pipe; a thread turns that into the request.
+/// At most one at a time (CHECK). The handler only writes to a pipe; a thread turns that into the
+/// request.
 class Interrupt {
  public:
   Interrupt();

@@ -20,8 +20,9 @@ struct LocalApi {
 
 Error name_holder(Error error, const std::string& data_dir) {
   if (error.code() != ErrorCode::kConflict) return error;
-  return std::move(error).with_hint(
-      fmt::format("it is starting, ending or another command: try again, or choose another --data than {}", data_dir));
+  return std::move(error).with_hint(fmt::format(
+      "it is starting, ending or another command: try again, or choose another --data than {}",
+      data_dir));
 }
 
 Result<void> open_log(LocalApi& local, const std::string& data_dir, bool write) {
@@ -72,9 +73,11 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
     context.clock = &io::system_clock();
     context.environment = &parts.environment;
     context.metrics = &parts.metrics;
-    local->stores = std::make_unique<runtime::StoreSet>(parts.plan, parts.components, std::move(context));
-    local->services = std::make_unique<runtime::Services>(runtime::Services{
-        io::system_clock(), *local->log, parts.components, *local->stores, parts.metrics, parts.environment});
+    local->stores =
+        std::make_unique<runtime::StoreSet>(parts.plan, parts.components, std::move(context));
+    local->services = std::make_unique<runtime::Services>(
+        runtime::Services{io::system_clock(), *local->log, parts.components, *local->stores,
+                          parts.metrics, parts.environment});
     backend.services = local->services.get();
     backend.backup_log = [log = local->log.get()](const std::string& directory) {
       return log->backup(log_directory(directory));

@@ -1,6 +1,6 @@
-// LocalApi: the API over a data directory that no `leat run` holds, in this process: the log and the store as the
-// command needs them, the same handlers, no socket. For reading nothing is created and several may be at it; for
-// writing the log's lock keeps others out for the command's time.
+// LocalApi: the API over a data directory that no `leat run` holds, in this process: the log and
+// the store as the command needs them, the same handlers, no socket. For reading nothing is created
+// and several may be at it; for writing the log's lock keeps others out for the command's time.
 #pragma once
 
 #include <string>

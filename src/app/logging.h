@@ -1,4 +1,5 @@
-// Logging: spdlog's default logger as the global options want it. Called once, before a command runs.
+// Logging: spdlog's default logger as the global options want it. Called once, before a command
+// runs.
 #pragma once
 
 #include "base/result.h"

@@ -93,7 +93,8 @@ std::optional<Prompt::Line> Prompt::read(const std::string& prompt) {
     }
     if (c == EOF && line.text.empty()) return std::nullopt;
   }
-  while (!line.text.empty() && (line.text.back() == '\n' || line.text.back() == '\r')) line.text.pop_back();
+  while (!line.text.empty() && (line.text.back() == '\n' || line.text.back() == '\r'))
+    line.text.pop_back();
   return line;
 }
 

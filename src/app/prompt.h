@@ -17,8 +17,8 @@ class Prompt {
   Prompt& operator=(const Prompt&) = delete;
 
   struct Line {
-    std::string text;          // without its end
-    bool abandoned = false;    // Ctrl-C: forget what was typed
+    std::string text;        // without its end
+    bool abandoned = false;  // Ctrl-C: forget what was typed
   };
   /// nullopt at the end of input (Ctrl-D).
   std::optional<Line> read(const std::string& prompt);

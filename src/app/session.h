@@ -15,8 +15,8 @@ struct Session {
   ApiClient api;
 };
 
-/// Opens the project and reaches its data: by the socket of a running `leat run`, else directly. `write`: the
-/// command changes something, so a directory that nobody holds is opened for writing.
+/// Opens the project and reaches its data: by the socket of a running `leat run`, else directly.
+/// `write`: the command changes something, so a directory that nobody holds is opened for writing.
 Result<Session> open_session(const GlobalOptions& options, bool write);
 
 }  // namespace leat::app

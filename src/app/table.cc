@@ -57,9 +57,12 @@ void Table::add(std::vector<Cell> cells) {
 
 std::string Table::render(Format format, int width, std::string_view null_text) const {
   switch (format) {
-    case Format::kJson: return render_json();
-    case Format::kCsv: return render_csv();
-    case Format::kTable: break;
+    case Format::kJson:
+      return render_json();
+    case Format::kCsv:
+      return render_csv();
+    case Format::kTable:
+      break;
   }
   return render_table(width, null_text);
 }
@@ -78,7 +81,8 @@ std::string Table::render_table(int width, std::string_view null_text) const {
     for (size_t c = 0; c < count; ++c) {
       const Cell& cell = rows_[r][c];
       if (cell.kind != Cell::Kind::kNull && !is_number(cell)) right[c] = false;
-      texts[r].push_back(cell.kind == Cell::Kind::kNull ? std::string(null_text) : printable(cell.text, false));
+      texts[r].push_back(cell.kind == Cell::Kind::kNull ? std::string(null_text)
+                                                        : printable(cell.text, false));
       widths[c] = std::max(widths[c], display_width(texts[r].back()));
     }
   }
@@ -89,8 +93,10 @@ std::string Table::render_table(int width, std::string_view null_text) const {
       const std::string text = width > 0 ? cut_to_width(cells[c], widths[c]) : cells[c];
       const size_t used = display_width(text);
       const std::string pad(widths[c] > used ? widths[c] - used : 0, ' ');
-      if (right[c]) out += pad + text;
-      else out += c + 1 < count ? text + pad : text;  // no blanks at the end of a line
+      if (right[c])
+        out += pad + text;
+      else
+        out += c + 1 < count ? text + pad : text;  // no blanks at the end of a line
       if (c + 1 < count) out += std::string(kGap, ' ');
     }
     out += '\n';
@@ -109,9 +115,15 @@ std::string Table::render_json() const {
       out += server::json_text(columns_[c]) + ":";
       const Cell& cell = rows_[r][c];
       switch (cell.kind) {
-        case Cell::Kind::kNull: out += "null"; break;
-        case Cell::Kind::kText: out += server::json_text(cell.text); break;
-        case Cell::Kind::kLiteral: out += cell.text; break;
+        case Cell::Kind::kNull:
+          out += "null";
+          break;
+        case Cell::Kind::kText:
+          out += server::json_text(cell.text);
+          break;
+        case Cell::Kind::kLiteral:
+          out += cell.text;
+          break;
       }
     }
     out += '}';

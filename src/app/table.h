@@ -11,16 +11,18 @@ namespace leat::app {
 
 enum class Format : uint8_t { kTable, kJson, kCsv };
 
-/// One value. `kLiteral` is JSON that stands for itself: a number, true, an object; never parsed, so exact.
+/// One value. `kLiteral` is JSON that stands for itself: a number, true, an object; never parsed,
+/// so exact.
 struct Cell {
   enum class Kind : uint8_t { kNull, kText, kLiteral } kind = Kind::kNull;
   std::string text;
 
   Cell() = default;
-  Cell(std::string value) : kind(Kind::kText), text(std::move(value)) {}         // NOLINT: implicit on purpose
-  Cell(std::string_view value) : Cell(std::string(value)) {}                     // NOLINT
-  Cell(const char* value) : Cell(std::string(value)) {}                          // NOLINT
-  Cell(int64_t value) : kind(Kind::kLiteral), text(std::to_string(value)) {}     // NOLINT
+  Cell(std::string value)
+      : kind(Kind::kText), text(std::move(value)) {}          // NOLINT: implicit on purpose
+  Cell(std::string_view value) : Cell(std::string(value)) {}  // NOLINT
+  Cell(const char* value) : Cell(std::string(value)) {}       // NOLINT
+  Cell(int64_t value) : kind(Kind::kLiteral), text(std::to_string(value)) {}  // NOLINT
   static Cell literal(std::string json);
   /// A value of an API's answer.
   static Cell of(const server::Json& value);
@@ -34,8 +36,9 @@ class Table {
   size_t rows() const { return rows_.size(); }
   const std::vector<std::string>& columns() const { return columns_; }
 
-  /// kTable: a header and a line per row, numbers to the right, null as `null_text`; cut to `width` cells when it
-  /// is not 0. kJson: an array of objects, one per line. kCsv: header and rows, null as nothing.
+  /// kTable: a header and a line per row, numbers to the right, null as `null_text`; cut to `width`
+  /// cells when it is not 0. kJson: an array of objects, one per line. kCsv: header and rows, null
+  /// as nothing.
   std::string render(Format format, int width, std::string_view null_text = "-") const;
 
  private:

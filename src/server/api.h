@@ -1,8 +1,9 @@
-// Api: the table of everything that HTTP and the command line can ask for. One entry per endpoint says what it
-// is called, what it takes and what it gives; from the table come the routes, the checking of arguments and the
-// OpenAPI document, so they cannot disagree.
+// Api: the table of everything that HTTP and the command line can ask for. One entry per endpoint
+// says what it is called, what it takes and what it gives; from the table come the routes, the
+// checking of arguments and the OpenAPI document, so they cannot disagree.
 //
-// One file per resource adds its entries (backend.h lists them). Filled once by app/, then read by any thread.
+// One file per resource adds its entries (backend.h lists them). Filled once by app/, then read by
+// any thread.
 #pragma once
 
 #include <functional>
@@ -30,14 +31,16 @@ struct Argument {
 /// One request whose arguments have been checked against the endpoint's list.
 class Call {
  public:
-  Call(const net::Request& request, Json arguments) : request_(request), arguments_(std::move(arguments)) {}
+  Call(const net::Request& request, Json arguments)
+      : request_(request), arguments_(std::move(arguments)) {}
 
   /// A `{name}` of the path.
   const std::string& path(std::string_view name) const { return request_.param(name); }
   std::optional<std::string> text(std::string_view name) const;
   std::string text_or(std::string_view name, std::string_view otherwise) const;
   /// kInvalidArgument outside of [least, most].
-  Result<int64_t> number(std::string_view name, int64_t otherwise, int64_t least, int64_t most) const;
+  Result<int64_t> number(std::string_view name, int64_t otherwise, int64_t least,
+                         int64_t most) const;
   bool flag(std::string_view name) const;
   const std::stop_token& stop() const { return request_.stop; }
   const net::Request& request() const { return request_; }
@@ -50,7 +53,7 @@ class Call {
 struct Endpoint {
   std::string method, path, tag, summary;
   std::vector<Argument> arguments;
-  std::string response;                       // what an answer of 200 carries, in a sentence
+  std::string response;  // what an answer of 200 carries, in a sentence
   std::string media_type = "application/json";
   net::Access access = net::Access::kToken;
   std::function<Result<net::Response>(const Call&)> handler;

@@ -31,9 +31,17 @@ TEST_F(ApiTest, ArgumentsHaveTypesAndRanges) {
 }
 
 TEST_F(ApiTest, HostileBodiesAreRefusedWithoutHarm) {
-  const std::vector<std::string> bodies = {
-      "[", "[]", "null", "\"x\"", "{\"topic\":", std::string("\0", 1), "\xff\xfe", "{\"topic\":{\"a\":1}}",
-      "{\"topic\":[[[[]]]]}", std::string(100'000, '['), "{\"a\":" + std::string(100'000, '[')};
+  const std::vector<std::string> bodies = {"[",
+                                           "[]",
+                                           "null",
+                                           "\"x\"",
+                                           "{\"topic\":",
+                                           std::string("\0", 1),
+                                           "\xff\xfe",
+                                           "{\"topic\":{\"a\":1}}",
+                                           "{\"topic\":[[[[]]]]}",
+                                           std::string(100'000, '['),
+                                           "{\"a\":" + std::string(100'000, '[')};
   for (const std::string& body : bodies) {
     net::Response response = call("POST", "/api/v1/topics", body);
     EXPECT_EQ(response.status, 400) << body.substr(0, 20);
@@ -60,7 +68,8 @@ TEST_F(ApiTest, HostileNamesAreRefusedWithoutHarm) {
 
 TEST_F(ApiTest, OnlyHealthAndMetricsAreOpen) {
   for (const net::Route& route : api_.router().routes()) {
-    const bool open = route.pattern == "/healthz" || route.pattern == "/readyz" || route.pattern == "/metrics";
+    const bool open =
+        route.pattern == "/healthz" || route.pattern == "/readyz" || route.pattern == "/metrics";
     EXPECT_EQ(route.access == net::Access::kOpen, open) << route.pattern;
   }
 }
@@ -71,14 +80,17 @@ TEST_F(ApiTest, OpenApiDescribesEveryEndpoint) {
   std::set<std::string> ids;
   for (const Endpoint& endpoint : api_.endpoints()) {
     std::string method = endpoint.method;
-    std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     const Json& operation = document["paths"][endpoint.path][method];
     ASSERT_TRUE(operation.is_object()) << endpoint.method << " " << endpoint.path;
-    EXPECT_TRUE(ids.insert(operation["operationId"].get<std::string>()).second) << operation["operationId"];
+    EXPECT_TRUE(ids.insert(operation["operationId"].get<std::string>()).second)
+        << operation["operationId"];
     EXPECT_FALSE(endpoint.summary.empty()) << endpoint.path;
     EXPECT_FALSE(endpoint.response.empty()) << endpoint.path;
     ASSERT_TRUE(operation["tags"].is_array());
-    for (const Argument& argument : endpoint.arguments) EXPECT_FALSE(argument.description.empty()) << argument.name;
+    for (const Argument& argument : endpoint.arguments)
+      EXPECT_FALSE(argument.description.empty()) << argument.name;
   }
   const Json& security = document["paths"]["/metrics"]["get"]["security"];
   EXPECT_TRUE(security.is_array() && security.empty());
@@ -102,7 +114,8 @@ TEST(JsonText, BytesKeepWhatTheyAre) {
     append_bytes(out, "value", bytes);
     return out + "}";
   };
-  EXPECT_EQ(shown("{\"n\":12345678901234567890.10}"), "{\"x\":0,\"value\":{\"n\":12345678901234567890.10}}");
+  EXPECT_EQ(shown("{\"n\":12345678901234567890.10}"),
+            "{\"x\":0,\"value\":{\"n\":12345678901234567890.10}}");
   EXPECT_EQ(shown("{\n\"a\":1}"), "{\"x\":0,\"value\":{ \"a\":1}}");
   EXPECT_EQ(shown("plain \"text\"\n"), "{\"x\":0,\"value_text\":\"plain \\\"text\\\"\\n\"}");
   EXPECT_EQ(shown("\xff\x00"), "{\"x\":0,\"value_base64\":\"/w==\"}");

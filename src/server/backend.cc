@@ -7,9 +7,11 @@
 namespace leat::server {
 namespace {
 
-Error not_found(std::string message, std::string_view name, const std::vector<std::string_view>& names) {
+Error not_found(std::string message, std::string_view name,
+                const std::vector<std::string_view>& names) {
   Error error(ErrorCode::kNotFound, std::move(message));
-  if (auto near = nearest(name, names)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+  if (auto near = nearest(name, names))
+    return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
   std::vector<std::string> all(names.begin(), names.end());
   if (!all.empty()) return std::move(error).with_hint("there are: " + join(all, ", "));
   return error;
@@ -30,11 +32,13 @@ void add_all(Api& api, Backend& backend) {
   add_openapi(api, backend);
 }
 
-Result<const runtime::PipelinePlan*> find_pipeline(const Backend& backend, const std::string& name) {
+Result<const runtime::PipelinePlan*> find_pipeline(const Backend& backend,
+                                                   const std::string& name) {
   if (const runtime::PipelinePlan* plan = backend.plan->find(name)) return plan;
   std::vector<std::string_view> names;
   for (const auto& pipeline : backend.plan->pipelines) names.push_back(pipeline.name);
-  return not_found(fmt::format("no pipeline `{}` in project {}", name, backend.plan->project), name, names);
+  return not_found(fmt::format("no pipeline `{}` in project {}", name, backend.plan->project), name,
+                   names);
 }
 
 Result<stream::Log*> need_log(const Backend& backend) {
@@ -45,7 +49,8 @@ Result<stream::Log*> need_log(const Backend& backend) {
 
 Result<void> need_writable(const Backend& backend) {
   if (backend.services) return {};
-  return Error(ErrorCode::kPermission, fmt::format("{} is open for reading only", backend.data_dir));
+  return Error(ErrorCode::kPermission,
+               fmt::format("{} is open for reading only", backend.data_dir));
 }
 
 bool runs(const Backend& backend, const std::string& pipeline) {
@@ -59,8 +64,10 @@ std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan) {
   std::vector<std::string> lanes;
   bool shared = false;
   for (const runtime::SinkPlan& sink : plan.sinks) {
-    if (plan.reads_topic() || sink.kind == runtime::SinkPlan::Kind::kStore) lanes.push_back(sink.id);
-    else shared = true;
+    if (plan.reads_topic() || sink.kind == runtime::SinkPlan::Kind::kStore)
+      lanes.push_back(sink.id);
+    else
+      shared = true;
   }
   if (shared) lanes.push_back("*");
   return lanes;
@@ -77,7 +84,8 @@ Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::stri
   return not_found(fmt::format("pipeline {} has no sink `{}`", plan.name, sink), sink, names);
 }
 
-Result<std::vector<stream::Progress>> progress_of(const Backend& backend, const std::string& pipeline) {
+Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
+                                                  const std::string& pipeline) {
   if (runs(backend, pipeline)) return backend.supervisor->progress(pipeline);
   std::vector<stream::Progress> rows;
   if (backend.log) {

@@ -1,7 +1,9 @@
-// Backend: what the API's handlers work on, lent by app/: a running process's own parts, or, when nothing runs,
-// what a command has opened for itself. So a command and HTTP give the same answers from the same code.
+// Backend: what the API's handlers work on, lent by app/: a running process's own parts, or, when
+// nothing runs, what a command has opened for itself. So a command and HTTP give the same answers
+// from the same code.
 //
-// All pointers outlive the Api. A part that is not there is null, and the handlers that need it say so.
+// All pointers outlive the Api. A part that is not there is null, and the handlers that need it say
+// so.
 #pragma once
 
 #include <functional>
@@ -17,14 +19,14 @@
 namespace leat::server {
 
 struct Backend {
-  const runtime::ProjectPlan* plan = nullptr;    // never null
-  io::Clock* clock = nullptr;                    // never null
-  std::string data_dir;                          // .leat/<profile>, made or not
-  stream::Log* log = nullptr;                    // null: nothing has run here yet
+  const runtime::ProjectPlan* plan = nullptr;  // never null
+  io::Clock* clock = nullptr;                  // never null
+  std::string data_dir;                        // .leat/<profile>, made or not
+  stream::Log* log = nullptr;                  // null: nothing has run here yet
   StoreAccess store;
-  runtime::Supervisor* supervisor = nullptr;     // null: no `leat run` here
-  runtime::Services* services = nullptr;         // null: opened for reading only
-  const metrics::Registry* metrics = nullptr;    // null: no metrics
+  runtime::Supervisor* supervisor = nullptr;   // null: no `leat run` here
+  runtime::Services* services = nullptr;       // null: opened for reading only
+  const metrics::Registry* metrics = nullptr;  // null: no metrics
   /// A consistent copy of the log, at the same place below `directory` as in the data directory.
   std::function<Result<void>(const std::string& directory)> backup_log;
 };
@@ -51,11 +53,13 @@ Result<stream::Log*> need_log(const Backend& backend);
 Result<void> need_writable(const Backend& backend);
 /// True when a `leat run` in this process has that pipeline.
 bool runs(const Backend& backend, const std::string& pipeline);
-/// Ids of a pipeline's lanes, in the plan's order: "*" for the one lane of a source's topics, else its sinks.
+/// Ids of a pipeline's lanes, in the plan's order: "*" for the one lane of a source's topics, else
+/// its sinks.
 std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan);
 /// The lane that serves `sink`, by lane id or by sink id; kNotFound names the nearest.
 Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::string& sink);
 /// Committed progress rows of a pipeline, whether it runs or not.
-Result<std::vector<stream::Progress>> progress_of(const Backend& backend, const std::string& pipeline);
+Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
+                                                  const std::string& pipeline);
 
 }  // namespace leat::server

@@ -35,7 +35,8 @@ struct Group {
 };
 using GroupKey = std::tuple<std::string, std::string, std::string, std::string, std::string>;
 
-void add_groups(const std::string& pipeline, std::span<const DeadLetter> letters, std::map<GroupKey, Group>& groups) {
+void add_groups(const std::string& pipeline, std::span<const DeadLetter> letters,
+                std::map<GroupKey, Group>& groups) {
   for (const DeadLetter& letter : letters) {
     Group& group = groups[{pipeline, letter.sink, std::string(stream::to_string(letter.stage)),
                            std::string(stream::to_string(letter.reason)), letter.rule}];
@@ -85,10 +86,14 @@ std::string letter_json(const DeadLetter& letter) {
   for (const auto& [name, value] : letter.headers) head["headers"][name] = value;
   std::string out = dump(head);
   out.pop_back();
-  if (letter.key) append_bytes(out, "key", *letter.key);
-  else out += ",\"key\":null";
-  if (letter.value) append_bytes(out, "value", *letter.value);
-  else out += ",\"value\":null";
+  if (letter.key)
+    append_bytes(out, "key", *letter.key);
+  else
+    out += ",\"key\":null";
+  if (letter.value)
+    append_bytes(out, "value", *letter.value);
+  else
+    out += ",\"value\":null";
   return out + "}";
 }
 
@@ -112,8 +117,8 @@ Result<net::Response> list_letters(const Backend& backend, const Call& call) {
   }
   std::map<GroupKey, Group> groups;
   add_groups(plan->name, chosen, groups);
-  std::string out = fmt::format("{{\"pipeline\":\"{}\",\"matched\":{},\"groups\":{},\"letters\":[", plan->name,
-                                chosen.size(), dump(groups_json(groups)));
+  std::string out = fmt::format("{{\"pipeline\":\"{}\",\"matched\":{},\"groups\":{},\"letters\":[",
+                                plan->name, chosen.size(), dump(groups_json(groups)));
   for (size_t i = 0; i < chosen.size() && static_cast<int64_t>(i) < limit; ++i) {
     if (i > 0) out += ',';
     out += letter_json(chosen[i]);
@@ -121,11 +126,13 @@ Result<net::Response> list_letters(const Backend& backend, const Call& call) {
   return net::Response::json(out + "]}\n");
 }
 
-/// Which of the letters the request means: by identity of the entry, since the topic is read again meanwhile.
-Result<std::function<bool(const DeadLetter&)>> wanted(const Backend& backend, const PipelinePlan& plan,
-                                                      const Call& call) {
+/// Which of the letters the request means: by identity of the entry, since the topic is read again
+/// meanwhile.
+Result<std::function<bool(const DeadLetter&)>> wanted(const Backend& backend,
+                                                      const PipelinePlan& plan, const Call& call) {
   const std::string where = call.text_or("where", "");
-  if (where.empty()) return std::function<bool(const DeadLetter&)>([](const DeadLetter&) { return true; });
+  if (where.empty())
+    return std::function<bool(const DeadLetter&)>([](const DeadLetter&) { return true; });
   ASSIGN(std::vector<DeadLetter> letters, letters_of(backend, plan.name));
   ASSIGN(std::vector<char> keep, filter_letters(where, letters));
   auto chosen = std::make_shared<std::set<std::tuple<std::string, stream::RecordId, int64_t>>>();
@@ -143,7 +150,8 @@ Result<int32_t> retry_partitions(const Backend& backend, const PipelinePlan& pla
   if (!input) return 1;
   auto topic = backend.log->topics().find(*input);
   if (topic) return topic->spec.partitions;
-  if (topic.error().code() == ErrorCode::kNotFound) return backend.plan->topic_spec(*input).partitions;
+  if (topic.error().code() == ErrorCode::kNotFound)
+    return backend.plan->topic_spec(*input).partitions;
   return std::move(topic).error();
 }
 
@@ -156,8 +164,8 @@ Result<net::Response> redrive(const Backend& backend, Mutex& mutex, const Call& 
   ASSIGN(auto accepts, wanted(backend, *plan, call));
   ASSIGN(std::vector<stream::Progress> rows, progress_of(backend, plan->name));
   ASSIGN(int32_t partitions, retry_partitions(backend, *plan));
-  ASSIGN(runtime::RedriveReport report,
-         runtime::redrive(*log, backend.plan->project, plan->name, partitions, rows, accepts, dry_run));
+  ASSIGN(runtime::RedriveReport report, runtime::redrive(*log, backend.plan->project, plan->name,
+                                                         partitions, rows, accepts, dry_run));
   if (!dry_run) spdlog::info("pipeline {}: {} dead letters re-driven", plan->name, report.moved);
   return ok({{"pipeline", plan->name},
              {"dry_run", dry_run},
@@ -182,7 +190,9 @@ Result<net::Response> purge(const Backend& backend, Mutex& mutex, const Call& ca
 
 Argument where_argument() {
   return {"where", ValueType::kString,
-          "An SQL condition over sink, topic, partition, offset, stage, reason, rule, message, time, key, value", false};
+          "An SQL condition over sink, topic, partition, offset, stage, reason, rule, message, "
+          "time, key, value",
+          false};
 }
 
 }  // namespace
@@ -192,7 +202,8 @@ void add_dead_letters(Api& api, Backend& backend) {
   groups.method = "GET";
   groups.path = "/api/v1/dead-letters";
   groups.tag = "dead letters";
-  groups.summary = "Dead letters of all pipelines, counted by pipeline, sink, stage, reason and rule";
+  groups.summary =
+      "Dead letters of all pipelines, counted by pipeline, sink, stage, reason and rule";
   groups.response = "An array of groups with their counts, times and one message each.";
   groups.handler = [&backend](const Call&) { return all_groups(backend); };
   api.add(std::move(groups));
@@ -202,7 +213,9 @@ void add_dead_letters(Api& api, Backend& backend) {
   list.path = "/api/v1/pipelines/{pipeline}/dead-letters";
   list.tag = "dead letters";
   list.summary = "Dead letters of a pipeline, oldest first";
-  list.arguments = {where_argument(), {"limit", ValueType::kInteger, "At most so many letters; 100 when left out", false}};
+  list.arguments = {
+      where_argument(),
+      {"limit", ValueType::kInteger, "At most so many letters; 100 when left out", false}};
   list.response = "How many match, their groups, and the letters with bytes and identity.";
   list.handler = [&backend](const Call& call) { return list_letters(backend, call); };
   api.add(std::move(list));
@@ -214,9 +227,12 @@ void add_dead_letters(Api& api, Backend& backend) {
   again.method = "POST";
   again.path = "/api/v1/pipelines/{pipeline}/dead-letters/redrive";
   again.tag = "dead letters";
-  again.summary = "Give dead letters to the pipeline once more; exactly once, what fails again comes back";
+  again.summary =
+      "Give dead letters to the pipeline once more; exactly once, what fails again comes back";
   again.arguments = {where_argument(), dry_run};
-  again.response = "How many matched, moved, wait for their lane's position, or are cut and cannot be run again.";
+  again.response =
+      "How many matched, moved, wait for their lane's position, or are cut and cannot be run "
+      "again.";
   again.handler = [&backend, mutex](const Call& call) { return redrive(backend, *mutex, call); };
   api.add(std::move(again));
 

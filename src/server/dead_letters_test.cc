@@ -11,12 +11,15 @@ class DeadLettersTest : public ApiTest {
     input_ = topic("users_created", 2);
     dlq_ = topic("users.users_store.dlq");
     reject(0, 1, stream::Stage::kDecode, stream::Reason::kMalformed, "", "{oops");
-    reject(0, 2, stream::Stage::kQuality, stream::Reason::kRuleFailed, "email_shape", "{\"email\":\"x\"}");
-    reject(1, 5, stream::Stage::kQuality, stream::Reason::kRuleFailed, "email_shape", "{\"email\":\"y\"}");
-    store_.rows = {row("users_store", "serving.users", input_, 0, 9), row("users_store", "serving.users", input_, 1, 4)};
+    reject(0, 2, stream::Stage::kQuality, stream::Reason::kRuleFailed, "email_shape",
+           "{\"email\":\"x\"}");
+    reject(1, 5, stream::Stage::kQuality, stream::Reason::kRuleFailed, "email_shape",
+           "{\"email\":\"y\"}");
+    store_.rows = {row("users_store", "serving.users", input_, 0, 9),
+                   row("users_store", "serving.users", input_, 1, 4)};
   }
-  void reject(int32_t partition, int64_t offset, stream::Stage stage, stream::Reason reason, std::string rule,
-              std::string_view value) {
+  void reject(int32_t partition, int64_t offset, stream::Stage stage, stream::Reason reason,
+              std::string rule, std::string_view value) {
     runtime::DeadLetterWriter writer("serving.users", "hash");
     stream::Record record;
     record.offset = offset;
@@ -57,12 +60,15 @@ TEST_F(DeadLettersTest, LettersKeepIdentityAndBytes) {
 
 TEST_F(DeadLettersTest, WhereSelects) {
   EXPECT_EQ(letters("?where=reason%20%3D%20%27rule_failed%27")["matched"], 2);
-  EXPECT_EQ(letters("?where=%22offset%22%20%3E%3D%202%20AND%20%22partition%22%20%3D%200")["matched"], 1);
+  EXPECT_EQ(
+      letters("?where=%22offset%22%20%3E%3D%202%20AND%20%22partition%22%20%3D%200")["matched"], 1);
   EXPECT_EQ(letters("?where=value%20LIKE%20%27%25y%25%27")["matched"], 1);
   EXPECT_EQ(letters("?where=rule%20IS%20NULL")["matched"], 1);
   EXPECT_EQ(letters("?where=%22time%22%20%3E%20%272000-01-01%27%3A%3ATIMESTAMPTZ")["matched"], 3);
-  Json wrong = ask("GET", "/api/v1/pipelines/users_store/dead-letters?where=reson%20%3D%201", nullptr, 400);
-  EXPECT_NE(wrong["error"]["where"].get<std::string>().find("where, line 1"), std::string::npos) << wrong;
+  Json wrong =
+      ask("GET", "/api/v1/pipelines/users_store/dead-letters?where=reson%20%3D%201", nullptr, 400);
+  EXPECT_NE(wrong["error"]["where"].get<std::string>().find("where, line 1"), std::string::npos)
+      << wrong;
 }
 
 TEST_F(DeadLettersTest, RedriveMovesWhatItsLaneHasPassed) {

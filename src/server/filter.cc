@@ -20,12 +20,15 @@ struct Condition {
 
 Result<Condition> compile(const std::string& where, const types::Schema& schema) {
   if (where.size() > limits::kMaxSqlBytes) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("where is longer than {} bytes", limits::kMaxSqlBytes));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("where is longer than {} bytes", limits::kMaxSqlBytes));
   }
   Condition out;
   ASSIGN(out.engine, sql::Engine::open({kFilterMemory}));
   // On lines of its own: a comment at its end must not eat the bracket.
-  ASSIGN(sql::Compiled compiled, out.engine->compile({schema, {{"SELECT 1 AS kept FROM input WHERE (\n" + where + "\n)"}}, {}, {}}));
+  ASSIGN(sql::Compiled compiled,
+         out.engine->compile(
+             {schema, {{"SELECT 1 AS kept FROM input WHERE (\n" + where + "\n)"}}, {}, {}}));
   if (!compiled.query) {
     Error error(ErrorCode::kInvalidArgument, "it is no SQL condition over these columns");
     if (!compiled.errors.empty()) {
@@ -53,7 +56,9 @@ Result<void> mark(sql::Query& query, const types::Batch& input, std::span<const 
 class JsonFilter final : public RecordFilter {
  public:
   JsonFilter(Condition condition, std::unique_ptr<stream::Decoder> decoder)
-      : condition_(std::move(condition)), decoder_(std::move(decoder)), buffer_(condition_.query->read_schema()) {}
+      : condition_(std::move(condition)),
+        decoder_(std::move(decoder)),
+        buffer_(condition_.query->read_schema()) {}
 
   Result<std::vector<char>> keep(const stream::RecordBatch& batch) override {
     std::vector<char> kept(batch.records.size(), 0);
@@ -92,32 +97,49 @@ void append(const runtime::DeadLetter& letter, const std::string& column, types:
             types::Arena& arena) {
   auto text = [&](std::string_view value) { into.append(types::StringRef(arena.copy(value))); };
   auto bytes = [&](const std::optional<std::string>& value) {
-    if (value && is_utf8(*value)) text(*value);
-    else into.append_null();
+    if (value && is_utf8(*value))
+      text(*value);
+    else
+      into.append_null();
   };
-  if (column == "sink") text(letter.sink);
-  else if (column == "topic") text(letter.id.origin.topic);
-  else if (column == "stage") text(stream::to_string(letter.stage));
-  else if (column == "reason") text(stream::to_string(letter.reason));
-  else if (column == "rule") letter.rule.empty() ? into.append_null() : text(letter.rule);
-  else if (column == "message") text(letter.message);
-  else if (column == "key") bytes(letter.key);
-  else if (column == "value") bytes(letter.value);
-  else if (column == "partition") into.append(letter.id.origin.partition);
-  else if (column == "offset") into.append(letter.id.offset);
-  else if (column == "time") into.append(letter.time_ms * 1000);
-  else CHECK(false, "no column {} of dead letters", column);
+  if (column == "sink")
+    text(letter.sink);
+  else if (column == "topic")
+    text(letter.id.origin.topic);
+  else if (column == "stage")
+    text(stream::to_string(letter.stage));
+  else if (column == "reason")
+    text(stream::to_string(letter.reason));
+  else if (column == "rule")
+    letter.rule.empty() ? into.append_null() : text(letter.rule);
+  else if (column == "message")
+    text(letter.message);
+  else if (column == "key")
+    bytes(letter.key);
+  else if (column == "value")
+    bytes(letter.value);
+  else if (column == "partition")
+    into.append(letter.id.origin.partition);
+  else if (column == "offset")
+    into.append(letter.id.offset);
+  else if (column == "time")
+    into.append(letter.time_ms * 1000);
+  else
+    CHECK(false, "no column {} of dead letters", column);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& where, const types::Schema& schema) {
+Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& where,
+                                                         const types::Schema& schema) {
   ASSIGN(Condition condition, compile(where, schema));
   ASSIGN(auto decoder, codec::make_json_decoder(condition.query->read_schema()));
-  return std::unique_ptr<RecordFilter>(std::make_unique<JsonFilter>(std::move(condition), std::move(decoder)));
+  return std::unique_ptr<RecordFilter>(
+      std::make_unique<JsonFilter>(std::move(condition), std::move(decoder)));
 }
 
-Result<std::vector<char>> filter_letters(const std::string& where, std::span<const runtime::DeadLetter> letters) {
+Result<std::vector<char>> filter_letters(const std::string& where,
+                                         std::span<const runtime::DeadLetter> letters) {
   if (where.empty()) return std::vector<char>(letters.size(), 1);
   std::vector<char> kept(letters.size(), 0);
   ASSIGN(Condition condition, compile(where, letter_schema()));
@@ -140,7 +162,8 @@ Result<std::vector<char>> filter_letters(const std::string& where, std::span<con
       record.timestamp_ms = letter.time_ms;
     }
     buffer.set_rows(some.size());
-    TRY(mark(*condition.query, buffer.view(), rows, records, std::span(kept).subspan(at, some.size())));
+    TRY(mark(*condition.query, buffer.view(), rows, records,
+             std::span(kept).subspan(at, some.size())));
   }
   return kept;
 }

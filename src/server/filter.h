@@ -1,6 +1,7 @@
 // Filters: a `where` of the user's, an SQL condition, over records of a topic or over dead letters.
 //
-// Compiled by the same engine as pipelines, so the same dialect and the same guards hold. One thread each.
+// Compiled by the same engine as pipelines, so the same dialect and the same guards hold. One
+// thread each.
 #pragma once
 
 #include <memory>
@@ -18,17 +19,19 @@ namespace leat::server {
 class RecordFilter {
  public:
   virtual ~RecordFilter() = default;
-  /// Per record of the batch: 1 when the condition is true of it. A record that cannot be decoded as the
-  /// topic's types, or on which the condition fails, is left out.
+  /// Per record of the batch: 1 when the condition is true of it. A record that cannot be decoded
+  /// as the topic's types, or on which the condition fails, is left out.
   virtual Result<std::vector<char>> keep(const stream::RecordBatch& batch) = 0;
 };
 
-/// `schema`: the columns of the topic's values; besides them `_partition`, `_offset`, `_timestamp`, `_key`.
-/// kInvalidArgument names the place in `where`.
-Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& where, const types::Schema& schema);
+/// `schema`: the columns of the topic's values; besides them `_partition`, `_offset`, `_timestamp`,
+/// `_key`. kInvalidArgument names the place in `where`.
+Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& where,
+                                                         const types::Schema& schema);
 
-/// Per letter: 1 when the condition is true of it. Columns: sink, topic, "partition", "offset", stage, reason,
-/// rule, message, "time", key, value. Empty `where`: all.
-Result<std::vector<char>> filter_letters(const std::string& where, std::span<const runtime::DeadLetter> letters);
+/// Per letter: 1 when the condition is true of it. Columns: sink, topic, "partition", "offset",
+/// stage, reason, rule, message, "time", key, value. Empty `where`: all.
+Result<std::vector<char>> filter_letters(const std::string& where,
+                                         std::span<const runtime::DeadLetter> letters);
 
 }  // namespace leat::server

@@ -1,4 +1,5 @@
-// What the API's tests share: a project of two pipelines, a log in memory, and short ways to ask. Tests only.
+// What the API's tests share: a project of two pipelines, a log in memory, and short ways to ask.
+// Tests only.
 //
 //   users_capture   generate -> topic users_created
 //   users_store     topic users_created -> serving.users (keyed), serving.events (append)
@@ -33,7 +34,8 @@ struct FakeStore {
     Result<std::string> ddl() const override { return std::string(); }
     Result<void> reset(std::span<const stream::Progress> moved, bool truncate) override {
       for (const auto& row : moved) {
-        std::erase_if(store.rows, [&](auto& old) { return old.sink == row.sink && old.input == row.input; });
+        std::erase_if(store.rows,
+                      [&](auto& old) { return old.sink == row.sink && old.input == row.input; });
         store.rows.push_back(row);
       }
       store.truncated += truncate;
@@ -66,7 +68,8 @@ class ApiTest : public ::testing::Test {
     type.name = "duckdb";
     type.embedded = true;
     type.spec = &spec_;
-    type.open = [this](const config::Node&, const stream::StoreContext&) -> Result<std::unique_ptr<stream::Store>> {
+    type.open = [this](const config::Node&,
+                       const stream::StoreContext&) -> Result<std::unique_ptr<stream::Store>> {
       return std::unique_ptr<stream::Store>(std::make_unique<FakeStore::Store>(store_));
     };
     components_.add(std::move(type));
@@ -101,7 +104,8 @@ class ApiTest : public ::testing::Test {
     store.name = "users_store";
     store.source = runtime::TopicSource{"users_created", {}};
     types::Schema schema;
-    schema.fields = {{"id", types::Kind::kInt64, true, {}}, {"name", types::Kind::kVarchar, false, {}}};
+    schema.fields = {{"id", types::Kind::kInt64, true, {}},
+                     {"name", types::Kind::kVarchar, false, {}}};
     store.input_schema = schema;
     for (const char* table : {"users", "events"}) {
       runtime::SinkPlan sink;
@@ -122,8 +126,8 @@ class ApiTest : public ::testing::Test {
     spec.partitions = partitions;
     return log_->topics().ensure(spec).value();
   }
-  void append(const stream::TopicInfo& to, int32_t partition, const std::vector<std::string>& values,
-              std::string_view key = {}) {
+  void append(const stream::TopicInfo& to, int32_t partition,
+              const std::vector<std::string>& values, std::string_view key = {}) {
     std::vector<stream::OutRecord> records(values.size());
     for (size_t i = 0; i < values.size(); ++i) {
       records[i].value = values[i];
@@ -133,8 +137,8 @@ class ApiTest : public ::testing::Test {
     ASSERT_TRUE(transaction->append(to, partition, records));
     ASSERT_TRUE(transaction->commit());
   }
-  stream::Progress row(const std::string& pipeline, const std::string& sink, const stream::TopicInfo& input,
-                       int32_t partition, int64_t next) {
+  stream::Progress row(const std::string& pipeline, const std::string& sink,
+                       const stream::TopicInfo& input, int32_t partition, int64_t next) {
     stream::Progress progress;
     progress.project = "users";
     progress.pipeline = pipeline;
@@ -153,11 +157,13 @@ class ApiTest : public ::testing::Test {
     ASSERT_TRUE(done) << done.error().to_string();
   }
 
-  net::Response call(const std::string& method, const std::string& target, const std::string& body = {}) {
+  net::Response call(const std::string& method, const std::string& target,
+                     const std::string& body = {}) {
     return api_.router().call(method, target, body);
   }
   /// The answer's JSON; the status is checked.
-  Json ask(const std::string& method, const std::string& target, const Json& body = nullptr, int status = 200) {
+  Json ask(const std::string& method, const std::string& target, const Json& body = nullptr,
+           int status = 200) {
     net::Response response = call(method, target, body.is_null() ? "" : dump(body));
     EXPECT_EQ(response.status, status) << method << " " << target << ": " << response.body;
     return Json::parse(response.body, nullptr, false);

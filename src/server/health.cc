@@ -1,5 +1,6 @@
-// GET /healthz: the process answers. GET /readyz: every lane has its position and reaches its source and sink.
-// Open to anybody who reaches the port: orchestrators ask without a token, so neither tells data.
+// GET /healthz: the process answers. GET /readyz: every lane has its position and reaches its
+// source and sink. Open to anybody who reaches the port: orchestrators ask without a token, so
+// neither tells data.
 #include "server/backend.h"
 
 namespace leat::server {
@@ -21,7 +22,8 @@ Result<net::Response> readiness(const Backend& backend) {
         case runtime::LaneState::kRunning:
         case runtime::LaneState::kPaused:
         case runtime::LaneState::kDraining:
-        case runtime::LaneState::kEnded: continue;
+        case runtime::LaneState::kEnded:
+          continue;
         default:
           out["waiting_for"].push_back({{"pipeline", pipeline.name},
                                         {"sink", lane.name.sink},

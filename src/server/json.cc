@@ -5,7 +5,9 @@
 
 namespace leat::server {
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string json_text(std::string_view text) { return dump(Json(std::string(text))); }
 
@@ -20,9 +22,15 @@ Json time_json(int64_t ms) {
 }
 
 Json to_json(const stream::Ledger& ledger) {
-  return {{"in", ledger.in},           {"delivered", ledger.delivered}, {"rejected", ledger.rejected},
-          {"dropped", ledger.dropped}, {"filtered", ledger.filtered},   {"deduplicated", ledger.deduplicated},
-          {"expired", ledger.expired}, {"rows", ledger.rows},           {"balanced", ledger.balanced()}};
+  return {{"in", ledger.in},
+          {"delivered", ledger.delivered},
+          {"rejected", ledger.rejected},
+          {"dropped", ledger.dropped},
+          {"filtered", ledger.filtered},
+          {"deduplicated", ledger.deduplicated},
+          {"expired", ledger.expired},
+          {"rows", ledger.rows},
+          {"balanced", ledger.balanced()}};
 }
 
 Json to_json(const stream::Progress& progress) {

@@ -1,5 +1,5 @@
-// Json: how the API writes its answers. One dialect for every resource: ordered keys, ISO 8601 times in UTC,
-// nothing thrown whatever bytes a record holds. Called by handlers on any thread.
+// Json: how the API writes its answers. One dialect for every resource: ordered keys, ISO 8601
+// times in UTC, nothing thrown whatever bytes a record holds. Called by handlers on any thread.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@ Json to_json(const stream::Ledger& ledger);
 /// One progress row: {"topic", "topic_id", "partition", "next", "v_prev", "pipeline_hash"}.
 Json to_json(const stream::Progress& progress);
 
-/// Adds `bytes` to `object` under the name that says what they are: `NAME` when they are JSON (the very text,
-/// so that numbers stay exact, spliced in by splice()), `NAME_text` when UTF-8, else `NAME_base64`.
+/// Adds `bytes` to `object` under the name that says what they are: `NAME` when they are JSON (the
+/// very text, so that numbers stay exact, spliced in by splice()), `NAME_text` when UTF-8, else
+/// `NAME_base64`.
 void append_bytes(std::string& object, std::string_view name, std::string_view bytes);
 
 /// The text as a JSON string, quotes included.

@@ -13,7 +13,8 @@ void add_metrics(Api& api, Backend& backend) {
   endpoint.media_type = "text/plain";
   endpoint.access = net::Access::kOpen;
   endpoint.handler = [&backend](const Call&) -> Result<net::Response> {
-    net::Response response = net::Response::text(backend.metrics ? backend.metrics->prometheus() : "");
+    net::Response response =
+        net::Response::text(backend.metrics ? backend.metrics->prometheus() : "");
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;
   };

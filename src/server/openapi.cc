@@ -1,4 +1,5 @@
-// GET /api/v1/openapi.json: the table of endpoints itself. `leat docs` writes the same text under contract/.
+// GET /api/v1/openapi.json: the table of endpoints itself. `leat docs` writes the same text under
+// contract/.
 #include "server/backend.h"
 
 namespace leat::server {
@@ -10,7 +11,9 @@ void add_openapi(Api& api, Backend&) {
   endpoint.tag = "openapi";
   endpoint.summary = "This description";
   endpoint.response = "An OpenAPI 3.1 document.";
-  endpoint.handler = [&api](const Call&) -> Result<net::Response> { return net::Response::json(api.openapi()); };
+  endpoint.handler = [&api](const Call&) -> Result<net::Response> {
+    return net::Response::json(api.openapi());
+  };
   api.add(std::move(endpoint));
 }
 

@@ -25,8 +25,10 @@ Result<std::vector<std::string>> read_paused(const std::string& data_dir) {
   bool good = json.is_array();
   if (good) {
     for (const Json& name : json) {
-      if (name.is_string()) names.push_back(name.get<std::string>());
-      else good = false;
+      if (name.is_string())
+        names.push_back(name.get<std::string>());
+      else
+        good = false;
     }
   }
   if (!good) {
@@ -43,8 +45,10 @@ Result<void> write_paused(const std::string& data_dir, const std::vector<std::st
 }
 
 std::vector<std::string> change_paused(std::vector<std::string> names, const std::string& pipeline,
-                                       const std::string& lane, const std::vector<std::string>& lanes, bool on) {
-  // Lane by lane; a pipeline whose lanes are all paused is named alone, so that it stays paused as it grows.
+                                       const std::string& lane,
+                                       const std::vector<std::string>& lanes, bool on) {
+  // Lane by lane; a pipeline whose lanes are all paused is named alone, so that it stays paused as
+  // it grows.
   std::vector<std::string> paused;
   for (const std::string& each : lanes) {
     const bool chosen = lane.empty() || lane == each;
@@ -59,7 +63,8 @@ std::vector<std::string> change_paused(std::vector<std::string> names, const std
   return names;
 }
 
-bool is_paused(const std::vector<std::string>& names, const std::string& pipeline, const std::string& lane) {
+bool is_paused(const std::vector<std::string>& names, const std::string& pipeline,
+               const std::string& lane) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return name == pipeline || name == pipeline + "/" + lane;
   });

@@ -16,11 +16,14 @@ namespace leat::server {
 Result<std::vector<std::string>> read_paused(const std::string& data_dir);
 Result<void> write_paused(const std::string& data_dir, const std::vector<std::string>& names);
 
-/// The list after `pipeline` (one `lane` of it, or all when empty) was paused or resumed. `lanes`: all it has.
+/// The list after `pipeline` (one `lane` of it, or all when empty) was paused or resumed. `lanes`:
+/// all it has.
 std::vector<std::string> change_paused(std::vector<std::string> names, const std::string& pipeline,
-                                       const std::string& lane, const std::vector<std::string>& lanes, bool on);
+                                       const std::string& lane,
+                                       const std::vector<std::string>& lanes, bool on);
 
 /// True when the list holds the lane back.
-bool is_paused(const std::vector<std::string>& names, const std::string& pipeline, const std::string& lane);
+bool is_paused(const std::vector<std::string>& names, const std::string& pipeline,
+               const std::string& lane);
 
 }  // namespace leat::server

@@ -33,13 +33,15 @@ TEST_F(PipelinesTest, StatusAtRestComesFromProgress) {
 
 TEST_F(PipelinesTest, PauseIsKeptAndUndone) {
   ask("POST", "/api/v1/pipelines/users_store/pause", {{"sink", "serving.users"}});
-  EXPECT_EQ(read_paused(temp_.path()).value(), std::vector<std::string>{"users_store/serving.users"});
+  EXPECT_EQ(read_paused(temp_.path()).value(),
+            std::vector<std::string>{"users_store/serving.users"});
   ask("POST", "/api/v1/pipelines/users_store/pause?sink=serving.events");
   EXPECT_EQ(read_paused(temp_.path()).value(), std::vector<std::string>{"users_store"});
   Json lanes = ask("GET", "/api/v1/pipelines/users_store")["lanes"];
   EXPECT_EQ(lanes[0]["paused"], true);
   ask("POST", "/api/v1/pipelines/users_store/resume", {{"sink", "serving.users"}});
-  EXPECT_EQ(read_paused(temp_.path()).value(), std::vector<std::string>{"users_store/serving.events"});
+  EXPECT_EQ(read_paused(temp_.path()).value(),
+            std::vector<std::string>{"users_store/serving.events"});
   ask("POST", "/api/v1/pipelines/users_capture/pause", {{"sink", "users_created"}});
   ask("POST", "/api/v1/pipelines/users_store/resume");
   EXPECT_EQ(read_paused(temp_.path()).value(), std::vector<std::string>{"users_capture"});
@@ -59,7 +61,8 @@ TEST_F(PipelinesTest, ResetBackwardsKeepsVersionsOfTheFirstRun) {
   auto input = topic("users_created", 2);
   append(input, 0, {"{}", "{}", "{}"});
   append(input, 1, {"{}"});
-  store_.rows = {row("users_store", "serving.users", input, 0, 3), row("users_store", "serving.users", input, 1, 1)};
+  store_.rows = {row("users_store", "serving.users", input, 0, 3),
+                 row("users_store", "serving.users", input, 1, 1)};
   Json body = {{"to", "0:1"}, {"sink", "serving.users"}, {"dry_run", true}};
   Json plan = ask("POST", "/api/v1/pipelines/users_store/reset", body);
   EXPECT_EQ(plan["done"], false);

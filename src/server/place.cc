@@ -18,7 +18,8 @@ std::optional<int64_t> parse_time_ms(std::string_view text) {
   std::optional<int64_t> us = types::parse_timestamp_tz(text);
   if (!us) us = types::parse_timestamp(text);
   if (!us) {
-    if (auto days = types::parse_date(text); days && *days != types::kDateInfinity && *days != -types::kDateInfinity) {
+    if (auto days = types::parse_date(text);
+        days && *days != types::kDateInfinity && *days != -types::kDateInfinity) {
       return int64_t{*days} * 86'400'000;
     }
     return std::nullopt;
@@ -67,20 +68,29 @@ Result<Place> parse_place(std::string_view text) {
     place.kind = Place::Kind::kOffsets;
     return place;
   }
-  return Error(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no place in a topic", text.substr(0, 80)))
-      .with_hint("expected start, end, an offset such as 1200, the last records as -10, a time such as "
-                 "2026-11-22T10:00:00Z, or offsets by partition as 0:120,1:98");
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("\"{}\" is no place in a topic", text.substr(0, 80)))
+      .with_hint(
+          "expected start, end, an offset such as 1200, the last records as -10, a time such as "
+          "2026-11-22T10:00:00Z, or offsets by partition as 0:120,1:98");
 }
 
-Result<std::optional<int64_t>> resolve(const Place& place, stream::TopicAdmin& topics, const stream::TopicInfo& topic,
-                                       int32_t partition) {
+Result<std::optional<int64_t>> resolve(const Place& place, stream::TopicAdmin& topics,
+                                       const stream::TopicInfo& topic, int32_t partition) {
   ASSIGN(stream::PartitionBounds bounds, topics.bounds(topic, partition));
   int64_t offset = bounds.start;
   switch (place.kind) {
-    case Place::Kind::kStart: break;
-    case Place::Kind::kEnd: offset = bounds.end; break;
-    case Place::Kind::kOffset: offset = place.number; break;
-    case Place::Kind::kLast: offset = bounds.end - std::min(place.number, bounds.end); break;
+    case Place::Kind::kStart:
+      break;
+    case Place::Kind::kEnd:
+      offset = bounds.end;
+      break;
+    case Place::Kind::kOffset:
+      offset = place.number;
+      break;
+    case Place::Kind::kLast:
+      offset = bounds.end - std::min(place.number, bounds.end);
+      break;
     case Place::Kind::kTime: {
       ASSIGN(offset, topics.offset_for_time(topic, partition, place.number));
       break;

@@ -2,10 +2,11 @@
 //
 //   line = {"topic", "partition", "offset", "timestamp", key…, value…, ["headers": {name…: …}]} LF
 //
-// key and value stand under `key` and `value` when they are JSON (byte for byte, so numbers stay exact), under
-// `key_text` and `value_text` when they are other UTF-8, else under `…_base64`; null is null. First partition by
-// partition up to the ends at the time of the request; then, with `follow`, what comes, until the client goes.
-// Runs on the stream's own thread; memory is one batch.
+// key and value stand under `key` and `value` when they are JSON (byte for byte, so numbers stay
+// exact), under `key_text` and `value_text` when they are other UTF-8, else under `…_base64`; null
+// is null. First partition by partition up to the ends at the time of the request; then, with
+// `follow`, what comes, until the client goes. Runs on the stream's own thread; memory is one
+// batch.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -38,13 +39,19 @@ void append_headers(std::string& line, const stream::Record& record) {
   line += '}';
 }
 
-void append_line(std::string& out, const stream::TopicPartition& origin, const stream::Record& record) {
-  out += fmt::format("{{\"topic\":\"{}\",\"partition\":{},\"offset\":{},\"timestamp\":{}", origin.topic,
-                     origin.partition, record.offset, dump(time_json(record.timestamp_ms)));
-  if (record.key) append_bytes(out, "key", *record.key);
-  else out += ",\"key\":null";
-  if (record.value) append_bytes(out, "value", *record.value);
-  else out += ",\"value\":null";
+void append_line(std::string& out, const stream::TopicPartition& origin,
+                 const stream::Record& record) {
+  out += fmt::format("{{\"topic\":\"{}\",\"partition\":{},\"offset\":{},\"timestamp\":{}",
+                     origin.topic, origin.partition, record.offset,
+                     dump(time_json(record.timestamp_ms)));
+  if (record.key)
+    append_bytes(out, "key", *record.key);
+  else
+    out += ",\"key\":null";
+  if (record.value)
+    append_bytes(out, "value", *record.value);
+  else
+    out += ",\"value\":null";
   append_headers(out, record);
   out += "}\n";
 }
@@ -58,9 +65,13 @@ struct Span {
 /// The answer while it is being written: what was asked, and how much is left of the limit.
 class Tap {
  public:
-  Tap(stream::Log& log, stream::TopicInfo topic, std::vector<Span> spans, int64_t limit, bool follow,
-      std::unique_ptr<RecordFilter> filter)
-      : log_(log), topic_(std::move(topic)), spans_(std::move(spans)), left_(limit), follow_(follow),
+  Tap(stream::Log& log, stream::TopicInfo topic, std::vector<Span> spans, int64_t limit,
+      bool follow, std::unique_ptr<RecordFilter> filter)
+      : log_(log),
+        topic_(std::move(topic)),
+        spans_(std::move(spans)),
+        left_(limit),
+        follow_(follow),
         filter_(std::move(filter)) {}
 
   Result<void> run(net::StreamWriter& out, std::stop_token stop) {
@@ -119,15 +130,17 @@ class Tap {
   std::string lines_;
 };
 
-Result<std::vector<Span>> spans_of(stream::Log& log, const stream::TopicInfo& topic, const Place& from,
-                                   int64_t partition) {
+Result<std::vector<Span>> spans_of(stream::Log& log, const stream::TopicInfo& topic,
+                                   const Place& from, int64_t partition) {
   if (partition >= topic.spec.partitions) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("topic {} has no partition {}", topic.spec.name, partition))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("topic {} has no partition {}", topic.spec.name, partition))
         .with_hint(fmt::format("it has 0 to {}", topic.spec.partitions - 1));
   }
   for (const auto& [p, offset] : from.offsets) {
     if (p >= topic.spec.partitions) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("topic {} has no partition {}", topic.spec.name, p));
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("topic {} has no partition {}", topic.spec.name, p));
     }
   }
   std::vector<Span> spans;
@@ -160,10 +173,13 @@ Result<net::Response> get_records(const Backend& backend, const Call& call) {
     ASSIGN(types::Schema schema, types::infer_schema(views));
     ASSIGN(filter, make_record_filter(*where, schema));
   }
-  auto tap = std::make_shared<Tap>(*log, std::move(topic), std::move(spans), limit, follow, std::move(filter));
+  auto tap = std::make_shared<Tap>(*log, std::move(topic), std::move(spans), limit, follow,
+                                   std::move(filter));
   net::Response response;
   response.headers.add("Content-Type", "application/x-ndjson");
-  response.stream = [tap](net::StreamWriter& out, std::stop_token stop) { return tap->run(out, std::move(stop)); };
+  response.stream = [tap](net::StreamWriter& out, std::stop_token stop) {
+    return tap->run(out, std::move(stop));
+  };
   return response;
 }
 
@@ -178,10 +194,12 @@ void add_records(Api& api, Backend& backend) {
   endpoint.arguments = {
       {"partition", ValueType::kInteger, "One partition only", false},
       {"from", ValueType::kString,
-       "`start` (the default), `end`, an offset, `-N` for the last N of each partition, a time, or `0:120,1:98`", false},
-      {"limit", ValueType::kInteger, "At most so many records; without it, all", false},
-      {"where", ValueType::kString, "An SQL condition over the record's fields, _partition, _offset, _timestamp, _key",
+       "`start` (the default), `end`, an offset, `-N` for the last N of each partition, a time, or "
+       "`0:120,1:98`",
        false},
+      {"limit", ValueType::kInteger, "At most so many records; without it, all", false},
+      {"where", ValueType::kString,
+       "An SQL condition over the record's fields, _partition, _offset, _timestamp, _key", false},
       {"follow", ValueType::kBoolean, "Go on with records as they come", false}};
   endpoint.response = "Lines of {topic, partition, offset, timestamp, key, value, headers}.";
   endpoint.media_type = "application/x-ndjson";

@@ -1,16 +1,20 @@
 // POST /api/v1/pipelines/{pipeline}/reset: move a pipeline's positions; `leat reset`.
 //
-// A reset is a plan first (`dry_run`), shown to a person, then carried out: per lane the progress rows are
-// rewritten where they live, in the log or in the store, compare-and-set on what the plan was made from. It is
-// refused while a `leat run` here has the pipeline. Rules that data depends on:
+// A reset is a plan first (`dry_run`), shown to a person, then carried out: per lane the progress
+// rows are rewritten where they live, in the log or in the store, compare-and-set on what the plan
+// was made from. It is refused while a `leat run` here has the pipeline. Rules that data depends
+// on:
 //
-//   - Backwards a lane delivers records again. Into a keyed table that changes nothing but time; an append table
-//     or a topic would hold them twice, so there it needs `truncate`, which empties the table or makes the
-//     topic anew (its readers notice: another topic id). The topics of a source are the exception: a run that
-//     starts over appends what the API gives now, as a new run id would.
-//   - Backwards v_prev becomes the version of the record before, at least: so records get the versions of their
+//   - Backwards a lane delivers records again. Into a keyed table that changes nothing but time; an
+//   append table
+//     or a topic would hold them twice, so there it needs `truncate`, which empties the table or
+//     makes the topic anew (its readers notice: another topic id). The topics of a source are the
+//     exception: a run that starts over appends what the API gives now, as a new run id would.
+//   - Backwards v_prev becomes the version of the record before, at least: so records get the
+//   versions of their
 //     first run again, and never overwrite newer rows. Forwards it stays.
-//   - A source that is no topic goes back to its start only. Its sequence goes on: offsets are never minted twice.
+//   - A source that is no topic goes back to its start only. Its sequence goes on: offsets are
+//   never minted twice.
 //   - The lane's ledger starts anew, since it counts what was done since the position was set.
 #include <spdlog/spdlog.h>
 
@@ -27,8 +31,8 @@ using runtime::PipelinePlan;
 using runtime::SinkPlan;
 
 struct Move {
-  stream::Progress row;     // as it will be
-  int64_t from = -1;        // next before; -1: there was no row
+  stream::Progress row;  // as it will be
+  int64_t from = -1;     // next before; -1: there was no row
 };
 
 struct LaneReset {
@@ -53,8 +57,10 @@ LaneReset lane_of(const PipelinePlan& plan, const std::string& id) {
   return lane;
 }
 
-/// What v_prev has to be so that the record at `next` gets the version of its first run, or a little less.
-Result<int64_t> version_before(stream::Log& log, const stream::TopicInfo& topic, int32_t partition, int64_t next) {
+/// What v_prev has to be so that the record at `next` gets the version of its first run, or a
+/// little less.
+Result<int64_t> version_before(stream::Log& log, const stream::TopicInfo& topic, int32_t partition,
+                               int64_t next) {
   ASSIGN(stream::PartitionBounds bounds, log.topics().bounds(topic, partition));
   if (next <= bounds.start) return 0;
   ASSIGN(auto reader, log.reader(topic));
@@ -72,8 +78,10 @@ class Planner {
 
   Result<LaneReset> plan(const std::string& id, const std::vector<stream::Progress>& rows) {
     LaneReset lane = lane_of(plan_, id);
-    if (plan_.reads_topic()) TRY(move_in_topic(lane, rows));
-    else TRY(start_source_over(lane, rows));
+    if (plan_.reads_topic())
+      TRY(move_in_topic(lane, rows));
+    else
+      TRY(start_source_over(lane, rows));
     TRY(judge(lane));
     return lane;
   }
@@ -90,7 +98,8 @@ class Planner {
       move.row.sink = lane.lane;
       move.row.input = {topic.spec.name, topic.id, p};
       for (const stream::Progress& row : rows) {
-        if (row.sink != lane.lane || row.input.topic != topic.spec.name || row.input.partition != p) continue;
+        if (row.sink != lane.lane || row.input.topic != topic.spec.name || row.input.partition != p)
+          continue;
         // A topic made anew inherits the version, not the position.
         move.row.v_prev = std::max(move.row.v_prev, row.v_prev);
         if (row.input.topic_id != topic.id) continue;
@@ -111,8 +120,10 @@ class Planner {
 
   Result<void> start_source_over(LaneReset& lane, const std::vector<stream::Progress>& rows) {
     if (to_.kind != Place::Kind::kStart) {
-      return Error(ErrorCode::kInvalidArgument,
-                   fmt::format("pipeline {} reads no topic: its source can only go back to its start", plan_.name))
+      return Error(
+                 ErrorCode::kInvalidArgument,
+                 fmt::format("pipeline {} reads no topic: its source can only go back to its start",
+                             plan_.name))
           .with_hint("--to start");
     }
     const auto& component = std::get<runtime::ComponentSource>(plan_.source);
@@ -135,19 +146,22 @@ class Planner {
       if (lane.backwards && !store->upsert && !truncate_) return doubled(lane, "appends");
     } else if (to_topics && truncate_) {
       for (const SinkPlan* sink : lane.sinks) {
-        lane.notes.push_back(fmt::format("topic {} is made anew and empty; pipelines that read it must be reset, too",
-                                         sink->topic));
+        lane.notes.push_back(fmt::format(
+            "topic {} is made anew and empty; pipelines that read it must be reset, too",
+            sink->topic));
       }
     } else if (to_topics && lane.backwards) {
       if (plan_.reads_topic()) return doubled(lane, "is a topic");
-      lane.notes.push_back("its topics keep their records; what the source gives again is appended");
+      lane.notes.push_back(
+          "its topics keep their records; what the source gives again is appended");
     }
     return {};
   }
 
   Result<void> doubled(const LaneReset& lane, std::string_view what) const {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("sink {} {}: going back would store the same records twice", lane.lane, what))
+                 fmt::format("sink {} {}: going back would store the same records twice", lane.lane,
+                             what))
         .with_hint("--truncate empties it first");
   }
 
@@ -159,18 +173,22 @@ class Planner {
 
 /// The columns a store's table has, to open its sink.
 Result<types::Schema> output_of(const Backend& backend, const PipelinePlan& plan) {
-  ASSIGN(std::optional<types::Schema> output, runtime::known_output(*backend.plan, plan, backend.log));
+  ASSIGN(std::optional<types::Schema> output,
+         runtime::known_output(*backend.plan, plan, backend.log));
   if (output) return std::move(*output);
-  return Error(ErrorCode::kNotFound, fmt::format("the columns of pipeline {} are not known yet", plan.name))
+  return Error(ErrorCode::kNotFound,
+               fmt::format("the columns of pipeline {} are not known yet", plan.name))
       .with_hint("it has no `source.schema:` and has read no record");
 }
 
-Result<void> move_in_store(const Backend& backend, const PipelinePlan& plan, const LaneReset& lane, bool truncate) {
+Result<void> move_in_store(const Backend& backend, const PipelinePlan& plan, const LaneReset& lane,
+                           bool truncate) {
   std::vector<stream::Progress> rows;
   for (const Move& move : lane.moves) rows.push_back(move.row);
   ASSIGN(types::Schema output, output_of(backend, plan));
   ASSIGN(stream::Store * store, backend.services->stores.open(lane.store()->store));
-  ASSIGN(auto sink, store->make_sink(runtime::sink_table(*backend.plan, plan, *lane.store(), output)));
+  ASSIGN(auto sink,
+         store->make_sink(runtime::sink_table(*backend.plan, plan, *lane.store(), output)));
   TRY(sink->open());
   return sink->reset(rows, truncate);
 }
@@ -188,12 +206,14 @@ Result<void> move_in_log(const Backend& backend, const LaneReset& lane, bool tru
   }
   if (lane.moves.empty()) return {};
   const stream::Progress& first = lane.moves.front().row;
-  ASSIGN(auto transaction, backend.log->begin(runtime::LaneName{first.project, first.pipeline, first.sink}.owner()));
+  ASSIGN(auto transaction,
+         backend.log->begin(runtime::LaneName{first.project, first.pipeline, first.sink}.owner()));
   for (const Move& move : lane.moves) TRY(transaction->put_progress(move.row));
   return transaction->commit();
 }
 
-/// What a run has learned of the input and keeps beside the position: the sampled types, the ids seen.
+/// What a run has learned of the input and keeps beside the position: the sampled types, the ids
+/// seen.
 Result<void> forget(const Backend& backend, const PipelinePlan& plan) {
   const std::string& project = backend.plan->project;
   ASSIGN(auto transaction, backend.log->begin(fmt::format("{}.{}.schema", project, plan.name)));
@@ -245,9 +265,13 @@ Result<net::Response> reset(const Backend& backend, const Call& call) {
   TRY(need_writable(backend));
   CHECK(log == &backend.services->log);
   for (const LaneReset& lane : lanes) {
-    auto moved = lane.store() ? move_in_store(backend, *plan, lane, truncate) : move_in_log(backend, lane, truncate);
-    if (!moved) return std::move(moved).error().at(fmt::format("pipeline {}: sink {}", plan->name, lane.lane));
-    spdlog::info("pipeline {}: sink {}: position reset to {}", plan->name, lane.lane, call.text_or("to", ""));
+    auto moved = lane.store() ? move_in_store(backend, *plan, lane, truncate)
+                              : move_in_log(backend, lane, truncate);
+    if (!moved)
+      return std::move(moved).error().at(
+          fmt::format("pipeline {}: sink {}", plan->name, lane.lane));
+    spdlog::info("pipeline {}: sink {}: position reset to {}", plan->name, lane.lane,
+                 call.text_or("to", ""));
   }
   // Last: the columns of a store's table may be known from the sample only.
   if (whole) TRY(forget(backend, *plan));
@@ -263,8 +287,8 @@ void add_reset(Api& api, Backend& backend) {
   endpoint.tag = "pipelines";
   endpoint.summary = "Move a pipeline's positions; refused while it runs";
   endpoint.arguments = {
-      {"to", ValueType::kString, "`start`, `end`, an offset, `-N`, a time, or offsets by partition as `0:120,1:98`",
-       true},
+      {"to", ValueType::kString,
+       "`start`, `end`, an offset, `-N`, a time, or offsets by partition as `0:120,1:98`", true},
       {"sink", ValueType::kString, "One sink only, `TOPIC` or `STORE.TABLE`", false},
       {"truncate", ValueType::kBoolean, "Empty the sinks first", false},
       {"dry_run", ValueType::kBoolean, "Give the plan, change nothing", false}};

@@ -15,13 +15,16 @@ constexpr int kOwnerOnly = 0600;
 }  // namespace
 
 std::string run_file_path(const std::string& data_dir) { return data_dir + "/run.json"; }
-std::string socket_path(const std::string& data_dir) { return io::absolute_path(data_dir) + "/leat.sock"; }
+std::string socket_path(const std::string& data_dir) {
+  return io::absolute_path(data_dir) + "/leat.sock";
+}
 
 Result<void> write_run_file(const std::string& data_dir, const RunFile& run) {
   Json json = {{"pid", run.pid},       {"started", run.started_ms}, {"api", run.api},
                {"socket", run.socket}, {"token", run.token},        {"run_id", run.run_id},
                {"version", version()}};
-  return io::write_file_atomic(run_file_path(data_dir), json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n",
+  return io::write_file_atomic(run_file_path(data_dir),
+                               json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n",
                                kOwnerOnly);
 }
 
@@ -43,7 +46,11 @@ Result<std::optional<RunFile>> read_run_file(const std::string& data_dir) {
   };
   RunFile run;
   if (json.is_object()) {
-    run = {static_cast<int>(number("pid")), number("started"), string("api"), string("socket"), string("token"),
+    run = {static_cast<int>(number("pid")),
+           number("started"),
+           string("api"),
+           string("socket"),
+           string("token"),
            string("run_id")};
   }
   if (run.pid <= 0 || run.socket.empty()) {

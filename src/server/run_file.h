@@ -1,9 +1,10 @@
 // run.json: where a running `leat run` can be reached, written beside its data.
 //
-//   DATA_DIR/run.json   {"pid", "started", "api", "socket", "token", "run_id", "version"}, mode 0600
+//   DATA_DIR/run.json   {"pid", "started", "api", "socket", "token", "run_id", "version"}, mode
+//   0600
 //
-// Written by `leat run` once its API listens, removed at its end; a kill leaves it behind, so a reader asks the
-// socket before it believes the file. Any thread.
+// Written by `leat run` once its API listens, removed at its end; a kill leaves it behind, so a
+// reader asks the socket before it believes the file. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,9 @@ namespace leat::server {
 struct RunFile {
   int pid = 0;
   int64_t started_ms = 0;
-  std::string api;      // "http://127.0.0.1:8680"; empty: no TCP
-  std::string socket;   // absolute path
-  std::string token;    // of the API on TCP
+  std::string api;     // "http://127.0.0.1:8680"; empty: no TCP
+  std::string socket;  // absolute path
+  std::string token;   // of the API on TCP
   std::string run_id;
 };
 

@@ -13,7 +13,8 @@ namespace {
 TEST(RunFile, ReadsWhatItWrote) {
   testing::TempDir dir;
   EXPECT_FALSE(read_run_file(dir.path()).value().has_value());
-  ASSERT_TRUE(write_run_file(dir.path(), {42, 1000, "http://127.0.0.1:8680", "/x/leat.sock", "secret", "once"}));
+  ASSERT_TRUE(write_run_file(
+      dir.path(), {42, 1000, "http://127.0.0.1:8680", "/x/leat.sock", "secret", "once"}));
   struct stat status {};
   ASSERT_EQ(::stat(run_file_path(dir.path()).c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
@@ -39,7 +40,8 @@ TEST(RunFile, IsRemovedByItsOwnerOnly) {
 
 TEST(RunFile, OtherContentIsNamed) {
   testing::TempDir dir;
-  for (const char* text : {"", "{", "[]", "{\"pid\":\"x\"}", "{\"pid\":-1,\"socket\":\"/x\"}", "{\"pid\":1}"}) {
+  for (const char* text :
+       {"", "{", "[]", "{\"pid\":\"x\"}", "{\"pid\":-1,\"socket\":\"/x\"}", "{\"pid\":1}"}) {
     ASSERT_TRUE(io::write_file_atomic(run_file_path(dir.path()), text));
     auto run = read_run_file(dir.path());
     ASSERT_FALSE(run) << text;
@@ -63,7 +65,8 @@ TEST(Paused, NamesAPipelineWhenAllItsLanesAre) {
   EXPECT_EQ(names, (Names{"other", "p"}));
   names = change_paused(names, "p", "b", lanes, false);
   EXPECT_EQ(names, (Names{"other", "p/a"}));
-  EXPECT_EQ(change_paused({"px/a", "p/a"}, "p", "", lanes, false), Names{"px/a"}) << "a prefix is no pipeline";
+  EXPECT_EQ(change_paused({"px/a", "p/a"}, "p", "", lanes, false), Names{"px/a"})
+      << "a prefix is no pipeline";
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 
 namespace leat::server {
 
-Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::TopicInfo& topic, size_t count) {
+Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::TopicInfo& topic,
+                                              size_t count) {
   std::vector<std::string> texts;
   stream::RecordBatch batch;
   const auto partitions = static_cast<size_t>(topic.spec.partitions);
@@ -15,7 +16,8 @@ Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::To
     ASSIGN(auto reader, log.reader(topic));
     TRY(reader->seek(p, std::max(bounds.start, bounds.end - static_cast<int64_t>(share))));
     batch.clear();
-    ASSIGN(bool some, reader->poll(batch, {share, limits::kDefaultBatchBytes}, {}, std::chrono::milliseconds(0)));
+    ASSIGN(bool some, reader->poll(batch, {share, limits::kDefaultBatchBytes}, {},
+                                   std::chrono::milliseconds(0)));
     if (!some) continue;
     for (const stream::Record& record : batch.records) {
       if (record.value) texts.emplace_back(*record.value);

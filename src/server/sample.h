@@ -1,4 +1,5 @@
-// A sample of a topic's values: the newest records of each partition, to learn their types from. Any thread.
+// A sample of a topic's values: the newest records of each partition, to learn their types from.
+// Any thread.
 #pragma once
 
 #include <string>
@@ -9,7 +10,9 @@
 
 namespace leat::server {
 
-/// About `count` values, shared evenly by the partitions; fewer when there are fewer. Nulls are left out.
-Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::TopicInfo& topic, size_t count);
+/// About `count` values, shared evenly by the partitions; fewer when there are fewer. Nulls are
+/// left out.
+Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::TopicInfo& topic,
+                                              size_t count);
 
 }  // namespace leat::server

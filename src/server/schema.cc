@@ -1,8 +1,8 @@
-// GET /api/v1/pipelines/{pipeline}/schema: the types of a pipeline's input, inferred from its records; `leat schema
-// infer` writes them down.
+// GET /api/v1/pipelines/{pipeline}/schema: the types of a pipeline's input, inferred from its
+// records; `leat schema infer` writes them down.
 //
-// Of a topic: the newest records of each partition. Of another source: the first page it gives from its start; it
-// is asked once, its answer is not kept.
+// Of a topic: the newest records of each partition. Of another source: the first page it gives from
+// its start; it is asked once, its answer is not kept.
 #include <algorithm>
 
 #include "runtime/compile.h"
@@ -16,7 +16,8 @@ namespace {
 constexpr int64_t kDefaultSample = 500;
 constexpr int64_t kMaxSample = 100'000;
 
-Result<std::vector<std::string>> sample_source(const Backend& backend, const runtime::PipelinePlan& plan, size_t count,
+Result<std::vector<std::string>> sample_source(const Backend& backend,
+                                               const runtime::PipelinePlan& plan, size_t count,
                                                const std::stop_token& stop) {
   TRY(need_writable(backend));
   ASSIGN(auto source, runtime::open_source(*backend.plan, plan, *backend.services));
@@ -44,7 +45,8 @@ Result<net::Response> infer(const Backend& backend, const Call& call) {
     ASSIGN(texts, sample_source(backend, *plan, static_cast<size_t>(count), call.stop()));
   }
   if (texts.empty()) {
-    return Error(ErrorCode::kNotFound, fmt::format("the input of pipeline {} has no record yet", plan->name))
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("the input of pipeline {} has no record yet", plan->name))
         .with_hint("types are inferred from records");
   }
   std::vector<std::string_view> views(texts.begin(), texts.end());
@@ -62,8 +64,10 @@ void add_schema(Api& api, Backend& backend) {
   endpoint.path = "/api/v1/pipelines/{pipeline}/schema";
   endpoint.tag = "pipelines";
   endpoint.summary = "The types of a pipeline's input, inferred from a sample of its records";
-  endpoint.arguments = {{"records", ValueType::kInteger, "How many records at most; 500 when left out", false}};
-  endpoint.response = "A JSON Schema (2020-12) as `source.schema:` takes it, and of how many records.";
+  endpoint.arguments = {
+      {"records", ValueType::kInteger, "How many records at most; 500 when left out", false}};
+  endpoint.response =
+      "A JSON Schema (2020-12) as `source.schema:` takes it, and of how many records.";
   endpoint.handler = [&backend](const Call& call) { return infer(backend, call); };
   api.add(std::move(endpoint));
 }

@@ -1,12 +1,12 @@
 // The embedded store: ask it, see its tables, export, copy.
 //
-//   POST /api/v1/sql          one SELECT; guarded by the store: no files, no settings, a deadline, caps
-//   GET  /api/v1/tables
-//   POST /api/v1/export       a table or SELECT to a Parquet or CSV file on this machine
-//   POST /api/v1/backup       log and store, each a consistent copy, into a new directory on this machine
+//   POST /api/v1/sql          one SELECT; guarded by the store: no files, no settings, a deadline,
+//   caps GET  /api/v1/tables POST /api/v1/export       a table or SELECT to a Parquet or CSV file
+//   on this machine POST /api/v1/backup       log and store, each a consistent copy, into a new
+//   directory on this machine
 //
-// Export and backup write with the process's rights where the caller says: so only with the token, or by the
-// socket, which only the owner can open; and never over something that is there.
+// Export and backup write with the process's rights where the caller says: so only with the token,
+// or by the socket, which only the owner can open; and never over something that is there.
 #include <spdlog/spdlog.h>
 
 #include "base/limits.h"
@@ -29,30 +29,36 @@ Result<net::Response> ask(const Backend& backend, const Call& call) {
   StoreQuery query;
   query.sql = call.text_or("query", "");
   if (query.sql.size() > limits::kMaxSqlBytes) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("the query is longer than {} bytes", limits::kMaxSqlBytes));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the query is longer than {} bytes", limits::kMaxSqlBytes));
   }
   ASSIGN(query.max_rows, call.number("max_rows", limits::kSqlRows, 1, kMaxSqlRows));
-  ASSIGN(query.deadline_ms, call.number("deadline_ms", limits::kSqlDeadlineMs, 1, kMaxSqlDeadlineMs));
+  ASSIGN(query.deadline_ms,
+         call.number("deadline_ms", limits::kSqlDeadlineMs, 1, kMaxSqlDeadlineMs));
   query.stop = call.stop();
   const int64_t begin = backend.clock->steady_ns();
   ASSIGN(StoreAnswer answer, backend.store.query(query));
   const auto elapsed_ms = static_cast<double>(backend.clock->steady_ns() - begin) / 1e6;
   Json columns = Json::array();
-  for (const auto& [name, type] : answer.columns) columns.push_back({{"name", name}, {"type", type}});
-  return net::Response::json(fmt::format("{{\"columns\":{},\"rows\":{},\"row_count\":{},\"truncated\":{},"
-                                         "\"elapsed_ms\":{:.3f}}}\n",
-                                         dump(columns), answer.rows, answer.row_count, answer.truncated, elapsed_ms));
+  for (const auto& [name, type] : answer.columns)
+    columns.push_back({{"name", name}, {"type", type}});
+  return net::Response::json(
+      fmt::format("{{\"columns\":{},\"rows\":{},\"row_count\":{},\"truncated\":{},"
+                  "\"elapsed_ms\":{:.3f}}}\n",
+                  dump(columns), answer.rows, answer.row_count, answer.truncated, elapsed_ms));
 }
 
 Result<std::string> new_path(const Call& call, std::string_view argument) {
   std::string path = call.text_or(argument, "");
   if (!path.starts_with('/')) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{} {} is no absolute path", argument, json_text(path)));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} {} is no absolute path", argument, json_text(path)));
   }
   if (path.find('\0') != std::string::npos) {
     return Error(ErrorCode::kInvalidArgument, fmt::format("{} holds a zero byte", argument));
   }
-  if (io::exists(path)) return Error(ErrorCode::kAlreadyExists, fmt::format("{} is there already", path));
+  if (io::exists(path))
+    return Error(ErrorCode::kAlreadyExists, fmt::format("{} is there already", path));
   return path;
 }
 
@@ -60,7 +66,8 @@ Result<net::Response> export_to(const Backend& backend, const Call& call) {
   if (!backend.store.export_to) return no_store(backend);
   ASSIGN(std::string file, new_path(call, "file"));
   if (!file.ends_with(".parquet") && !file.ends_with(".csv")) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{} ends neither in .parquet nor in .csv", file));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} ends neither in .parquet nor in .csv", file));
   }
   const std::string what = call.text_or("table", "");
   ASSIGN(int64_t rows, backend.store.export_to(what, file, call.stop()));
@@ -98,11 +105,14 @@ void add_sql(Api& api, Backend& backend) {
   query.path = "/api/v1/sql";
   query.tag = "store";
   query.summary = "Ask the embedded store: one SELECT";
-  query.arguments = {{"query", ValueType::kString, "The SELECT", true},
-                     {"max_rows", ValueType::kInteger, "Rows given at most; 10000 when left out", false},
-                     {"deadline_ms", ValueType::kInteger, "When to give up; 30000 when left out", false}};
-  query.response = "Columns with their SQL types, rows as arrays, and whether there were more. Integers and decimals "
-                   "are exact literals.";
+  query.arguments = {
+      {"query", ValueType::kString, "The SELECT", true},
+      {"max_rows", ValueType::kInteger, "Rows given at most; 10000 when left out", false},
+      {"deadline_ms", ValueType::kInteger, "When to give up; 30000 when left out", false}};
+  query.response =
+      "Columns with their SQL types, rows as arrays, and whether there were more. Integers and "
+      "decimals "
+      "are exact literals.";
   query.handler = [&backend](const Call& call) { return ask(backend, call); };
   api.add(std::move(query));
 
@@ -124,8 +134,9 @@ void add_sql(Api& api, Backend& backend) {
   file.path = "/api/v1/export";
   file.tag = "store";
   file.summary = "Write a table or a SELECT to a file of this machine";
-  file.arguments = {{"table", ValueType::kString, "`TABLE`, `STORE.TABLE` or a SELECT", true},
-                    {"file", ValueType::kString, "An absolute path that ends in .parquet or .csv", true}};
+  file.arguments = {
+      {"table", ValueType::kString, "`TABLE`, `STORE.TABLE` or a SELECT", true},
+      {"file", ValueType::kString, "An absolute path that ends in .parquet or .csv", true}};
   file.response = "The file, its rows and bytes.";
   file.handler = [&backend](const Call& call) { return export_to(backend, call); };
   api.add(std::move(file));
@@ -134,8 +145,10 @@ void add_sql(Api& api, Backend& backend) {
   copy.method = "POST";
   copy.path = "/api/v1/backup";
   copy.tag = "store";
-  copy.summary = "Copy log and store, while they are written to, into a new directory of this machine";
-  copy.arguments = {{"directory", ValueType::kString, "An absolute path that does not exist yet", true}};
+  copy.summary =
+      "Copy log and store, while they are written to, into a new directory of this machine";
+  copy.arguments = {
+      {"directory", ValueType::kString, "An absolute path that does not exist yet", true}};
   copy.response = "What was copied.";
   copy.handler = [&backend](const Call& call) { return backup(backend, call); };
   api.add(std::move(copy));

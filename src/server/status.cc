@@ -4,7 +4,8 @@
 //   GET  /api/v1/pipelines, /api/v1/pipelines/{pipeline}
 //   POST /api/v1/pipelines/{pipeline}/pause, …/resume
 //
-// Of a pipeline that does not run here the committed progress rows tell as much as a lane would, but its rate.
+// Of a pipeline that does not run here the committed progress rows tell as much as a lane would,
+// but its rate.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -25,7 +26,8 @@ using runtime::PipelinePlan;
 using runtime::PipelineSnapshot;
 
 /// Records of the input topic behind the committed positions; -1 unknown.
-int64_t waiting_of(const Backend& backend, const PipelinePlan& plan, const std::vector<stream::Progress>& rows) {
+int64_t waiting_of(const Backend& backend, const PipelinePlan& plan,
+                   const std::vector<stream::Progress>& rows) {
   const std::string* name = plan.input_topic();
   if (!name || !backend.log) return -1;
   auto topic = backend.log->topics().find(*name);
@@ -36,7 +38,8 @@ int64_t waiting_of(const Backend& backend, const PipelinePlan& plan, const std::
     if (!bounds) return -1;
     int64_t next = bounds->start;
     for (const stream::Progress& row : rows) {
-      if (row.input.topic_id == topic->id && row.input.partition == p) next = std::max(next, row.next);
+      if (row.input.topic_id == topic->id && row.input.partition == p)
+        next = std::max(next, row.next);
     }
     waiting += std::max<int64_t>(0, bounds->end - next);
   }
@@ -60,7 +63,8 @@ Result<PipelineSnapshot> at_rest(const Backend& backend, const PipelinePlan& pla
       if (row.cursor.empty()) continue;
       auto cursor = runtime::RunCursor::parse(row.cursor);
       if (cursor && cursor->ended) {
-        out.note = fmt::format("run {} ended {}", cursor->run_id, time_json(cursor->ended_ms).get<std::string>());
+        out.note = fmt::format("run {} ended {}", cursor->run_id,
+                               time_json(cursor->ended_ms).get<std::string>());
       }
     }
     lane.waiting = waiting_of(backend, plan, lane.progress);
@@ -73,7 +77,8 @@ Result<PipelineSnapshot> at_rest(const Backend& backend, const PipelinePlan& pla
 Result<std::vector<PipelineSnapshot>> all_pipelines(const Backend& backend) {
   std::map<std::string, PipelineSnapshot> running;
   if (backend.supervisor) {
-    for (auto& pipeline : backend.supervisor->snapshot().pipelines) running.emplace(pipeline.name, pipeline);
+    for (auto& pipeline : backend.supervisor->snapshot().pipelines)
+      running.emplace(pipeline.name, pipeline);
   }
   std::vector<PipelineSnapshot> out;
   for (const PipelinePlan& plan : backend.plan->pipelines) {
@@ -107,10 +112,14 @@ Json to_json(const LaneSnapshot& lane, bool paused) {
 
 std::string_view name_of(config::OnFail action) {
   switch (action) {
-    case config::OnFail::kFail: return "fail";
-    case config::OnFail::kQuarantine: return "quarantine";
-    case config::OnFail::kDrop: return "drop";
-    case config::OnFail::kWarn: return "warn";
+    case config::OnFail::kFail:
+      return "fail";
+    case config::OnFail::kQuarantine:
+      return "quarantine";
+    case config::OnFail::kDrop:
+      return "drop";
+    case config::OnFail::kWarn:
+      return "warn";
   }
   return "";
 }
@@ -118,26 +127,34 @@ std::string_view name_of(config::OnFail action) {
 Json sink_json(const runtime::SinkPlan& sink) {
   Json out = {{"id", sink.id}};
   switch (sink.kind) {
-    case runtime::SinkPlan::Kind::kTopic: out["topic"] = sink.topic; break;
+    case runtime::SinkPlan::Kind::kTopic:
+      out["topic"] = sink.topic;
+      break;
     case runtime::SinkPlan::Kind::kStore:
       out["store"] = sink.store;
       out["table"] = sink.table;
       out["mode"] = sink.upsert ? "upsert" : "append";
       break;
-    case runtime::SinkPlan::Kind::kDiscard: out["discard"] = true; break;
+    case runtime::SinkPlan::Kind::kDiscard:
+      out["discard"] = true;
+      break;
   }
   out["key"] = sink.key;
   return out;
 }
 
-Json to_json(const PipelinePlan& plan, const PipelineSnapshot& snapshot, const std::vector<std::string>& paused) {
+Json to_json(const PipelinePlan& plan, const PipelineSnapshot& snapshot,
+             const std::vector<std::string>& paused) {
   Json source = Json::object();
-  if (const std::string* topic = plan.input_topic()) source["topic"] = *topic;
-  else source["component"] = std::get<runtime::ComponentSource>(plan.source).type;
+  if (const std::string* topic = plan.input_topic())
+    source["topic"] = *topic;
+  else
+    source["component"] = std::get<runtime::ComponentSource>(plan.source).type;
   Json sinks = Json::array(), rules = Json::array(), lanes = Json::array();
   for (const auto& sink : plan.sinks) sinks.push_back(sink_json(sink));
   for (const auto& rule : plan.rules) {
-    rules.push_back({{"rule", rule.name}, {"expect", rule.expect}, {"on_fail", name_of(rule.on_fail)}});
+    rules.push_back(
+        {{"rule", rule.name}, {"expect", rule.expect}, {"on_fail", name_of(rule.on_fail)}});
   }
   for (const auto& lane : snapshot.lanes) {
     lanes.push_back(to_json(lane, is_paused(paused, plan.name, lane.name.sink)));
@@ -165,8 +182,11 @@ Result<Json> pipelines_json(const Backend& backend) {
 }
 
 Result<net::Response> get_status(const Backend& backend) {
-  Json out = {{"project", backend.plan->project}, {"profile", backend.plan->profile}, {"version", version()},
-              {"data", backend.data_dir},         {"running", backend.supervisor != nullptr}};
+  Json out = {{"project", backend.plan->project},
+              {"profile", backend.plan->profile},
+              {"version", version()},
+              {"data", backend.data_dir},
+              {"running", backend.supervisor != nullptr}};
   if (backend.supervisor) {
     const runtime::RunSnapshot run = backend.supervisor->snapshot();
     out["run_id"] = run.run_id;
@@ -201,7 +221,8 @@ Result<net::Response> set_paused(const Backend& backend, Mutex& mutex, const Cal
   TRY(write_paused(backend.data_dir, names));
   const bool running = runs(backend, plan->name);
   if (running) TRY(backend.supervisor->pause(plan->name, lane, on));
-  spdlog::info("pipeline {}: {} {}", plan->name, lane.empty() ? "all sinks" : lane, on ? "paused" : "resumed");
+  spdlog::info("pipeline {}: {} {}", plan->name, lane.empty() ? "all sinks" : lane,
+               on ? "paused" : "resumed");
   return ok({{"pipeline", plan->name},
              {"sink", lane.empty() ? Json() : Json(lane)},
              {"paused", on},
@@ -214,10 +235,14 @@ Endpoint steer(Backend& backend, std::shared_ptr<Mutex> mutex, bool on) {
   endpoint.method = "POST";
   endpoint.path = fmt::format("/api/v1/pipelines/{{pipeline}}/{}", on ? "pause" : "resume");
   endpoint.tag = "pipelines";
-  endpoint.summary = on ? "Hold a pipeline, or one sink of it; kept over restarts" : "Let a paused pipeline go on";
-  endpoint.arguments = {{"sink", ValueType::kString, "A sink's id, `TOPIC` or `STORE.TABLE`; without it, all", false}};
+  endpoint.summary =
+      on ? "Hold a pipeline, or one sink of it; kept over restarts" : "Let a paused pipeline go on";
+  endpoint.arguments = {{"sink", ValueType::kString,
+                         "A sink's id, `TOPIC` or `STORE.TABLE`; without it, all", false}};
   endpoint.response = "What is paused now.";
-  endpoint.handler = [&backend, mutex, on](const Call& call) { return set_paused(backend, *mutex, call, on); };
+  endpoint.handler = [&backend, mutex, on](const Call& call) {
+    return set_paused(backend, *mutex, call, on);
+  };
   return endpoint;
 }
 

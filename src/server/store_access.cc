@@ -35,7 +35,8 @@ Result<StoreAnswer> ask(components::DuckdbStore& store, const StoreQuery& query)
   limits.max_rows = query.max_rows;
   ASSIGN(components::QueryRows rows, store.query(query.sql, limits, query.stop));
   StoreAnswer answer;
-  for (const types::Field& field : rows.schema.fields) answer.columns.emplace_back(field.name, field.type.to_sql());
+  for (const types::Field& field : rows.schema.fields)
+    answer.columns.emplace_back(field.name, field.type.to_sql());
   answer.rows = rows_json(rows);
   answer.row_count = rows.rows;
   answer.truncated = rows.truncated;
@@ -48,7 +49,8 @@ Result<Json> tables_json(components::DuckdbStore& store) {
   for (const components::TableInfo& table : tables) {
     Json columns = Json::array();
     for (const types::Field& field : table.columns) {
-      columns.push_back({{"name", field.name}, {"type", field.type.to_sql()}, {"required", field.required}});
+      columns.push_back(
+          {{"name", field.name}, {"type", field.type.to_sql()}, {"required", field.required}});
     }
     out.push_back({{"store", table.store},
                    {"table", table.name},
@@ -59,7 +61,8 @@ Result<Json> tables_json(components::DuckdbStore& store) {
   return out;
 }
 
-Result<std::vector<stream::Progress>> progress_rows(components::DuckdbStore& store, const std::string& project,
+Result<std::vector<stream::Progress>> progress_rows(components::DuckdbStore& store,
+                                                    const std::string& project,
                                                     const std::string& pipeline) {
   ASSIGN(std::vector<stream::Progress> rows, store.progress(project));
   std::erase_if(rows, [&](const stream::Progress& row) { return row.pipeline != pipeline; });
@@ -72,7 +75,8 @@ StoreAccess access_to(std::shared_ptr<components::DuckdbStore> store) {
   StoreAccess access;
   access.query = [store](const StoreQuery& query) { return ask(*store, query); };
   access.tables = [store] { return tables_json(*store); };
-  access.export_to = [store](const std::string& what, const std::string& file, std::stop_token stop) {
+  access.export_to = [store](const std::string& what, const std::string& file,
+                             std::stop_token stop) {
     return store->export_table(what, file, std::move(stop));
   };
   access.backup = [store](const std::string& directory, std::stop_token stop) {

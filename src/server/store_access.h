@@ -29,9 +29,10 @@ struct StoreQuery {
 
 struct StoreAnswer {
   std::vector<std::pair<std::string, std::string>> columns;  // name, SQL type
-  std::string rows = "[]";  // JSON: an array of arrays; numbers are exact literals, so never parse them as doubles
+  std::string rows =
+      "[]";  // JSON: an array of arrays; numbers are exact literals, so never parse them as doubles
   int64_t row_count = 0;
-  bool truncated = false;   // there were more than max_rows
+  bool truncated = false;  // there were more than max_rows
 };
 
 /// Empty functions: there is no store yet. Any thread.
@@ -40,11 +41,13 @@ struct StoreAccess {
   /// An array of tables with store, name, columns, key, rows.
   std::function<Result<Json>()> tables;
   /// `what`: a table or a SELECT; `file` ends in .parquet or .csv. Returns the rows written.
-  std::function<Result<int64_t>(const std::string& what, const std::string& file, std::stop_token)> export_to;
+  std::function<Result<int64_t>(const std::string& what, const std::string& file, std::stop_token)>
+      export_to;
   /// A consistent copy of the database into an existing directory.
   std::function<Result<void>(const std::string& directory, std::stop_token)> backup;
   /// Progress rows of a pipeline's sinks that live in the store.
-  std::function<Result<std::vector<stream::Progress>>(const std::string& project, const std::string& pipeline)>
+  std::function<Result<std::vector<stream::Progress>>(const std::string& project,
+                                                      const std::string& pipeline)>
       progress;
 };
 

@@ -3,8 +3,8 @@
 //   GET, POST      /api/v1/topics
 //   GET, DELETE    /api/v1/topics/{topic}
 //
-// Settings of a topic that leat.yaml declares are taken from there alone. A topic that a running pipeline uses
-// is not deleted under it.
+// Settings of a topic that leat.yaml declares are taken from there alone. A topic that a running
+// pipeline uses is not deleted under it.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -24,7 +24,8 @@ Json users_of(const runtime::ProjectPlan& plan, const std::string& topic) {
   Json writers = Json::array(), readers = Json::array();
   for (const auto& pipeline : plan.pipelines) {
     const std::string* input = pipeline.input_topic();
-    if ((input && *input == topic) || topic == plan.retry_topic(pipeline.name)) readers.push_back(pipeline.name);
+    if ((input && *input == topic) || topic == plan.retry_topic(pipeline.name))
+      readers.push_back(pipeline.name);
     bool writes = topic == plan.dead_letter_topic(pipeline.name);
     for (const auto& sink : pipeline.sinks) writes |= sink.topic == topic;
     if (writes) writers.push_back(pipeline.name);
@@ -32,7 +33,8 @@ Json users_of(const runtime::ProjectPlan& plan, const std::string& topic) {
   return {{"written_by", std::move(writers)}, {"read_by", std::move(readers)}};
 }
 
-Result<Json> topic_json(const Backend& backend, const stream::TopicInfo& topic, bool with_partitions) {
+Result<Json> topic_json(const Backend& backend, const stream::TopicInfo& topic,
+                        bool with_partitions) {
   int64_t records = 0, bytes = 0, last_ms = 0;
   Json partitions = Json::array();
   for (int32_t p = 0; p < topic.spec.partitions; ++p) {
@@ -54,7 +56,8 @@ Result<Json> topic_json(const Backend& backend, const stream::TopicInfo& topic, 
               {"bytes", bytes < 0 ? Json() : Json(bytes)},
               {"format", topic.spec.format},
               {"retention", retention_json(topic.spec.retention_ms)},
-              {"retention_bytes", topic.spec.retention_bytes < 0 ? Json() : Json(topic.spec.retention_bytes)},
+              {"retention_bytes",
+               topic.spec.retention_bytes < 0 ? Json() : Json(topic.spec.retention_bytes)},
               {"created", time_json(topic.created_ms)},
               {"last_record", time_json(last_ms)}};
   if (!with_partitions) return out;
@@ -67,7 +70,8 @@ Result<net::Response> list_topics(const Backend& backend) {
   Json out = Json::array();
   if (!backend.log) return ok(out);
   ASSIGN(std::vector<stream::TopicInfo> topics, backend.log->topics().list());
-  std::sort(topics.begin(), topics.end(), [](auto& a, auto& b) { return a.spec.name < b.spec.name; });
+  std::sort(topics.begin(), topics.end(),
+            [](auto& a, auto& b) { return a.spec.name < b.spec.name; });
   for (const stream::TopicInfo& topic : topics) {
     ASSIGN(Json json, topic_json(backend, topic, false));
     out.push_back(std::move(json));
@@ -85,7 +89,8 @@ Result<net::Response> show_topic(const Backend& backend, const Call& call) {
 Result<stream::TopicSpec> spec_of(const Backend& backend, const Call& call) {
   const std::string name = call.text_or("topic", "");
   if (!is_topic_name(name)) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{} is no topic name", json_text(name.substr(0, 80))))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} is no topic name", json_text(name.substr(0, 80))))
         .with_hint("1 to 249 of a-z A-Z 0-9 . _ -");
   }
   stream::TopicSpec spec = backend.plan->topic_spec(name);
@@ -97,14 +102,17 @@ Result<stream::TopicSpec> spec_of(const Backend& backend, const Call& call) {
   } else if (text) {
     auto ms = parse_duration_ms(*text);
     if (!ms || *ms <= 0) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("retention {} is no duration", json_text(text->substr(0, 80))))
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("retention {} is no duration", json_text(text->substr(0, 80))))
           .with_hint("expected such as `36h`, `7d` or `forever`");
     }
     retention_ms = *ms;
   }
-  const bool other = partitions != spec.partitions || bytes != spec.retention_bytes || retention_ms != spec.retention_ms;
+  const bool other = partitions != spec.partitions || bytes != spec.retention_bytes ||
+                     retention_ms != spec.retention_ms;
   if (other && backend.plan->topics.contains(name)) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("topic {} is declared in leat.yaml with other settings", name))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("topic {} is declared in leat.yaml with other settings", name))
         .with_hint("change `topics:` there, or leave the settings out here");
   }
   spec.partitions = static_cast<int32_t>(partitions);
@@ -118,7 +126,8 @@ Result<net::Response> create_topic(const Backend& backend, const Call& call) {
   ASSIGN(stream::Log * log, need_log(backend));
   ASSIGN(stream::TopicSpec spec, spec_of(backend, call));
   auto there = log->topics().find(spec.name);
-  if (there) return Error(ErrorCode::kAlreadyExists, fmt::format("topic {} is there already", spec.name));
+  if (there)
+    return Error(ErrorCode::kAlreadyExists, fmt::format("topic {} is there already", spec.name));
   if (there.error().code() != ErrorCode::kNotFound) return std::move(there).error();
   ASSIGN(stream::TopicInfo topic, log->topics().ensure(spec));
   spdlog::info("topic {}: created with {} partitions", spec.name, spec.partitions);

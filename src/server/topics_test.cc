@@ -7,7 +7,8 @@ namespace {
 using TopicsTest = ApiTest;
 
 TEST_F(TopicsTest, CreateShowListDelete) {
-  Json made = ask("POST", "/api/v1/topics", {{"topic", "orders"}, {"partitions", 3}, {"retention", "2d"}});
+  Json made =
+      ask("POST", "/api/v1/topics", {{"topic", "orders"}, {"partitions", 3}, {"retention", "2d"}});
   EXPECT_EQ(made["partitions"], 3);
   EXPECT_EQ(made["retention"], "2d");
   EXPECT_EQ(made["bounds"].size(), 3u);
@@ -61,8 +62,10 @@ TEST_F(TopicsTest, RecordsComeAsLines) {
   append(info, 0, {"{\"a\":1.10}", "text", "\xff"}, "k");
   std::vector<std::string> all = lines("/api/v1/topics/t/records");
   ASSERT_EQ(all.size(), 3u);
-  EXPECT_EQ(all[0], "{\"topic\":\"t\",\"partition\":0,\"offset\":0,\"timestamp\":\"2026-01-01T00:00:00.000Z\","
-                    "\"key_text\":\"k\",\"value\":{\"a\":1.10}}");
+  EXPECT_EQ(
+      all[0],
+      "{\"topic\":\"t\",\"partition\":0,\"offset\":0,\"timestamp\":\"2026-01-01T00:00:00.000Z\","
+      "\"key_text\":\"k\",\"value\":{\"a\":1.10}}");
   EXPECT_EQ(Json::parse(all[1])["value_text"], "text");
   EXPECT_EQ(Json::parse(all[2])["value_base64"], "/w==");
 }
@@ -74,7 +77,8 @@ TEST_F(TopicsTest, PlacesAndLimits) {
   append(info, 1, {"10", "11", "12"});
   auto values = [&](const std::string& query) {
     std::vector<int> out;
-    for (const std::string& line : lines("/api/v1/topics/t/records" + query)) out.push_back(Json::parse(line)["value"]);
+    for (const std::string& line : lines("/api/v1/topics/t/records" + query))
+      out.push_back(Json::parse(line)["value"]);
     return out;
   };
   using V = std::vector<int>;
@@ -89,8 +93,8 @@ TEST_F(TopicsTest, PlacesAndLimits) {
   EXPECT_EQ(values("?from=2027-01-01"), V{});
   EXPECT_EQ(values("?partition=1&limit=2"), (V{10, 11}));
   EXPECT_EQ(values("?limit=6"), (V{0, 1, 2, 3, 4, 10}));
-  for (const char* wrong : {"?from=yesterday", "?from=7:1", "?from=0:1,0:2", "?from=0:-1", "?partition=2", "?limit=0",
-                            "?from=99999999999999999999", "?from="}) {
+  for (const char* wrong : {"?from=yesterday", "?from=7:1", "?from=0:1,0:2", "?from=0:-1",
+                            "?partition=2", "?limit=0", "?from=99999999999999999999", "?from="}) {
     ask("GET", std::string("/api/v1/topics/t/records") + wrong, nullptr, 400);
   }
   ask("GET", "/api/v1/topics/t/records?follow=true", nullptr, 503);
@@ -98,7 +102,9 @@ TEST_F(TopicsTest, PlacesAndLimits) {
 
 TEST_F(TopicsTest, WhereFilters) {
   auto info = topic("t");
-  append(info, 0, {R"({"n":1,"name":"a"})", R"({"n":2,"name":"b"})", R"(not json)", R"({"n":3,"name":"b"})"});
+  append(
+      info, 0,
+      {R"({"n":1,"name":"a"})", R"({"n":2,"name":"b"})", R"(not json)", R"({"n":3,"name":"b"})"});
   auto all = lines("/api/v1/topics/t/records?where=name%20%3D%20%27b%27%20AND%20n%20%3E%202");
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(Json::parse(all[0])["offset"], 3);
@@ -107,7 +113,9 @@ TEST_F(TopicsTest, WhereFilters) {
   Json wrong = ask("GET", "/api/v1/topics/t/records?where=nam%20%3D%201", nullptr, 400);
   EXPECT_NE(wrong["error"]["message"].get<std::string>().find("nam"), std::string::npos) << wrong;
   // The condition is no way out of the engine.
-  for (const char* attack : {"n%3D1)%3B%20DROP%20TABLE%20x%3B--", "n%20%3D%20(SELECT%20count(*)%20FROM%20read_text('%2Fetc%2Fpasswd'))"}) {
+  for (const char* attack :
+       {"n%3D1)%3B%20DROP%20TABLE%20x%3B--",
+        "n%20%3D%20(SELECT%20count(*)%20FROM%20read_text('%2Fetc%2Fpasswd'))"}) {
     ask("GET", std::string("/api/v1/topics/t/records?where=") + attack, nullptr, 400);
   }
 }
