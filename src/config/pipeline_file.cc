@@ -140,7 +140,9 @@ const Spec<RuleDecl>& rule_spec() {
         .example("id_present");
     s.field("expect", &RuleDecl::expect)
         .required()
-        .doc("A SQL condition over the output's columns; what is not TRUE, NULL included, violates it.")
+        .doc(
+            "A SQL condition over the output's columns; what is not TRUE, NULL included, violates "
+            "it.")
         .example("\"id IS NOT NULL\"");
     s.field("on_fail", &RuleDecl::on_fail)
         .choices({{"fail", OnFail::kFail},
