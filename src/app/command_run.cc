@@ -18,7 +18,7 @@ namespace {
 struct RunArgs {
   std::vector<std::string> pipelines;
   bool drain = false;
-  std::string run_id = "once", timeout;
+  std::string run_id = "once", timeout, skip_page;
   int64_t preview = 0;
 };
 
@@ -41,6 +41,7 @@ Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std
 Result<int> run(const GlobalOptions& global, const RunArgs& args) {
   ASSIGN(auto env, open_project(global, config::Environment::Missing::kFail));
   TRY(check_names(env->plan, args.pipelines));
+  if (!args.skip_page.empty()) TRY(check_names(env->plan, {args.skip_page}));
   Interrupt interrupt;
   if (args.preview > 0) return preview(*env, args.pipelines, args.preview, global.format(), interrupt.token());
 
@@ -48,6 +49,7 @@ Result<int> run(const GlobalOptions& global, const RunArgs& args) {
   options.run.pipelines = args.pipelines;
   options.run.drain = args.drain;
   options.run_id = args.run_id;
+  options.skip_page = args.skip_page;
   if (!args.timeout.empty()) {
     auto ms = parse_duration_ms(args.timeout);
     if (!ms) return Error(ErrorCode::kInvalidArgument, fmt::format("--timeout: expected a duration such as `5m`, found `{}`", args.timeout));
@@ -78,6 +80,9 @@ void add_run(Cli& cli) {
   app.add_option("--timeout", args->timeout, "With --drain: exit 3 when it takes longer")->type_name("5m");
   app.add_option("--run-id", args->run_id, "Identity of this run of bounded sources: the same id resumes")
       ->type_name("ID")->capture_default_str();
+  app.add_option("--skip-page", args->skip_page,
+                 "Let this pipeline's source step over the one page that cannot be decoded, which is then lost")
+      ->type_name("PIPELINE");
   app.add_option("--preview", args->preview, "Show N rows of each pipeline with the sinks off, and end")
       ->type_name("N")->check(CLI::Range(1, 10'000));
 }

@@ -68,7 +68,7 @@ Result<void> RunProcess::start() {
   stores_ = std::make_unique<runtime::StoreSet>(env_.plan, env_.components, std::move(context));
   services_ = std::make_unique<runtime::Services>(runtime::Services{
       io::system_clock(), *log_, env_.components, *stores_, env_.metrics, env_.environment, options_.run_id,
-      io::entropy()});
+      io::entropy(), options_.skip_page});
   ASSIGN(options_.run.paused, server::read_paused(env_.data_dir));
   supervisor_ = std::make_unique<runtime::Supervisor>(env_.plan, *services_, options_.run);
   if (options_.serve) TRY(serve());

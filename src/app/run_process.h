@@ -21,6 +21,7 @@ namespace leat::app {
 struct RunProcessOptions {
   runtime::RunOptions run;
   std::string run_id = "once";
+  std::string skip_page = {};  // a pipeline
   bool serve = true;          // the API: leat.sock, and TCP as leat.yaml says
 };
 

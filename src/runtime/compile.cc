@@ -179,6 +179,7 @@ Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project, 
   if (type->hosts) context.allowed_hosts = type->hosts(component.config);
   context.environment = &services.environment;
   context.metrics = &services.metrics;
+  context.skip_page = services.skip_page == plan.name;
   return type->make(component.config, context);
 }
 

@@ -42,6 +42,7 @@ struct Services {
   const config::Environment& environment;
   std::string run_id = "once";
   uint64_t seed = 0;
+  std::string skip_page = {};  // the pipeline whose source steps over one undecodable page (leat run --skip-page)
 };
 
 }  // namespace leat::runtime
