@@ -277,10 +277,13 @@ class Kill(unittest.TestCase):
         """One fault, then a clean run and the check: (reached, what is wrong)."""
         bench = benches.mine()
         bench.wipe()
-        done = bench.run(LEAT_FAULT=f"{point}:{n}:{action}")
+        # A run that an error stops for good says so at once; without that it would last until --timeout.
+        done = bench.run(seconds=60 if action == "kill" else 8, LEAT_FAULT=f"{point}:{n}:{action}")
         reached = done.returncode == -signal.SIGKILL if action == "kill" else done.returncode != 0
         if action == "kill" and done.returncode not in (0, -signal.SIGKILL):
             return reached, f"exit {done.returncode}: {done.stderr}"
+        if action != "kill" and done.returncode < 0:
+            return reached, f"the fault brought the process down, signal {-done.returncode}: {done.stderr}"
         try:
             bench.must_run()
             bench.check()
