@@ -1,6 +1,6 @@
 #include "runtime/lane.h"
 
-#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <thread>
@@ -57,6 +57,14 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
   if (auto waiting = input_->waiting()) waiting_.store(*waiting);
   std::string trouble = input_->trouble();
+  if (trouble != told_trouble_) {
+    if (!trouble.empty()) {
+      spdlog::warn("pipeline {}: {}", options_.name.pipeline, trouble);
+    } else {
+      spdlog::info("pipeline {}: the source answers again", options_.name.pipeline);
+    }
+    told_trouble_ = trouble;
+  }
   if (!trouble.empty()) {
     set_state(LaneState::kBackingOff, trouble);
   } else if (!sink_trouble_.load()) {
@@ -127,11 +135,9 @@ stream::Progress Lane::progress_after(const Outcome& outcome) const {
   progress.pipeline_hash = options_.pipeline_hash;
   progress.ledger += outcome.delta;
   if (!options_.run_id.empty() && outcome.input.originals.empty() && !outcome.input.cursor.empty()) {
-    RunCursor cursor;
-    cursor.run_id = options_.run_id;
-    cursor.cursor = outcome.input.cursor;
-    cursor.ended = outcome.input.pass_ended;
-    cursor.ended_ms = cursor.ended ? clock_.now_ms() : 0;
+    auto before = RunCursor::parse(progress.cursor);
+    const RunCursor cursor = (before ? *before : RunCursor())
+                                 .next(options_.run_id, outcome.input.cursor, outcome.input.pass_ended, clock_.now_ms());
     progress.cursor = cursor.to_json();
   }
   return progress;
@@ -141,11 +147,21 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
   for (int failures = 0;; ++failures) {
     auto written = delivery_->write(outcome, progress);
     sink_trouble_.store(!written);
-    if (written) return {};
+    if (written) {
+      if (failures > 0) {
+        spdlog::info("pipeline {}: sink {}: works again after {} tries", options_.name.pipeline, options_.name.sink,
+                     failures);
+      }
+      return {};
+    }
     Error error = std::move(written).error();
     if (error.retry() != Retry::kBackoff && error.retry() != Retry::kReconnect) return error;
     set_state(LaneState::kBackingOff, error.to_string());
     metrics_.sink_error();
+    if (failures == 0) {
+      spdlog::warn("pipeline {}: sink {}: {}; trying until it works", options_.name.pipeline, options_.name.sink,
+                   error.to_string());
+    }
     int64_t bound = std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
     if (!clock_.sleep_ms(static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1)), stop)) return error;
     if (error.retry() != Retry::kReconnect) continue;

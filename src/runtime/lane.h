@@ -98,6 +98,7 @@ class Lane {
   BoundedQueue<std::unique_ptr<Outcome>> read_queue_, write_queue_;
   std::atomic<bool> drain_{false}, paused_{false}, ended_{false}, sink_trouble_{false};
   std::atomic<int64_t> in_flight_{0}, waiting_{-1};
+  std::string told_trouble_;  // read thread only
 
   mutable Mutex mutex_;
   LaneState state_ GUARDED_BY(mutex_) = LaneState::kRunning;

@@ -15,6 +15,8 @@ constexpr size_t kSampleRecords = 500;
 
 /// True when trying again cannot help: a person has to change something first.
 bool is_final(const Error& error) {
+  // The state of a disk is unknown: only a new process, which reads it anew, may go on.
+  if (error.retry() == Retry::kFatal) return true;
   switch (error.code()) {
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kIncompatible:
@@ -158,8 +160,12 @@ Result<types::Schema> Pipeline::find_schema(std::stop_token stop) {
   if (plan_.input_schema) return found(*plan_.input_schema, "file");
   if (const std::string* topic = plan_.input_topic(); topic && !project_.writers(*topic).empty()) {
     if (auto known = board_.find(*topic)) return found(std::move(*known), "upstream");
-    ASSIGN(std::optional<types::Schema> offline, known_input(project_, plan_, nullptr));
-    if (offline) return found(std::move(*offline), "upstream");
+    auto offline = known_input(project_, plan_, nullptr);
+    if (!offline) {
+      return std::move(offline).error().context(
+          fmt::format("the pipeline that writes topic {} does not compile", *topic));
+    }
+    if (*offline) return found(std::move(**offline), "upstream");
     auto schema = board_.wait(*topic, stop);
     if (!schema) return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + *topic);
     return found(std::move(*schema), "upstream");
@@ -404,18 +410,17 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_source(ProgressMap& committed)
   if (auto it = committed.find(options.origin); it != committed.end()) {
     options.start = {it->second.next, it->second.v_prev};
     ASSIGN(RunCursor cursor, RunCursor::parse(it->second.cursor));
-    const bool same_run = cursor.run_id == services_.run_id || !source->bounded();
-    if (same_run) options.cursor = cursor.cursor;
-    if (same_run && cursor.ended && source->bounded()) {
-      options.exhausted = !source->rereadable();
-      if (options.exhausted) {
-        std::string note = fmt::format(
-            "run {} ended {}, nothing to do; --run-id ID or `leat reset {} --to start` starts over",
-            cursor.run_id, instant_text(cursor.ended_ms), plan_.name);
-        spdlog::info("pipeline {}: {}", plan_.name, note);
-        MutexLock lock(mutex_);
-        note_ = std::move(note);
-      }
+    if (cursor.run_id == services_.run_id || !source->bounded()) options.cursor = cursor.cursor;
+    auto ended_ms = source->bounded() ? cursor.ended_at(services_.run_id) : std::nullopt;
+    // A file source that can be read again looks for new files and new lines in every run.
+    if (ended_ms && (!source->rereadable() || cursor.run_id != services_.run_id)) {
+      options.exhausted = true;
+      std::string note =
+          fmt::format("run `{}` ended {}, nothing to do; --run-id ID or `leat reset {} --to start` starts over",
+                      services_.run_id, instant_text(*ended_ms), plan_.name);
+      spdlog::info("pipeline {}: {}", plan_.name, note);
+      MutexLock lock(mutex_);
+      note_ = std::move(note);
     }
   }
   ASSIGN(IdWindow ids, IdWindow::load(services_.log, id_state_prefix(project_.project, plan_.name)));
@@ -433,7 +438,7 @@ PipelineSnapshot Pipeline::snapshot() const {
   for (const auto& slot : slots_) {
     LaneSnapshot lane = slot->lane ? slot->lane->snapshot() : slot->last;
     lane.name = slot->name;
-    if (!slot->lane) lane.state = slot->state;
+    if (!slot->lane) lane.state = failure_ && slot->state == LaneState::kStarting ? LaneState::kFailed : slot->state;
     if (!slot->error.empty() && lane.error.empty()) lane.error = slot->error;
     lane.restarts = slot->restarts;
     all_ended &= lane.state == LaneState::kEnded;

@@ -13,6 +13,19 @@ namespace {
 constexpr int64_t kTickMs = 20;
 constexpr int64_t kMaintainMs = 200;
 
+/// ": users_capture: connection refused" for what a pipeline is held up by; empty when nothing is known.
+std::string waits_for(const RunSnapshot& snapshot) {
+  std::string text;
+  for (const PipelineSnapshot& pipeline : snapshot.pipelines) {
+    std::string why = pipeline.error;
+    for (const LaneSnapshot& lane : pipeline.lanes) {
+      if (!lane.error.empty()) why = lane.error;
+    }
+    if (!why.empty()) text += fmt::format("; {}: {}", pipeline.name, why);
+  }
+  return text;
+}
+
 }  // namespace
 
 bool RunSnapshot::ready() const {
@@ -48,6 +61,13 @@ bool Supervisor::all_finished() const {
   return std::all_of(pipelines_.begin(), pipelines_.end(), [](auto& p) { return p->finished(); });
 }
 
+bool Supervisor::fatal_failure() const {
+  return std::any_of(pipelines_.begin(), pipelines_.end(), [](auto& p) {
+    auto failure = p->failure();
+    return failure && failure->retry() == Retry::kFatal;
+  });
+}
+
 void Supervisor::drain_in_order() {
   for (auto& pipeline : pipelines_) {
     const std::string* topic = pipeline->plan().input_topic();
@@ -81,10 +101,12 @@ Result<void> Supervisor::run(std::stop_token stop) {
       }
     });
     while (!all_finished() && !ending.stop_requested()) {
+      // A log that cannot be trusted any more ends the process: no pipeline can commit to it.
+      if (fatal_failure()) break;
       if (options_.drain) drain_in_order();
       if (options_.timeout_ms > 0 && services_.clock.steady_ms() - begin > options_.timeout_ms) {
-        error = Error(ErrorCode::kTimeout, fmt::format("not drained within {}", format_duration_ms(options_.timeout_ms)))
-                    .with_hint("`leat status` shows what each pipeline waits for");
+        error = Error(ErrorCode::kTimeout, fmt::format("not drained within {}{}", format_duration_ms(options_.timeout_ms),
+                                                       waits_for(snapshot())));
         break;
       }
       services_.clock.sleep_ms(kTickMs, ending.get_token());

@@ -45,6 +45,7 @@ class Supervisor {
  private:
   void drain_in_order();
   bool all_finished() const;
+  bool fatal_failure() const;
 
   const ProjectPlan& plan_;
   Services& services_;

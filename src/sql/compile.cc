@@ -394,6 +394,7 @@ std::string CompileError::to_string() const {
 }
 
 Result<Compiled> Engine::compile(const CompileInput& input) {
+  MutexLock lock(impl_->compiling);
   return Compiler(*impl_, input).compile();
 }
 

@@ -1,0 +1,172 @@
+#include "runtime/input.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "log/embedded_log.h"
+#include "testing/manual_clock.h"
+
+namespace leat::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Gives what the test has put there, in order.
+class ScriptedSource final : public stream::Source {
+ public:
+  std::deque<Result<stream::SourcePage>> script;
+  std::string opened_at;
+
+  Result<void> open(std::string_view cursor) override {
+    opened_at = cursor;
+    return {};
+  }
+  Result<stream::SourcePage> read(std::stop_token) override {
+    if (script.empty()) return Error(ErrorCode::kInternal, "the script is over");
+    auto next = std::move(script.front());
+    script.pop_front();
+    return next;
+  }
+  bool rereadable() const override { return false; }
+  bool bounded() const override { return true; }
+};
+
+stream::SourcePage page(std::vector<std::string> values, std::vector<std::string> ids, bool last = false) {
+  stream::SourcePage out;
+  for (std::string& value : values) {
+    auto bytes = std::make_shared<const std::string>(std::move(value));
+    stream::Record record;
+    record.value = *bytes;
+    out.records.push_back(record);
+    out.storage.push_back(bytes);
+  }
+  out.ids = std::move(ids);
+  out.cursor = "after";
+  out.exhausted = last;
+  return out;
+}
+
+class InputTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    log::Options options;
+    options.in_memory = true;
+    options.clock = &clock_;
+    log_ = log::EmbeddedLog::open("", options).value();
+  }
+  std::unique_ptr<LaneInput> source_input(std::unique_ptr<ScriptedSource> source, StartAt start = {}) {
+    SourceInputOptions options;
+    options.origin = {"http:users", {}, 0};
+    options.start = start;
+    options.jitter_seed = 1;
+    auto ids = IdWindow::load(*log_, "ids/p/users/").value();
+    return make_source_input(std::move(source), clock_, std::move(ids), std::move(options)).value();
+  }
+  testing::ManualClock clock_;
+  std::unique_ptr<log::EmbeddedLog> log_;
+};
+
+TEST_F(InputTest, MintsConsecutiveNumbersFromTheCommittedPosition) {
+  auto source = std::make_unique<ScriptedSource>();
+  source->script.push_back(page({"a", "b"}, {}));
+  source->script.push_back(page({"c"}, {}, true));
+  auto input = source_input(std::move(source), {7, 100});
+  InputBatch batch;
+  ASSERT_TRUE(input->next(batch, {}, milliseconds(10)).value());
+  EXPECT_EQ(batch.records.records[0].offset, 7);
+  EXPECT_EQ(batch.records.records[1].offset, 8);
+  EXPECT_EQ(batch.records.next_offset, 9);
+  EXPECT_GT(batch.records.versions[1], batch.records.versions[0]);
+  EXPECT_FALSE(batch.pass_ended);
+  ASSERT_TRUE(input->next(batch, {}, milliseconds(10)).value());
+  EXPECT_EQ(batch.records.records[0].offset, 9);
+  EXPECT_TRUE(batch.pass_ended);
+  EXPECT_TRUE(input->at_end().value());
+  EXPECT_FALSE(input->next(batch, {}, milliseconds(10)).value());
+}
+
+TEST_F(InputTest, MarksIdsSeenBeforeAndRemembersThemOverARestart) {
+  auto source = std::make_unique<ScriptedSource>();
+  source->script.push_back(page({"a", "b", "a2"}, {"1", "2", "1"}));
+  auto input = source_input(std::move(source));
+  InputBatch batch;
+  ASSERT_TRUE(input->next(batch, {}, milliseconds(10)).value());
+  EXPECT_EQ(batch.duplicate, (std::vector<bool>{false, false, true}));
+  auto transaction = log_->begin("test").value();
+  ASSERT_TRUE(transaction->put_state(batch.id_key, batch.id_page));
+  ASSERT_TRUE(transaction->commit());
+
+  auto again = std::make_unique<ScriptedSource>();
+  again->script.push_back(page({"b", "c"}, {"2", "3"}));
+  auto restarted = source_input(std::move(again), {3, 0});
+  ASSERT_TRUE(restarted->next(batch, {}, milliseconds(10)).value());
+  EXPECT_EQ(batch.duplicate, (std::vector<bool>{true, false}));
+}
+
+TEST_F(InputTest, IdsThatWereNotCommittedAreNew) {
+  for (int round = 0; round < 2; ++round) {
+    auto source = std::make_unique<ScriptedSource>();
+    source->script.push_back(page({"a"}, {"1"}));
+    auto input = source_input(std::move(source));
+    InputBatch batch;
+    ASSERT_TRUE(input->next(batch, {}, milliseconds(10)).value());
+    EXPECT_FALSE(batch.duplicate[0]) << round;
+  }
+}
+
+TEST_F(InputTest, RidesOutWhatATryLaterMendsAndSaysSo) {
+  auto source = std::make_unique<ScriptedSource>();
+  source->script.push_back(Error(ErrorCode::kUnavailable, "connection refused"));
+  source->script.push_back(Error(ErrorCode::kUnavailable, "connection refused"));
+  source->script.push_back(page({"a"}, {}, true));
+  auto input = source_input(std::move(source));
+  InputBatch batch;
+  EXPECT_FALSE(input->next(batch, {}, milliseconds(10)).value());
+  EXPECT_NE(input->trouble().find("connection refused"), std::string::npos);
+  int tries = 0;
+  while (!input->next(batch, {}, milliseconds(10)).value()) ASSERT_LT(++tries, 1000);
+  EXPECT_EQ(batch.records.records.size(), 1u);
+  EXPECT_EQ(input->trouble(), "");
+}
+
+TEST_F(InputTest, AFinalErrorIsNotRiddenOut) {
+  auto source = std::make_unique<ScriptedSource>();
+  source->script.push_back(Error(ErrorCode::kInvalidArgument, "no such page"));
+  auto input = source_input(std::move(source));
+  InputBatch batch;
+  EXPECT_FALSE(input->next(batch, {}, milliseconds(10)));
+}
+
+TEST_F(InputTest, ARetryTopicGivesEachSinkItsOwnRecordsWithTheirOldIdentity) {
+  stream::TopicSpec spec;
+  spec.name = "p.users.retry";
+  auto topic = log_->topics().ensure(spec).value();
+  auto put = [&](std::string_view sink, std::string_view offset) {
+    std::vector<stream::Header> headers = {{"leat-sink", sink},     {"leat-topic", "users"}, {"leat-partition", "2"},
+                                           {"leat-offset", offset}, {"leat-version", "1234"}};
+    stream::OutRecord record;
+    record.value = "x";
+    record.headers = headers;
+    auto transaction = log_->begin("test").value();
+    ASSERT_TRUE(transaction->append(topic, 0, {&record, 1}));
+    ASSERT_TRUE(transaction->commit());
+  };
+  put("serving.users", "5");
+  put("warehouse.users", "5");
+  put("serving.users", "9");
+  auto input = make_topic_input(*log_, topic, {}, {}, "serving.users").value();
+  std::vector<int64_t> offsets;
+  InputBatch batch;
+  while (input->next(batch, {}, milliseconds(0)).value()) {
+    for (size_t i = 0; i < batch.records.records.size(); ++i) {
+      offsets.push_back(batch.identity(i).offset);
+      EXPECT_EQ(batch.identity(i).origin.topic, "users");
+      EXPECT_EQ(batch.records.versions[i], 1234);
+    }
+  }
+  EXPECT_EQ(offsets, (std::vector<int64_t>{5, 9}));
+}
+
+}  // namespace
+}  // namespace leat::runtime

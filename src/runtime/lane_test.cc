@@ -1,0 +1,209 @@
+// A whole lane on a log in memory: topic -> SQL and rules -> topic, stepped by hand in any order, dropped
+// between steps as a kill would, and started again from what was committed.
+#include "runtime/lane.h"
+
+#include <gtest/gtest.h>
+
+#include "log/embedded_log.h"
+#include "runtime/compile.h"
+#include "testing/manual_clock.h"
+
+namespace leat::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+
+class LaneTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    log::Options options;
+    options.in_memory = true;
+    options.clock = &clock_;
+    log_ = log::EmbeddedLog::open("", options).value();
+    in_ = topic("in"), out_ = topic("out"), dlq_ = topic("p.lines.dlq");
+    plan_.name = "lines";
+    plan_.source = TopicSource{"in", {}};
+    plan_.steps = {{"SELECT k, n::INTEGER AS n FROM input WHERE k <> 'skip'"}};
+    plan_.rules = {{"positive", "n > 0", OnFail::kQuarantine}, {"small", "n < 100", OnFail::kDrop}};
+    SinkPlan sink;
+    sink.kind = SinkPlan::Kind::kTopic;
+    sink.id = sink.topic = "out";
+    sink.key = {"k"};
+    plan_.sinks = {sink};
+    schema_.fields = {{"k", types::Kind::kVarchar, true}, {"n", types::Kind::kVarchar}};
+    engine_ = open_engine(plan_).value();
+    metrics_ = std::make_unique<LaneMetrics>(registry_, "lines", "out", std::vector<std::string>{"positive", "small"});
+  }
+
+  stream::TopicInfo topic(const std::string& name) {
+    stream::TopicSpec spec;
+    spec.name = name;
+    return log_->topics().ensure(spec).value();
+  }
+
+  void produce(std::vector<std::string> values) {
+    std::vector<stream::OutRecord> records(values.size());
+    for (size_t i = 0; i < values.size(); ++i) records[i].value = values[i];
+    auto transaction = log_->begin("producer").value();
+    ASSERT_TRUE(transaction->append(in_, 0, records));
+    ASSERT_TRUE(transaction->commit());
+  }
+
+  std::unique_ptr<Lane> make_lane() {
+    auto query = compile(*engine_->engine, plan_, schema_).value();
+    std::vector<TopicTarget> targets(1);
+    targets[0].topic = out_;
+    targets[0].encoder = make_encoder(query->output(), plan_.sinks[0]).value();
+    auto decoder = make_decoder(plan_, *query, schema_).value();
+    auto transformer =
+        std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder), std::move(targets), false);
+    LaneName name{"p", "lines", "out"};
+    auto delivery = make_topic_delivery(*log_, name, {dlq_, "hash"}, {out_});
+    ProgressMap committed;
+    StartPositions positions;
+    auto rows = delivery->open().value();
+    for (auto& row : rows) committed[row.input] = row, positions[row.input] = {row.next, row.v_prev};
+    auto input = make_topic_input(*log_, in_, positions, {2, 1 << 20}, "").value();
+    LaneOptions options;
+    options.name = name;
+    options.pipeline_hash = "hash";
+    options.rules = {"positive", "small"};
+    return std::make_unique<Lane>(options, clock_, std::move(input), std::move(transformer), std::move(delivery),
+                                  std::move(committed), *metrics_);
+  }
+
+  std::vector<std::string> read_out() {
+    std::vector<std::string> values;
+    auto reader = log_->reader(out_).value();
+    EXPECT_TRUE(reader->seek(0, 0));
+    stream::RecordBatch batch;
+    while (reader->poll(batch, {}, {}, milliseconds(0)).value()) {
+      for (auto& record : batch.records) values.emplace_back(record.value.value_or(""));
+      batch.clear();
+    }
+    return values;
+  }
+
+  void finish(Lane& lane) {
+    lane.drain();
+    while (!lane.ended()) {
+      auto read = lane.step_read({}, milliseconds(0)).value();
+      if (!read) continue;
+      ASSERT_TRUE(lane.step_transform({}).value());
+      ASSERT_TRUE(lane.step_write({}).value());
+    }
+  }
+
+  testing::ManualClock clock_{testing::ManualClock::Sleep::kWaits};
+  std::unique_ptr<log::EmbeddedLog> log_;
+  stream::TopicInfo in_, out_, dlq_;
+  PipelinePlan plan_;
+  types::Schema schema_;
+  std::unique_ptr<LoadedEngine> engine_;
+  metrics::Registry registry_;
+  std::unique_ptr<LaneMetrics> metrics_;
+};
+
+const std::vector<std::string> kRecords = {
+    R"({"k":"a","n":"1"})", R"({"k":"b","n":"x"})", R"({"k":"skip","n":"1"})", R"({"k":"c","n":"-1"})",
+    R"({"k":"d","n":"500"})", R"({"n":"1"})", R"({"k":"e","n":"2"})"};
+const std::vector<std::string> kRows = {R"({"k":"a","n":1})", R"({"k":"e","n":2})"};
+
+TEST_F(LaneTest, EveryRecordHasOneFateAndTheLedgerBalances) {
+  produce(kRecords);
+  auto lane = make_lane();
+  finish(*lane);
+  EXPECT_EQ(read_out(), kRows);
+  LaneSnapshot snapshot = lane->snapshot();
+  EXPECT_EQ(snapshot.ledger.in, 7);
+  EXPECT_EQ(snapshot.ledger.delivered, 2);
+  EXPECT_EQ(snapshot.ledger.rejected, 3);  // b: cast, c: rule positive, the one without k: missing
+  EXPECT_EQ(snapshot.ledger.dropped, 1);   // d
+  EXPECT_EQ(snapshot.ledger.filtered, 1);  // skip
+  EXPECT_TRUE(snapshot.ledger.balanced());
+  EXPECT_EQ(snapshot.in_flight, 0);
+  EXPECT_EQ(snapshot.rule_hits, (std::vector<std::pair<std::string, int64_t>>{{"positive", 1}, {"small", 1}}));
+  auto letters = read_dead_letters(*log_, dlq_.spec.name).value();
+  ASSERT_EQ(letters.size(), 3u);
+  EXPECT_EQ(letters[0].reason, stream::Reason::kExpressionFailed);
+  EXPECT_EQ(letters[1].rule, "positive");
+  EXPECT_EQ(letters[2].reason, stream::Reason::kMissingField);
+  EXPECT_EQ(letters[2].id.offset, 5);
+}
+
+TEST_F(LaneTest, DroppedBetweenAnyTwoStepsNothingIsLostOrDoubled) {
+  produce(kRecords);
+  for (int steps = 0; steps < 3; ++steps) {
+    auto lane = make_lane();
+    if (steps > 0) {
+      ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+    }
+    if (steps > 1) {
+      ASSERT_TRUE(lane->step_transform({}).value());
+    }
+    // The lane is gone with what it had read: as after a kill.
+  }
+  auto lane = make_lane();
+  ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+  ASSERT_TRUE(lane->step_transform({}).value());
+  ASSERT_TRUE(lane->step_write({}).value());  // two records are committed
+  lane = make_lane();
+  EXPECT_EQ(lane->snapshot().ledger.in, 2);
+  finish(*lane);
+  EXPECT_EQ(read_out(), kRows);
+  EXPECT_EQ(lane->snapshot().ledger.in, 7);
+  EXPECT_EQ(read_dead_letters(*log_, dlq_.spec.name)->size(), 3u);
+}
+
+TEST_F(LaneTest, ASecondLaneThatWakesUpLateIsFenced) {
+  produce(kRecords);
+  auto zombie = make_lane();
+  ASSERT_TRUE(zombie->step_read({}, milliseconds(0)).value());
+  ASSERT_TRUE(zombie->step_transform({}).value());
+  auto lane = make_lane();
+  finish(*lane);
+  auto late = zombie->step_write({});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), ErrorCode::kConflict);
+  EXPECT_EQ(read_out(), kRows);
+}
+
+TEST_F(LaneTest, ARuleThatFailsThePipelineCommitsNothingOfItsBatch) {
+  plan_.rules[0].on_fail = OnFail::kFail;
+  produce({kRecords[0], kRecords[3]});
+  auto lane = make_lane();
+  ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+  auto failed = lane->step_transform({});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), ErrorCode::kRuleFailed);
+  EXPECT_EQ(failed.error().retry(), Retry::kNever);
+  EXPECT_NE(failed.error().message().find("in[0]@1"), std::string::npos) << failed.error().message();
+  EXPECT_TRUE(read_out().empty());
+}
+
+TEST_F(LaneTest, RunsToTheEndOfADrainOnItsThreads) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 500; ++i) many.push_back(fmt::format(R"({{"k":"k{}","n":"{}"}})", i, i % 50 + 1));
+  produce(many);
+  auto lane = make_lane();
+  lane->drain();
+  ASSERT_TRUE(lane->run({}));
+  EXPECT_EQ(lane->snapshot().state, LaneState::kEnded);
+  EXPECT_EQ(lane->snapshot().ledger.delivered, 500);
+  EXPECT_EQ(read_out().size(), 500u);
+}
+
+TEST_F(LaneTest, AStopDeliversWhatWasRead) {
+  produce(kRecords);
+  auto lane = make_lane();
+  ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+  std::stop_source stop;
+  stop.request_stop();
+  ASSERT_TRUE(lane->run(stop.get_token()));
+  EXPECT_EQ(lane->snapshot().state, LaneState::kStopped);
+  EXPECT_EQ(lane->snapshot().ledger.in, 2);
+  EXPECT_EQ(lane->snapshot().in_flight, 0);
+}
+
+}  // namespace
+}  // namespace leat::runtime
