@@ -1,7 +1,7 @@
 // Decoding and encoding of real API records, beside parsing alone. One thread.
 //   bench_codec_bench [--benchmark_...] [DIR with page-NN.json.gz, default examples/users/api]
-// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling that design.md's
-// figures were measured against. It gets its padding for nothing; Decode takes records as they lie in a page.
+// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling of the
+// figures. It gets its padding for nothing; Decode takes records as they lie in a page.
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
 #include <simdjson.h>

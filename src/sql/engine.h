@@ -8,7 +8,7 @@
 //
 // A record's fate never depends on its neighbours: every expression that can fail is tried per row,
 // and should the query fail all the same, the batch is cut in halves until single records remain.
-// semantics.md "The compiled query" is the contract; step.h shows the form of the query.
+// docs/transform-with-sql.md says what users may rely on; step.h shows the form of the query.
 #pragma once
 
 #include <cstdint>
