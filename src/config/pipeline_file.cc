@@ -274,7 +274,8 @@ const Spec<BatchDecl>& batch_spec() {
     s.field("delay", &BatchDecl::delay_ms)
         .unit(Unit::kDuration)
         .range(0, double{limits::kMaxBackoffMs})
-        .doc("How long a batch may wait to fill.");
+        .doc("How long a batch may wait to fill. Read, and without effect in this version: a batch "
+             "is what waits when the one before it is done.");
     return s;
   }();
   return spec;
@@ -282,7 +283,9 @@ const Spec<BatchDecl>& batch_spec() {
 
 const Spec<RestartDecl>& restart_spec() {
   static const auto spec = [] {
-    Spec<RestartDecl> s("restart", "What happens after a failure.");
+    Spec<RestartDecl> s("restart",
+                        "What happens after a failure. Read, and without effect in this version: "
+                        "back-off from 200 ms to 1 minute, with jitter.");
     s.field("enabled", &RestartDecl::enabled).doc("Start again by itself.");
     s.field("first", &RestartDecl::first_ms)
         .unit(Unit::kDuration)
