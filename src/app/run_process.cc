@@ -17,6 +17,20 @@ namespace {
 
 constexpr int64_t kWatchMs = 200;
 constexpr int64_t kRetentionMs = 60'000;
+constexpr int64_t kAskAgainMs = 50;
+
+/// Opens what a command may be reading just now, for kProcessAnswerMs. Any error is tried again: DuckDB does
+/// not tell a lock held by a reader from other troubles.
+template <typename Open>
+auto open_patiently(Open open) {
+  io::Clock& clock = io::system_clock();
+  const int64_t until = clock.steady_ms() + limits::kProcessAnswerMs;
+  for (;;) {
+    auto opened = open();
+    if (opened || clock.steady_ms() >= until) return opened;
+    clock.sleep_ms(kAskAgainMs, {});
+  }
+}
 
 /// "127.0.0.1:8680" -> address and port; empty: the default port or the next free one.
 Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
@@ -49,7 +63,7 @@ Result<std::unique_ptr<RunProcess>> RunProcess::open(ProjectEnv& env, RunProcess
 
 Result<void> RunProcess::start() {
   TRY(io::make_directories(env_.data_dir));
-  auto opened = log::EmbeddedLog::open(log_directory(env_.data_dir), {});
+  auto opened = open_patiently([&] { return log::EmbeddedLog::open(log_directory(env_.data_dir), {}); });
   if (!opened) {
     Error error = std::move(opened).error();
     if (error.code() != ErrorCode::kConflict) return error;
@@ -76,7 +90,9 @@ Result<void> RunProcess::start() {
 }
 
 Result<void> RunProcess::serve() {
-  ASSIGN(store_, env_.hub->open(fmt::format("{}/{}", env_.data_dir, components::kDuckdbFile)));
+  ASSIGN(store_, open_patiently([&] {
+           return env_.hub->open(fmt::format("{}/{}", env_.data_dir, components::kDuckdbFile));
+         }));
   backend_.plan = &env_.plan;
   backend_.clock = &io::system_clock();
   backend_.data_dir = env_.data_dir;
