@@ -100,7 +100,8 @@ TEST(ApiReplay, AnyPageSizeGivesTheSameRecords) {
                              : way == "offset"
                                  ? fmt::format("/x?offset={}&limit={}", at * size, size)
                                  : fmt::format("/x?cursor=o{}&limit={}", at * size, size);
-        auto records = codec::find_records(get(*replay, target).body, "/data");
+        const net::HttpResponse response = get(*replay, target);
+        auto records = codec::find_records(response.body, "/data");
         ASSERT_TRUE(records);
         if (records->empty()) break;
         got.insert(got.end(), records->begin(), records->end());

@@ -21,6 +21,7 @@ class JsonPage {
   /// with the byte's offset, when it is not one whole JSON value: brackets, commas, strings. Broken UTF-8, control
   /// characters and misspelt scalars are left to the decoder.
   Result<void> load(const std::string& page);
+  Result<void> load(std::string&&) = delete;  // its end would leave the views dangling
 
   /// The raw text of each record at a JSON Pointer (RFC 6901; "" is the root): the elements of an array, or the one
   /// object that is there; null is no record. kNotFound when nothing is there, kInvalidArgument when it is a scalar.
@@ -40,6 +41,7 @@ class JsonPage {
 
 /// load() and records(), load() and value(): for callers that ask one thing of a page.
 Result<std::vector<std::string_view>> find_records(const std::string& page, std::string_view pointer);
+Result<std::vector<std::string_view>> find_records(std::string&&, std::string_view) = delete;  // views would dangle
 Result<std::optional<std::string>> find_value(const std::string& page, std::string_view pointer);
 
 /// Splits a stream of bytes into records. One thread; state only as said by the maker.
