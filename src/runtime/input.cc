@@ -37,7 +37,9 @@ class TopicInput final : public LaneInput {
     out.records.clear();
     out.originals.clear();
     out.skipped = 0;
-    ASSIGN(bool some, reader_->poll(out.records, limits_, stop, timeout));
+    stream::ReadLimits limits = limits_;
+    if (one_by_one_) limits.max_records = 1;
+    ASSIGN(bool some, reader_->poll(out.records, limits, stop, timeout));
     if (!some) return false;
     StartAt& at = next_[out.records.origin.partition];
     at.next = out.records.next_offset;
@@ -46,6 +48,8 @@ class TopicInput final : public LaneInput {
     out.v_last = at.v_prev;
     return true;
   }
+
+  void one_by_one(bool on) override { one_by_one_ = on; }
 
   Result<void> fix_end() override {
     if (!ends_.empty()) return {};
@@ -112,6 +116,7 @@ class TopicInput final : public LaneInput {
   stream::TopicInfo topic_;
   stream::ReadLimits limits_;
   std::string retry_sink_;
+  bool one_by_one_ = false;
   std::map<int32_t, StartAt> next_;
   std::map<int32_t, int64_t> ends_;
 };
@@ -236,6 +241,9 @@ class JoinedInput final : public LaneInput {
       if (some) return true;
     }
     return inputs_[0]->next(out, stop, timeout);
+  }
+  void one_by_one(bool on) override {
+    for (auto& input : inputs_) input->one_by_one(on);
   }
   Result<void> fix_end() override {
     for (auto& input : inputs_) TRY(input->fix_end());

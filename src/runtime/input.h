@@ -61,6 +61,8 @@ class LaneInput {
   virtual Result<bool> at_end() = 0;
   /// What waits behind the given committed offsets.
   virtual Result<int64_t> waiting() = 0;
+  /// Hands out one record at a time from now on, or whole batches again. A source's page stays whole.
+  virtual void one_by_one(bool) {}
   /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any thread.
   virtual std::string trouble() const { return {}; }
 };

@@ -13,6 +13,7 @@ namespace {
 
 constexpr auto kPollTimeout = std::chrono::milliseconds(100);
 constexpr int64_t kRateWindowMs = 5000;
+constexpr int64_t kTurnMs = 1;  // between two looks whether another lane's trial is over
 
 }  // namespace
 
@@ -53,6 +54,7 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
       return false;
     }
   }
+  if (on_trial(timeout, stop)) return false;
   std::unique_ptr<Outcome> outcome = take_spare();
   ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
   if (auto waiting = input_->waiting()) waiting_.store(*waiting);
@@ -72,9 +74,24 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   }
   if (!some) return false;
   outcome->input.read_at_ns = clock_.steady_ns();
+  while (careful_ && !options_.guard->take_turn(options_.name.owner())) {
+    if (!clock_.sleep_ms(kTurnMs, stop)) return false;
+  }
   const size_t bytes = outcome->input.records.bytes + 1;
   in_flight_.fetch_add(static_cast<int64_t>(outcome->input.records.records.size()));
   return read_queue_.push(std::move(outcome), bytes, stop);
+}
+
+/// True while a record that is run alone is on its way, or another lane's: nothing is to be read.
+bool Lane::on_trial(std::chrono::milliseconds timeout, std::stop_token stop) {
+  CrashGuard* guard = options_.guard;
+  if (!guard) return false;
+  if (careful_ && (in_flight_.load() == 0 || sink_trouble_.load())) guard->end_turn(options_.name.owner());
+  const bool careful = guard->careful(options_.name.owner());
+  if (careful != careful_) input_->one_by_one(careful_ = careful);
+  if (in_flight_.load() == 0 || !careful) return false;
+  clock_.sleep_ms(std::min<int64_t>(kTurnMs, timeout.count()), stop);
+  return true;
 }
 
 Result<bool> Lane::step_transform(std::stop_token stop) {
@@ -82,7 +99,11 @@ Result<bool> Lane::step_transform(std::stop_token stop) {
   if (!outcome) return false;
   TRY(io::fault_point("lane.transform"));
   const int64_t start = clock_.steady_ns();
-  TRY(transformer_->run(**outcome));
+  Transformer::Admit admit;
+  if (options_.guard && options_.guard->careful(options_.name.owner())) {
+    admit = [this](const stream::RecordId& record) { return options_.guard->admit(options_.name.owner(), record); };
+  }
+  TRY(transformer_->run(**outcome, admit));
   metrics_.transform_seconds(clock_.steady_ns() - start);
   if ((*outcome)->stop_rule) {
     return Error(ErrorCode::kRuleFailed, (*outcome)->stop_message)

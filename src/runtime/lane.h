@@ -24,6 +24,7 @@
 #include "base/queue.h"
 #include "io/clock.h"
 #include "io/random.h"
+#include "runtime/crash_guard.h"
 #include "runtime/delivery.h"
 #include "runtime/input.h"
 #include "runtime/lane_metrics.h"
@@ -57,6 +58,7 @@ struct LaneOptions {
   std::string run_id;                          // of a source's lane
   std::vector<std::string> rules;              // names, for counts
   uint64_t jitter_seed = 0;
+  CrashGuard* guard = nullptr;                 // outlives the lane; null: none
 };
 
 class Lane {
@@ -82,6 +84,7 @@ class Lane {
   bool ended() const { return ended_.load(); }
 
  private:
+  bool on_trial(std::chrono::milliseconds timeout, std::stop_token stop);
   Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
@@ -99,6 +102,7 @@ class Lane {
   std::atomic<bool> drain_{false}, paused_{false}, ended_{false}, sink_trouble_{false};
   std::atomic<int64_t> in_flight_{0}, waiting_{-1};
   std::string told_trouble_;  // read thread only
+  bool careful_ = false;      // read thread only: records go one by one, in turn with other lanes
 
   mutable Mutex mutex_;
   LaneState state_ GUARDED_BY(mutex_) = LaneState::kRunning;

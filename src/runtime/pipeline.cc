@@ -61,8 +61,9 @@ std::optional<types::Schema> SchemaBoard::find(const std::string& topic) {
   return it == schemas_.end() ? std::nullopt : std::optional(it->second);
 }
 
-Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board)
-    : project_(project), plan_(plan), services_(services), board_(board) {
+Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board,
+                   CrashGuard& guard)
+    : project_(project), plan_(plan), services_(services), board_(board), guard_(guard) {
   auto add = [&](std::string sink, std::vector<size_t> sinks) {
     auto slot = std::make_unique<LaneSlot>();
     slot->name = {project_.project, plan_.name, std::move(sink)};
@@ -247,22 +248,33 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
       slot.lane.reset();
       slot.state = slot.last.state;
       if (slot.last.ledger.in != before) failures = 0;
-      if (ran) return;
-      error = std::move(ran).error();
+      if (!ran) error = std::move(ran).error();
     }
-    if (error->code() == ErrorCode::kCancelled && stop.stop_requested()) return;
+    if (!error || (error->code() == ErrorCode::kCancelled && stop.stop_requested())) return forget_start(slot);
     {
       MutexLock lock(mutex_);
       slot.error = error->to_string();
       slot.state = is_final(*error) ? LaneState::kFailed : LaneState::kBackingOff;
       ++slot.restarts;
     }
-    if (is_final(*error)) return fail(std::move(*error).at("sink " + slot.name.sink));
+    if (is_final(*error)) {
+      forget_start(slot);
+      return fail(std::move(*error).at("sink " + slot.name.sink));
+    }
     slot.metrics->restarted();
     const int64_t ms = backoff_ms(failures++, random);
     spdlog::warn("pipeline {}: sink {}: {}; starting again in {} ms", plan_.name, slot.name.sink,
                  error->to_string(), ms);
     services_.clock.sleep_ms(ms, stop);
+  }
+  forget_start(slot);
+}
+
+void Pipeline::forget_start(LaneSlot& slot) {
+  if (!slot.counted) return;
+  if (auto done = guard_.forget(slot.name.owner()); !done) {
+    spdlog::warn("pipeline {}: sink {}: the start counter was not reset: {}", plan_.name, slot.name.sink,
+                 done.error().to_string());
   }
 }
 
@@ -288,7 +300,14 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
 
   ProgressMap committed;
   ASSIGN(auto input, make_input(slot, *delivery, committed));
+  if (!slot.counted) {
+    ASSIGN(CrashGuard::Waiting behind, waiting(committed));
+    const size_t in_flight = (2 * limits::kLaneQueueItems + 3) * plan_.batch.max_records;  // two queues, three stages
+    TRY(guard_.count(slot.name.owner(), behind, static_cast<int64_t>(in_flight)));
+    slot.counted = true;
+  }
   LaneOptions options;
+  options.guard = &guard_;
   options.name = slot.name;
   options.pipeline_hash = hash_;
   if (!plan_.reads_topic()) options.run_id = services_.run_id;
@@ -341,6 +360,28 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
   ASSIGN(auto input, make_topic_input(services_.log, retry, positions, plan_.batch, slot.name.sink));
   inputs.push_back(std::move(input));
   return join_inputs(std::move(inputs));
+}
+
+Result<CrashGuard::Waiting> Pipeline::waiting(const ProgressMap& committed) {
+  CrashGuard::Waiting out;
+  const auto* component = std::get_if<ComponentSource>(&plan_.source);
+  if (component) {
+    const stream::TopicPartition origin{component->type + ":" + plan_.name, {}, 0};
+    auto it = committed.find(origin);
+    out[origin] = it == committed.end() ? 0 : it->second.next;
+  }
+  for (const std::string& name : {component ? "" : *plan_.input_topic(), project_.retry_topic(plan_.name)}) {
+    if (name.empty()) continue;
+    ASSIGN(stream::TopicInfo topic, services_.log.topics().find(name));
+    for (int32_t p = 0; p < topic.spec.partitions; ++p) {
+      const stream::TopicPartition input{name, topic.id, p};
+      ASSIGN(stream::PartitionBounds bounds, services_.log.topics().bounds(topic, p));
+      auto it = committed.find(input);
+      const int64_t next = it == committed.end() ? bounds.start : it->second.next;
+      if (next < bounds.end) out[input] = next;
+    }
+  }
+  return out;
 }
 
 Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,

@@ -40,7 +40,8 @@ struct PipelineSnapshot {
 
 class Pipeline {
  public:
-  Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board);
+  Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board,
+           CrashGuard& guard);
   ~Pipeline();
 
   /// Runs until stop, the end of a drain, or failure for good. Blocks; the supervisor gives it a thread.
@@ -61,6 +62,7 @@ class Pipeline {
     std::vector<size_t> sinks;        // indices of plan_.sinks; several only for a source's topics
     std::unique_ptr<Lane> lane;       // the present one; null while it is being made
     std::unique_ptr<LaneMetrics> metrics;
+    bool counted = false;  // this start, by the crash guard
     LaneSnapshot last;                // of the one before
     std::string error;
     LaneState state = LaneState::kStarting;
@@ -72,11 +74,13 @@ class Pipeline {
   Result<types::Schema> find_schema(std::stop_token stop);
   Result<types::Schema> sample_schema(std::stop_token stop);
   void run_lane(LaneSlot& slot, std::stop_token stop);
+  void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
   Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
                                                         std::vector<stream::TopicInfo>& topics);
   Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery, ProgressMap& committed);
   Result<std::unique_ptr<LaneInput>> make_source(ProgressMap& committed);
+  Result<CrashGuard::Waiting> waiting(const ProgressMap& committed);
   Result<StartPositions> topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
                                          Delivery& delivery, ProgressMap& committed);
   Result<void> store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,
@@ -87,6 +91,7 @@ class Pipeline {
   const PipelinePlan& plan_;
   Services& services_;
   SchemaBoard& board_;
+  CrashGuard& guard_;
   std::unique_ptr<LoadedEngine> engine_;
   types::Schema input_schema_;
   std::string hash_;

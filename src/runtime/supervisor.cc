@@ -42,11 +42,12 @@ bool RunSnapshot::ready() const {
 }
 
 Supervisor::Supervisor(const ProjectPlan& plan, Services& services, RunOptions options)
-    : plan_(plan), services_(services), options_(std::move(options)), started_ms_(services.clock.now_ms()) {
+    : plan_(plan), services_(services), options_(std::move(options)),
+      guard_(services.log, plan.project), started_ms_(services.clock.now_ms()) {
   for (const PipelinePlan& pipeline : plan_.pipelines) {
     const auto& wanted = options_.pipelines;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), pipeline.name) == wanted.end()) continue;
-    pipelines_.push_back(std::make_unique<Pipeline>(plan_, pipeline, services_, board_));
+    pipelines_.push_back(std::make_unique<Pipeline>(plan_, pipeline, services_, board_, guard_));
     for (const std::string& name : options_.paused) {
       size_t slash = name.find('/');
       if (name.substr(0, slash) != pipeline.name) continue;
@@ -86,6 +87,7 @@ void Supervisor::drain_in_order() {
 Result<void> Supervisor::run(std::stop_token stop) {
   std::stop_source ending;
   std::stop_callback forward(stop, [&] { ending.request_stop(); });
+  TRY(guard_.open());
   const int64_t begin = services_.clock.steady_ms();
   std::optional<Error> error;
   {

@@ -51,6 +51,7 @@ class Supervisor {
   Services& services_;
   RunOptions options_;
   SchemaBoard board_;
+  CrashGuard guard_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   int64_t started_ms_;
 };

@@ -1,5 +1,7 @@
 #include "runtime/transformer.h"
 
+#include <csignal>
+
 #include "io/fault.h"
 
 namespace leat::runtime {
@@ -9,8 +11,35 @@ Transformer::Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> q
     : plan_(plan), query_(std::move(query)), decoder_(std::move(decoder)), topics_(std::move(topics)),
       to_store_(to_store) {}
 
-Result<void> Transformer::run(Outcome& out) {
+Result<void> Transformer::run(Outcome& out, const Admit& admit) {
   drop_duplicates(out);
+  std::vector<uint32_t> banned;
+  if (admit) {
+    ASSIGN(banned, try_each(out, admit));
+  }
+  return transform(out, banned);
+}
+
+Result<std::vector<uint32_t>> Transformer::try_each(const Outcome& out, const Admit& admit) {
+  std::vector<uint32_t> banned;
+  const auto& batch = out.input.records;
+  for (uint32_t i = 0; i < batch.records.size(); ++i) {
+    ASSIGN(bool admitted, admit(out.input.identity(i)));
+    if (!admitted) {
+      banned.push_back(i);
+    } else if (batch.records.size() > 1) {
+      Outcome alone;
+      alone.input.records.origin = batch.origin;
+      alone.input.records.records = {batch.records[i]};
+      alone.input.records.versions = {batch.versions[i]};
+      alone.input.originals = {out.input.identity(i)};
+      TRY(transform(alone, {}));
+    }
+  }
+  return banned;
+}
+
+Result<void> Transformer::transform(Outcome& out, const std::vector<uint32_t>& banned) {
   const stream::RecordBatch& batch = out.input.records;
   out.fates.assign(batch.records.size(), Fate::kFiltered);
   out.rule_hits.assign(plan_.rules.size(), 0);
@@ -21,7 +50,17 @@ Result<void> Transformer::run(Outcome& out) {
   out.decoded->reset();
   rows_.clear();
   decode_rejects_.clear();
-  decoder_->decode(batch, *out.decoded, rows_, decode_rejects_);
+  if (banned.empty()) {
+    decode(batch, *out.decoded);
+  } else {
+    stream::RecordBatch admitted = batch;
+    for (uint32_t record : banned) {
+      admitted.records[record].value = "";
+      reject(out, {record, stream::Stage::kTransform, stream::Reason::kExpressionFailed, {},
+                   "the process ended each time this record was run; report it with the record's bytes"});
+    }
+    decode(admitted, *out.decoded);
+  }
   for (stream::Reject& reject : decode_rejects_) this->reject(out, std::move(reject));
   if (!rows_.empty()) {
     ASSIGN(out.query, query_->run(out.decoded->view(), rows_, batch));
@@ -33,6 +72,15 @@ Result<void> Transformer::run(Outcome& out) {
   }
   out.count();
   return {};
+}
+
+void Transformer::decode(const stream::RecordBatch& batch, types::BatchBuffer& out) {
+  if (io::planted_bug("transform_dies_of_poison")) {
+    for (const stream::Record& record : batch.records) {
+      if (record.value.value_or("").find("poison") != std::string_view::npos) std::raise(SIGKILL);
+    }
+  }
+  decoder_->decode(batch, out, rows_, decode_rejects_);
 }
 
 void Transformer::drop_duplicates(Outcome& out) {

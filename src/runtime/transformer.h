@@ -2,6 +2,7 @@
 // Computes only: no I/O, no clock. One thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,13 +25,20 @@ class Transformer {
   Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
               std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics, bool to_store);
 
-  /// Fills `out` from out.input. An Error is a bug or an exhausted resource, never a bad record.
-  Result<void> run(Outcome& out);
+  /// Says of a record that is about to be run alone whether it may be (runtime/crash_guard.h).
+  using Admit = std::function<Result<bool>(const stream::RecordId&)>;
+
+  /// Fills `out` from out.input. An Error is a bug or an exhausted resource, never a bad record. With `admit`, each
+  /// record is run alone first, and rejected unseen when it may not be.
+  Result<void> run(Outcome& out, const Admit& admit = {});
 
   const types::Schema& output() const { return query_->output(); }
 
  private:
   static void drop_duplicates(Outcome& out);
+  Result<std::vector<uint32_t>> try_each(const Outcome& out, const Admit& admit);
+  Result<void> transform(Outcome& out, const std::vector<uint32_t>& banned);
+  void decode(const stream::RecordBatch& batch, types::BatchBuffer& out);
   static void reject(Outcome& out, stream::Reject reject);
   void apply_rules(Outcome& out);
   void judge(Outcome& out, uint32_t record, uint64_t broken);

@@ -367,6 +367,52 @@ class Kill(unittest.TestCase):
             self.assertEqual(wrong, [], "\n".join(wrong[:10]))
 
 
+class Poison(unittest.TestCase):
+    """A record that the process dies of ends in the dead letter; its neighbours are delivered, and once."""
+
+    STARTS = 8
+
+    def setUp(self):
+        self.project = self.enterContext(leat.Project(None))
+        self.project.write("leat.yaml", LEAT_YAML)
+        self.project.write("schemas/event.json", json.dumps(SCHEMA))
+        self.project.write("pipelines/capture.yaml", CAPTURE.replace("SOURCE\n", FILE_SOURCE))
+        self.project.write("pipelines/store.yaml", STORE.replace("LIMIT", str(LIMIT)))
+        records = [{"id": i, "k": f"k{i}", "n": i, "amount": "1.25"} for i in range(300)]
+        records[150]["k"] = "poison"
+        self.project.write("data/a.ndjson", "".join(json.dumps(record) + "\n" for record in records))
+        self.good = [record["id"] for record in records if record["id"] != 150]
+
+    def start_until_it_ends(self):
+        """As a service manager would."""
+        for start in range(1, self.STARTS + 1):
+            done = self.project.call("run", "--drain", "--log-level", "off", timeout=60,
+                                     env={"LEAT_PLANT": "transform_dies_of_poison"})
+            if done.returncode == 0:
+                print(f"    poison: found at start {start}", flush=True)
+                return
+            self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+        self.fail(f"it still dies at start {self.STARTS}")
+
+    def check(self, pipeline, sinks):
+        letters = self.project.json("dlq", "show", pipeline)
+        self.assertEqual(sorted((x["sink"], x["stage"], x["reason"], x["value"]["id"]) for x in letters),
+                         [(sink, "transform", "expression_failed", 150) for sink in sinks])
+        rows = self.project.sql("SELECT id FROM serving.history ORDER BY id")
+        self.assertEqual([row["id"] for row in rows], self.good)
+        self.assertTrue(all(map(leat.balanced, self.project.ledger().values())))
+
+    def test_in_a_source(self):
+        self.start_until_it_ends()
+        self.assertEqual(sorted(r["value"]["id"] for r in self.project.tap("events")), self.good)
+        self.check("capture", ["*"])
+
+    def test_in_a_topic(self):
+        self.project.leat("run", "capture", "--drain", "--log-level", "off")
+        self.start_until_it_ends()
+        self.check("store", ["serving.history", "serving.latest"])
+
+
 class Planted(unittest.TestCase):
     """The checker is proven: each planted delivery bug must turn it red."""
 
