@@ -274,8 +274,8 @@ const Spec<BatchDecl>& batch_spec() {
     s.field("delay", &BatchDecl::delay_ms)
         .unit(Unit::kDuration)
         .range(0, double{limits::kMaxBackoffMs})
-        .doc("How long a batch may wait to fill. Read, and without effect in this version: a batch "
-             "is what waits when the one before it is done.");
+        .doc("How long a batch of a topic may wait for its `records`; 0: it is what is there when the "
+             "one before it is done.");
     return s;
   }();
   return spec;
@@ -284,17 +284,17 @@ const Spec<BatchDecl>& batch_spec() {
 const Spec<RestartDecl>& restart_spec() {
   static const auto spec = [] {
     Spec<RestartDecl> s("restart",
-                        "What happens after a failure. Read, and without effect in this version: "
-                        "back-off from 200 ms to 1 minute, with jitter.");
-    s.field("enabled", &RestartDecl::enabled).doc("Start again by itself.");
+                        "What happens after a failure that may pass: a wait of a random length up to "
+                        "a bound, then a new start.");
+    s.field("enabled", &RestartDecl::enabled).doc("Start again by itself; else the pipeline fails.");
     s.field("first", &RestartDecl::first_ms)
         .unit(Unit::kDuration)
         .range(1, double{limits::kMaxBackoffMs})
-        .doc("The first wait; it doubles with each failure.");
+        .doc("The first bound; it doubles with each failure.");
     s.field("max", &RestartDecl::max_ms)
         .unit(Unit::kDuration)
         .range(1, 3600.0 * 1000)
-        .doc("The longest wait.");
+        .doc("The highest bound.");
     s.check([](const RestartDecl& restart, const Node& node, Reading& reading) {
       if (restart.first_ms > restart.max_ms)
         reading.error(node.mark, "`first` is longer than `max`", {}, {},

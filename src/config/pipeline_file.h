@@ -93,7 +93,7 @@ struct BatchDecl {
 /// How a failed pipeline starts again.
 struct RestartDecl {
   bool enabled = true;
-  int64_t first_ms = 1000;
+  int64_t first_ms = limits::kFirstBackoffMs;
   int64_t max_ms = limits::kMaxBackoffMs;
 };
 

@@ -15,8 +15,9 @@ namespace {
 class TopicInput final : public LaneInput {
  public:
   TopicInput(std::unique_ptr<stream::TopicReader> reader, stream::TopicInfo topic, stream::ReadLimits limits,
-             std::string retry_sink)
-      : reader_(std::move(reader)), topic_(std::move(topic)), limits_(limits), retry_sink_(std::move(retry_sink)) {}
+             std::string retry_sink, BatchDelay delay)
+      : reader_(std::move(reader)), topic_(std::move(topic)), limits_(limits), retry_sink_(std::move(retry_sink)),
+        delay_(delay) {}
 
   Result<void> start(const StartPositions& positions) {
     for (int32_t p = 0; p < topic_.spec.partitions; ++p) {
@@ -37,6 +38,8 @@ class TopicInput final : public LaneInput {
     out.records.clear();
     out.originals.clear();
     out.skipped = 0;
+    ASSIGN(bool later, fills_up(timeout, stop));
+    if (later) return false;
     stream::ReadLimits limits = limits_;
     if (one_by_one_) limits.max_records = 1;
     ASSIGN(bool some, reader_->poll(out.records, limits, stop, timeout));
@@ -112,10 +115,32 @@ class TopicInput final : public LaneInput {
     batch.versions.resize(kept);
   }
 
+  /// True when what waits is less than a batch, and may wait longer; sleeps meanwhile.
+  Result<bool> fills_up(std::chrono::milliseconds timeout, std::stop_token stop) {
+    if (delay_.ms == 0 || one_by_one_ || !ends_.empty()) return false;
+    size_t most = 0;
+    for (auto& [p, at] : next_) {
+      ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
+      most = std::max(most, static_cast<size_t>(std::max<int64_t>(0, bounds.end - at.next)));
+    }
+    const int64_t now = delay_.clock->steady_ms();
+    if (most == 0 || waits_since_ms_ < 0) waits_since_ms_ = now;
+    const int64_t left = waits_since_ms_ + delay_.ms - now;
+    if (most >= limits_.max_records || left <= 0) {
+      waits_since_ms_ = -1;
+      return false;
+    }
+    delay_.clock->sleep_ms(std::min({left, int64_t{timeout.count()}, kFillStepMs}), stop);
+    return true;
+  }
+
   std::unique_ptr<stream::TopicReader> reader_;
   stream::TopicInfo topic_;
   stream::ReadLimits limits_;
   std::string retry_sink_;
+  static constexpr int64_t kFillStepMs = 10;  // between two looks whether a batch has filled
+  const BatchDelay delay_;
+  int64_t waits_since_ms_ = -1;  // when the first of the waiting records was seen; -1: none
   bool one_by_one_ = false;
   std::map<int32_t, StartAt> next_;
   std::map<int32_t, int64_t> ends_;
@@ -274,9 +299,10 @@ class JoinedInput final : public LaneInput {
 
 Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log, const stream::TopicInfo& topic,
                                                     const StartPositions& positions,
-                                                    stream::ReadLimits limits, std::string retry_sink) {
+                                                    stream::ReadLimits limits, std::string retry_sink,
+                                                    BatchDelay delay) {
   ASSIGN(auto reader, log.reader(topic));
-  auto input = std::make_unique<TopicInput>(std::move(reader), topic, limits, std::move(retry_sink));
+  auto input = std::make_unique<TopicInput>(std::move(reader), topic, limits, std::move(retry_sink), delay);
   TRY(input->start(positions));
   return std::unique_ptr<LaneInput>(std::move(input));
 }

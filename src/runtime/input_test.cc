@@ -138,6 +138,35 @@ TEST_F(InputTest, AFinalErrorIsNotRiddenOut) {
   EXPECT_FALSE(input->next(batch, {}, milliseconds(10)));
 }
 
+TEST_F(InputTest, ABatchWaitsForItsRecordsUpToItsDelay) {
+  stream::TopicSpec spec;
+  spec.name = "events";
+  auto topic = log_->topics().ensure(spec).value();
+  auto put = [&](size_t n) {
+    std::vector<stream::OutRecord> records(n);
+    for (auto& record : records) record.value = "x";
+    auto transaction = log_->begin("test").value();
+    ASSERT_TRUE(transaction->append(topic, 0, records));
+    ASSERT_TRUE(transaction->commit());
+  };
+  auto input = make_topic_input(*log_, topic, {}, {3, 1 << 20}, "", {&clock_, 50}).value();
+  InputBatch batch;
+  EXPECT_FALSE(input->next(batch, {}, milliseconds(10)).value()) << "nothing is there";
+  put(3);
+  ASSERT_TRUE(input->next(batch, {}, milliseconds(10)).value()) << "a full batch does not wait";
+  EXPECT_EQ(batch.records.records.size(), 3u);
+  put(1);
+  const int64_t before = clock_.steady_ms();
+  EXPECT_FALSE(input->next(batch, {}, milliseconds(10)).value());
+  put(1);
+  while (!input->next(batch, {}, milliseconds(10)).value()) ASSERT_LE(clock_.steady_ms() - before, 50);
+  EXPECT_EQ(clock_.steady_ms() - before, 50);
+  EXPECT_EQ(batch.records.records.size(), 2u) << "what came meanwhile goes along";
+  put(1);
+  ASSERT_TRUE(input->fix_end());
+  EXPECT_TRUE(input->next(batch, {}, milliseconds(10)).value()) << "a drain waits for nothing";
+}
+
 TEST_F(InputTest, ARetryTopicGivesEachSinkItsOwnRecordsWithTheirOldIdentity) {
   stream::TopicSpec spec;
   spec.name = "p.users.retry";

@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kSampleRecords = 500;
 
 /// True when trying again cannot help: a person has to change something first.
-bool is_final(const Error& error) {
+bool is_final(const Error& error, const config::RestartDecl& restart) {
+  if (!restart.enabled) return true;
   // The state of a disk is unknown: only a new process, which reads it anew, may go on.
   if (error.retry() == Retry::kFatal) return true;
   switch (error.code()) {
@@ -35,8 +36,8 @@ std::string instant_text(int64_t ms) {
   return {text, types::write_timestamp_tz(text, ms * 1000)};
 }
 
-int64_t backoff_ms(int failures, io::Random& random) {
-  int64_t bound = std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
+int64_t backoff_ms(const config::RestartDecl& restart, int failures, io::Random& random) {
+  const int64_t bound = std::min(restart.first_ms << std::min(failures, 20), restart.max_ms);
   return static_cast<int64_t>(random.below(static_cast<uint64_t>(bound) + 1));
 }
 
@@ -120,12 +121,12 @@ void Pipeline::run(std::stop_token stop) {
   for (int failures = 0; !stop.stop_requested(); ++failures) {
     auto ready = prepare(stop);
     if (ready) break;
-    if (is_final(ready.error()) || stop.stop_requested()) {
+    if (is_final(ready.error(), plan_.restart) || stop.stop_requested()) {
       if (!stop.stop_requested()) fail(std::move(ready).error());
       finished_.store(true);
       return;
     }
-    int64_t ms = backoff_ms(failures, random);
+    int64_t ms = backoff_ms(plan_.restart, failures, random);
     spdlog::warn("pipeline {}: cannot start: {}; trying again in {} ms", plan_.name, ready.error().to_string(), ms);
     {
       MutexLock lock(mutex_);
@@ -254,15 +255,15 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
     {
       MutexLock lock(mutex_);
       slot.error = error->to_string();
-      slot.state = is_final(*error) ? LaneState::kFailed : LaneState::kBackingOff;
+      slot.state = is_final(*error, plan_.restart) ? LaneState::kFailed : LaneState::kBackingOff;
       ++slot.restarts;
     }
-    if (is_final(*error)) {
+    if (is_final(*error, plan_.restart)) {
       forget_start(slot);
       return fail(std::move(*error).at("sink " + slot.name.sink));
     }
     slot.metrics->restarted();
-    const int64_t ms = backoff_ms(failures++, random);
+    const int64_t ms = backoff_ms(plan_.restart, failures++, random);
     spdlog::warn("pipeline {}: sink {}: {}; starting again in {} ms", plan_.name, slot.name.sink,
                  error->to_string(), ms);
     services_.clock.sleep_ms(ms, stop);
@@ -345,7 +346,8 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
     ASSIGN(stream::TopicInfo topic, services_.log.topics().ensure(project_.topic_spec(*name)));
     partitions = topic.spec.partitions;
     ASSIGN(StartPositions positions, topic_positions(slot, topic, delivery, committed));
-    ASSIGN(auto input, make_topic_input(services_.log, topic, positions, plan_.batch, ""));
+    ASSIGN(auto input, make_topic_input(services_.log, topic, positions, plan_.batch, "",
+                                         {&services_.clock, plan_.batch_delay_ms}));
     inputs.push_back(std::move(input));
   } else {
     ASSIGN(auto input, make_source(committed));

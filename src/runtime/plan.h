@@ -66,6 +66,8 @@ struct PipelinePlan {
   std::vector<TablePlan> tables;
   std::vector<SinkPlan> sinks;
   stream::ReadLimits batch;
+  int64_t batch_delay_ms = limits::kDefaultBatchDelayMs;
+  config::RestartDecl restart;
   int64_t dead_letter_retention_ms = limits::kDeadLetterRetentionMs;
 
   bool reads_topic() const { return std::holds_alternative<TopicSource>(source); }

@@ -79,6 +79,8 @@ class Planner {
     for (const config::SinkDecl& sink : file.sinks) plan.sinks.push_back(sink_plan(sink));
     plan.batch.max_records = static_cast<size_t>(file.batch.records);
     plan.batch.max_bytes = static_cast<size_t>(file.batch.bytes);
+    plan.batch_delay_ms = file.batch.delay_ms;
+    plan.restart = file.restart;
     plan.dead_letter_retention_ms = file.dead_letter.retention_ms;
     return plan;
   }
