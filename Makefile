@@ -50,9 +50,10 @@ asan: ## unit and golden tests under AddressSanitizer and UBSan
 tsan: ## unit and golden tests under ThreadSanitizer
 	@JOBS=$(JOBS) scripts/test --preset tsan unit golden
 
-bench: deps ## build and run the benchmarks (ONLY=name)
+bench: deps ## each rate beside its ceiling, and a table of goals at the end (ONLY=name)
 	$(call compile,release,bench)
-	@for program in build/bench/bench_$(or $(ONLY),*); do [ ! -x $$program ] || $$program || exit 1; done
+	$(call compile,release,leat)
+	@PYTHONDONTWRITEBYTECODE=1 python3 bench/run.py $(ONLY)
 
 lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every file)
 	@scripts/deps --lint

@@ -186,8 +186,9 @@ void run(const std::string& pages, const std::string& scratch) {
                variant.name, count / ours, bytes / ours / 1e6, ours / kGroupsPerRound * 1e3,
                median(variant.ratio), variant.size, count / median(variant.replay));
   }
-  fmt::print("goal: >= 0.50 x the file with the default codec (lz4): {}\n",
-             median(variants[0].ratio) >= 0.5 ? "met" : "not met");
+  const double ratio = median(variants[0].ratio);
+  fmt::print("goal: log append, synced | {:.0f} records/s | {:.0f} plain file | {:.2f} x | >= 0.50 x | {}\n",
+             count / median(variants[0].append), count / plain, ratio, ratio >= 0.5 ? "met" : "not met");
 }
 
 }  // namespace
