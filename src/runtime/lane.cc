@@ -37,7 +37,7 @@ Lane::Lane(LaneOptions options, io::Clock& clock, std::unique_ptr<LaneInput> inp
     : options_(std::move(options)), clock_(clock), input_(std::move(input)), transformer_(std::move(transformer)),
       delivery_(std::move(delivery)), metrics_(metrics), jitter_(options_.jitter_seed),
       read_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems),
-      write_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems), committed_(std::move(committed)),
+      write_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems), drift_watch_(options_.input), committed_(std::move(committed)),
       rule_hits_(options_.rules.size(), 0) {}
 
 Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds timeout) {
@@ -56,6 +56,7 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   }
   if (on_trial(timeout, stop)) return false;
   std::unique_ptr<Outcome> outcome = take_spare();
+  const int64_t start = clock_.steady_ns();
   ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
   if (auto waiting = input_->waiting()) waiting_.store(*waiting);
   std::string trouble = input_->trouble();
@@ -74,6 +75,7 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   }
   if (!some) return false;
   outcome->input.read_at_ns = clock_.steady_ns();
+  metrics_.read_seconds(outcome->input.read_at_ns - start);
   while (careful_ && !options_.guard->take_turn(options_.name.owner())) {
     if (!clock_.sleep_ms(kTurnMs, stop)) return false;
   }
@@ -105,12 +107,23 @@ Result<bool> Lane::step_transform(std::stop_token stop) {
   }
   TRY(transformer_->run(**outcome, admit));
   metrics_.transform_seconds(clock_.steady_ns() - start);
+  watch_drift(**outcome);
   if ((*outcome)->stop_rule) {
     return Error(ErrorCode::kRuleFailed, (*outcome)->stop_message)
         .with_hint("the rule says on_fail: fail, so the pipeline stays stopped until the data or the rule is mended");
   }
   const size_t bytes = (*outcome)->bytes + 1;
   return write_queue_.push(std::move(*outcome), bytes, stop);
+}
+
+void Lane::watch_drift(const Outcome& outcome) {
+  for (std::string& line : drift_watch_.look(outcome)) {
+    spdlog::warn("pipeline {}: records differ from the expected types: {}; `leat schema infer {}` writes the types anew",
+                 options_.name.pipeline, line, options_.name.pipeline);
+    metrics_.drift();
+    MutexLock lock(mutex_);
+    drift_.push_back(std::move(line));
+  }
 }
 
 Result<bool> Lane::step_write(std::stop_token stop) {
@@ -249,6 +262,7 @@ LaneSnapshot Lane::snapshot() const {
   if ((s.waiting > 0 || s.in_flight > 0) && last_record_ms_ > 0) {
     s.lag_ms = std::max<int64_t>(0, clock_.now_ms() - last_record_ms_);
   }
+  s.drift = drift_;
   for (size_t i = 0; i < rule_hits_.size(); ++i) s.rule_hits.emplace_back(options_.rules[i], rule_hits_[i]);
   return s;
 }

@@ -26,6 +26,7 @@
 #include "io/random.h"
 #include "runtime/crash_guard.h"
 #include "runtime/delivery.h"
+#include "runtime/drift.h"
 #include "runtime/input.h"
 #include "runtime/lane_metrics.h"
 #include "runtime/transformer.h"
@@ -50,6 +51,7 @@ struct LaneSnapshot {
   std::string error;                           // of the last failure, or the trouble being ridden out
   std::vector<stream::Progress> progress;
   std::vector<std::pair<std::string, int64_t>> rule_hits;
+  std::vector<std::string> drift;              // how records differ from the expected types; the latest ones
 };
 
 struct LaneOptions {
@@ -59,6 +61,7 @@ struct LaneOptions {
   std::vector<std::string> rules;              // names, for counts
   uint64_t jitter_seed = 0;
   CrashGuard* guard = nullptr;                 // outlives the lane; null: none
+  types::Schema input;                         // the types that records are expected to have
 };
 
 class Lane {
@@ -88,6 +91,7 @@ class Lane {
   Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
+  void watch_drift(const Outcome& outcome);
   void set_state(LaneState state, std::string error = {});
   std::unique_ptr<Outcome> take_spare();
 
@@ -102,6 +106,7 @@ class Lane {
   std::atomic<bool> drain_{false}, paused_{false}, ended_{false}, sink_trouble_{false};
   std::atomic<int64_t> in_flight_{0}, waiting_{-1};
   std::string told_trouble_;  // read thread only
+  DriftWatch drift_watch_;    // transform thread only
   bool careful_ = false;      // read thread only: records go one by one, in turn with other lanes
 
   mutable Mutex mutex_;
@@ -110,6 +115,7 @@ class Lane {
   ProgressMap committed_ GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Outcome>> spare_ GUARDED_BY(mutex_);
   std::vector<int64_t> rule_hits_ GUARDED_BY(mutex_);
+  std::vector<std::string> drift_ GUARDED_BY(mutex_);
   std::deque<std::pair<int64_t, int64_t>> history_ GUARDED_BY(mutex_);  // steady ms, records committed
   int64_t last_record_ms_ GUARDED_BY(mutex_) = 0;
 };

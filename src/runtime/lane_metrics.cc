@@ -14,7 +14,7 @@ metrics::Counter& fate(metrics::Registry& registry, const std::string& what, con
 metrics::Histogram& stage(metrics::Registry& registry, const std::string& name, const std::string& pipeline,
                           const std::string& sink) {
   return registry
-      .histogram("leat_stage_seconds", "Time of one batch in a stage of a lane (end_to_end: read to committed).",
+      .histogram("leat_stage_seconds", "Time of one batch in a stage of a lane (read: waiting for it included; end_to_end: read to committed).",
                  {"pipeline", "sink", "stage"})
       .with({pipeline, sink, name});
 }
@@ -23,7 +23,8 @@ metrics::Histogram& stage(metrics::Registry& registry, const std::string& name, 
 
 LaneMetrics::LaneMetrics(metrics::Registry& registry, const std::string& pipeline, const std::string& sink,
                          const std::vector<std::string>& rules)
-    : transform_(stage(registry, "transform", pipeline, sink)),
+    : read_(stage(registry, "read", pipeline, sink)),
+      transform_(stage(registry, "transform", pipeline, sink)),
       write_(stage(registry, "write", pipeline, sink)),
       end_to_end_(stage(registry, "end_to_end", pipeline, sink)),
       in_(fate(registry, "in", "Records read, counted when their batch is committed.", pipeline, sink)),
@@ -41,6 +42,10 @@ LaneMetrics::LaneMetrics(metrics::Registry& registry, const std::string& pipelin
       restarts_(registry.counter("leat_lane_restarts_total", "Restarts of a lane after a failure.", Unit::kNone,
                                  {"pipeline", "sink"})
                     .with({pipeline, sink})),
+      drift_(registry.counter("leat_schema_drift_total",
+                              "Differences between records and the expected types, each counted once a start.",
+                              Unit::kNone, {"pipeline", "sink"})
+                 .with({pipeline, sink})),
       lag_records_(registry.gauge("leat_lag_records", "Records that wait to be read.", Unit::kRecords,
                                   {"pipeline", "sink"})
                        .with({pipeline, sink})),

@@ -23,12 +23,14 @@ class LaneMetrics {
   void committed(const stream::Ledger& delta, const std::vector<stream::Reject>& rejects, int64_t ns);
   void rule(size_t index, int64_t hits) { rules_[index]->add(static_cast<uint64_t>(hits)); }
   void lag(int64_t records, int64_t ms);
+  void read_seconds(int64_t ns) { read_.observe_ns(ns); }
+  void drift() { drift_.add(); }
   void restarted() { restarts_.add(); }
 
  private:
-  metrics::Histogram &transform_, &write_, &end_to_end_;
+  metrics::Histogram &read_, &transform_, &write_, &end_to_end_;
   metrics::Counter &in_, &delivered_, &rejected_, &dropped_, &filtered_, &deduplicated_, &expired_, &rows_;
-  metrics::Counter &sink_errors_, &restarts_;
+  metrics::Counter &sink_errors_, &restarts_, &drift_;
   metrics::Gauge &lag_records_, &lag_seconds_;
   std::vector<metrics::Counter*> rules_;
   metrics::Family<metrics::Counter>& rejects_by_reason_;

@@ -68,6 +68,7 @@ class LaneTest : public ::testing::Test {
     options.name = name;
     options.pipeline_hash = "hash";
     options.rules = {"positive", "small"};
+    options.input = schema_;
     return std::make_unique<Lane>(options, clock_, std::move(input), std::move(transformer), std::move(delivery),
                                   std::move(committed), *metrics_);
   }

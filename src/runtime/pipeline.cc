@@ -309,6 +309,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   }
   LaneOptions options;
   options.guard = &guard_;
+  options.input = input_schema_;
   options.name = slot.name;
   options.pipeline_hash = hash_;
   if (!plan_.reads_topic()) options.run_id = services_.run_id;

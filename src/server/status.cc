@@ -107,6 +107,7 @@ Json to_json(const LaneSnapshot& lane, bool paused) {
           {"error", lane.error.empty() ? Json() : Json(lane.error)},
           {"ledger", server::to_json(lane.ledger)},
           {"rules", std::move(rules)},
+          {"drift", lane.drift},
           {"progress", std::move(progress)}};
 }
 
