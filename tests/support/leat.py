@@ -148,15 +148,15 @@ class Project:
 
 
 @contextlib.contextmanager
-def api(directory=PAGES, *arguments):
-    """A replayed API; yields its URL."""
+def api(directory=PAGES, *arguments, log=subprocess.PIPE):
+    """A replayed API; yields its URL. What it says on stderr goes to the file `log`."""
     process = subprocess.Popen([str(LEAT), "api", "serve", str(directory), "--port", "0", *map(str, arguments)],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         line = process.stdout.readline()
         if "http://" not in line:
             process.kill()
-            raise Failed(f"leat api serve: {line}{process.stderr.read()}")
+            raise Failed(f"leat api serve: {line}{process.stderr.read() if process.stderr else ''}")
         yield line[line.index("http://"):].split()[0]
     finally:
         process.terminate()
@@ -166,7 +166,8 @@ def api(directory=PAGES, *arguments):
             process.kill()
             process.wait()
         process.stdout.close()
-        process.stderr.close()
+        if process.stderr:
+            process.stderr.close()
 
 
 def wait_until(condition, what, seconds=TIMEOUT_S):
