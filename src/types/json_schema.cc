@@ -310,15 +310,16 @@ struct Seen {
   size_t values = 0, objects = 0, arrays = 0;  // values: not null
   uint8_t scalars = 0;
   bool wide = false;  // an integer beyond BIGINT
-  std::vector<std::pair<std::string, Seen>> fields;
-  std::vector<Seen> element;
+  std::vector<std::string> names;  // of fields
+  std::vector<Seen> fields, element;
 
   void add(const Json& value, size_t depth);
   Seen& field(const std::string& name) {
-    for (auto& [known, seen] : fields) {
-      if (known == name) return seen;
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == name) return fields[i];
     }
-    return fields.emplace_back(name, Seen()).second;
+    names.push_back(name);
+    return fields.emplace_back();
   }
   std::vector<Field> to_fields() const;
   Type to_type() const;
@@ -353,8 +354,8 @@ void Seen::add(const Json& value, size_t depth) {
 
 std::vector<Field> Seen::to_fields() const {
   std::vector<Field> result;
-  for (const auto& [name, seen] : fields) {
-    result.push_back({.name = name, .type = seen.to_type(), .required = seen.values >= objects});
+  for (size_t i = 0; i < fields.size(); ++i) {
+    result.push_back({.name = names[i], .type = fields[i].to_type(), .required = fields[i].values >= objects});
   }
   // An untyped field takes null: never required (see write_object).
   for (Field& field : result) field.required = field.required && field.type.kind() != Kind::kJson;
