@@ -98,7 +98,8 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
   if (format == Format::kTable) TRY(print(fmt::format("pipeline {} ({} rows, sinks off)\n", plan.name, rows)));
   TRY(print(table.render(format, terminal_width())));
   if (rejected > 0) {
-    std::fputs(fmt::format("{} records were rejected, the first: {}\n", rejected, printable(first_reject, false)).c_str(), stderr);
+    const std::string were = rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
+    std::fputs(fmt::format("{} rejected, the first: {}\n", were, printable(first_reject, false)).c_str(), stderr);
   }
   return {};
 }

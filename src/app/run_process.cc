@@ -53,6 +53,13 @@ Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
   return options;
 }
 
+bool has_lane(const runtime::ProjectPlan& plan, const stream::Progress& row) {
+  const runtime::PipelinePlan* pipeline = plan.find(row.pipeline);
+  return pipeline && std::any_of(pipeline->sinks.begin(), pipeline->sinks.end(), [&](const runtime::SinkPlan& sink) {
+           return sink.id == row.sink || row.sink == "*";
+         });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RunProcess>> RunProcess::open(ProjectEnv& env, RunProcessOptions options) {
@@ -127,9 +134,11 @@ RunProcess::~RunProcess() {
 }
 
 void RunProcess::retain() {
-  std::map<std::pair<std::string, int32_t>, int64_t> needed;
+  std::map<std::pair<stream::TopicId, int32_t>, int64_t> needed;
   auto need = [&](const stream::Progress& row) {
-    auto key = std::pair(row.input.topic, row.input.partition);
+    // What a lane that is gone, or a topic that was recreated, has left behind needs nothing.
+    if (!has_lane(env_.plan, row)) return;
+    auto key = std::pair(row.input.topic_id, row.input.partition);
     auto [it, fresh] = needed.emplace(key, row.next);
     if (!fresh) it->second = std::min(it->second, row.next);
   };
@@ -145,7 +154,7 @@ void RunProcess::retain() {
     for (const runtime::PipelinePlan& plan : env_.plan.pipelines) {
       read |= plan.input_topic() && *plan.input_topic() == topic.spec.name;
     }
-    auto it = needed.find({topic.spec.name, partition});
+    auto it = needed.find({topic.id, partition});
     if (it != needed.end()) return it->second;
     return read ? 0 : INT64_MAX;
   };

@@ -63,7 +63,8 @@ std::string ledger_text(const runtime::RunSnapshot& snapshot) {
   }
   std::string text = table.render(Format::kTable, terminal_width()) + notes;
   if (rejected > 0) {
-    text += fmt::format("{} records were rejected and are kept: `leat dlq ls`, `leat dlq show {}`\n", rejected, where);
+    const std::string were = rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
+    text += fmt::format("{} rejected and kept: `leat dlq ls`, `leat dlq show {}`\n", were, where);
   }
   return text;
 }
