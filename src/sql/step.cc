@@ -246,6 +246,12 @@ class StepCompiler {
   }
 
   Json rewrite_unnest(const Json& e, size_t limit, std::vector<std::string>& lambda, Uses& uses) {
+    if (const auto type = scope_.type_of(e.at("children").at(0));
+        type && type->kind() == types::Kind::kStruct) {
+      refuse(location_of(e).value_or(0), "unnest takes a list, and this is a struct",
+             "write its name with .* for a column of each field");
+      return e;
+    }
     Uses own;
     const Json argument = rewrite(e.at("children").at(0), limit, false, lambda, own);
     auto text = context_.parser.text_of(argument);
