@@ -313,9 +313,12 @@ class Compiler {
                        "compare with something, for example id IS NOT NULL"});
         continue;
       }
-      rule_words_ += fmt::format(
-          "{}CASE WHEN coalesce(TRY(({}) IS TRUE), false) THEN 0::UBIGINT ELSE {}::UBIGINT END",
-          rule_words_.empty() ? "" : " | ", text, uint64_t{1} << i);
+      // NULL out of TRY: the expression failed. Evaluated once, so both are told by one word.
+      if (i % kRulesPerWord == 0) rule_words_.emplace_back();
+      std::string& word = rule_words_.back();
+      const uint64_t violated = uint64_t{1} << 2 * (i % kRulesPerWord), failed = violated << 1;
+      word += fmt::format("{}coalesce(TRY(CASE WHEN ({}) THEN 0::UBIGINT ELSE {}::UBIGINT END), {}::UBIGINT)",
+                          word.empty() ? "" : " | ", text, violated, failed);
     }
     return {};
   }
@@ -341,7 +344,8 @@ class Compiler {
     for (const Column& column : shape_.columns) list += quote_identifier(column.name) + ", ";
     list += "_leat_ord";
     for (size_t w = 0; w < shape_.words(); ++w) list += fmt::format(", _leat_f{}", w);
-    if (!rule_words_.empty()) list += fmt::format(",\n  {} AS _leat_rules", rule_words_);
+    for (size_t w = 0; w < rule_words_.size(); ++w)
+      list += fmt::format(",\n  {} AS _leat_rules{}", rule_words_[w], w);
     const std::string from = input_.steps.empty()
                                  ? fmt::format("{}() AS input", kInputName)
                                  : fmt::format("_leat_{} AS input", input_.steps.size());
@@ -365,7 +369,7 @@ class Compiler {
       query_->types.push_back(column.type);
     }
     query_->slot = slot_;
-    query_->has_rules = !rule_words_.empty();
+    query_->rules = input_.rules;
     query_->shape = std::move(shape_);
     query_->connection = std::move(connection_);
     return {};
@@ -380,7 +384,8 @@ class Compiler {
   std::vector<std::vector<FromItem>> froms_;
   std::set<Meta> metas_;
   StepShape shape_;  // of the step last compiled; at first the input
-  std::string ctes_, rule_words_, function_;
+  std::string ctes_, function_;
+  std::vector<std::string> rule_words_;  // expressions
   InputSlot* slot_ = nullptr;
   std::unique_ptr<Query::Impl> query_;
 };

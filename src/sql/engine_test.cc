@@ -274,7 +274,18 @@ TEST(EngineTest, RulesAreTrueOrViolated) {
   ASSERT_EQ(p.compile(), "");
   EXPECT_EQ(
       run_all(p, {"1|1", "x|1", "-1|10", "NULL|NULL"}),
-      "0: 1|1\n1: x|1 !number\n2: -1|10 !number !small !offset\n3: NULL|NULL !number !small\n");
+      "0: 1|1\n2: -1|10 !number !small !offset\n3: NULL|NULL !number !small\n"
+      "reject 1 quality expression_failed: rule number cannot be evaluated: a::INTEGER >= 0\n");
+}
+
+TEST(EngineTest, SixtyFourRulesEachHaveTheirOwnFate) {
+  TestPipeline p(Columns{{"n", "VARCHAR"}});
+  p.step("SELECT n FROM input");
+  for (int i = 0; i < 64; ++i) p.rule(fmt::format("r{}", i), fmt::format("n::INTEGER <> {}", i));
+  ASSERT_EQ(p.compile(), "");
+  EXPECT_EQ(run_all(p, {"0", "31", "32", "63", "64", "x"}),
+            "0: 0 !r0\n1: 31 !r31\n2: 32 !r32\n3: 63 !r63\n4: 64\n"
+            "reject 5 quality expression_failed: rule r0 cannot be evaluated: n::INTEGER <> 0\n");
 }
 
 TEST(EngineTest, JoinsLookupTables) {

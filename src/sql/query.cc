@@ -230,9 +230,10 @@ class Query::Run {
       }
       for (size_t w = 0; w < query_.shape.words(); ++w)
         failures(static_cast<const int64_t*>(vector()), w, records);
-      if (query_.has_rules) {
-        const auto* words = static_cast<const uint64_t*>(vector());
-        output.violated.emplace_back(words, words + rows);
+      if (!query_.rules.empty()) {
+        auto& violated = output.violated.emplace_back(rows, uint64_t{0});
+        for (size_t first = 0; first < query_.rules.size(); first += kRulesPerWord)
+          rules(static_cast<const uint64_t*>(vector()), first, records, violated);
       }
       output.chunks.push_back(view_of(chunk.get(), query_.types));
       output.records.push_back(std::move(records));
@@ -268,13 +269,37 @@ class Query::Run {
     }
   }
 
+  /// Takes the rules' words of a chunk apart, whose first rule is `first`: notes violations per row, and the
+  /// first rule that failed of each record.
+  void rules(const uint64_t* words, size_t first, const std::vector<uint32_t>& records,
+             std::vector<uint64_t>& violated) {
+    for (size_t i = 0; i < records.size(); ++i) {
+      for (uint64_t left = words[i]; left != 0; left &= left - 1) {
+        const auto bit = static_cast<size_t>(__builtin_ctzll(left));
+        const size_t rule = first + bit / 2;
+        if (bit % 2 == 0)
+          violated[i] |= uint64_t{1} << rule;
+        else
+          failed_rules_.emplace_back(records[i], rule);
+      }
+    }
+  }
+
   void explain_failures() {
     std::sort(failed_.begin(), failed_.end());
+    std::sort(failed_rules_.begin(), failed_rules_.end());
     for (const auto& [record, bit] : failed_) {
       if (bad_[record]) continue;  // the least bit came first
       bad_[record] = true;
       rejects_.push_back(
           {record, stream::Stage::kTransform, stream::Reason::kExpressionFailed, "", origin(bit)});
+    }
+    for (const auto& [record, index] : failed_rules_) {
+      if (bad_[record]) continue;  // so did a column, or an earlier rule
+      bad_[record] = true;
+      const Rule& rule = query_.rules[index];
+      rejects_.push_back({record, stream::Stage::kQuality, stream::Reason::kExpressionFailed, rule.name,
+                          fmt::format("rule {} cannot be evaluated: {}", rule.name, rule.expect)});
     }
   }
 
@@ -309,7 +334,8 @@ class Query::Run {
   std::vector<uint32_t> bad_keys_;  // rows
   std::vector<stream::Reject> rejects_;
   std::vector<bool> bad_;
-  std::vector<std::pair<uint32_t, size_t>> failed_;
+  std::vector<std::pair<uint32_t, size_t>> failed_;        // record, bit
+  std::vector<std::pair<uint32_t, size_t>> failed_rules_;  // record, rule
 };
 
 Query::Query(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
