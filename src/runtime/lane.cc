@@ -220,7 +220,9 @@ void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
   const int64_t now = clock_.steady_ms();
   const auto& records = outcome.input.records.records;
   in_flight_.fetch_sub(outcome.delta.in);
-  metrics_.committed(outcome.delta, outcome.rejects, clock_.steady_ns() - outcome.input.read_at_ns);
+  const int64_t oldest_ms = records.empty() ? 0 : clock_.now_us() / 1000 - records.front().timestamp_ms;
+  metrics_.committed(outcome.delta, outcome.rejects, clock_.steady_ns() - outcome.input.read_at_ns,
+                     std::max<int64_t>(oldest_ms, 0));
   MutexLock lock(mutex_);
   committed_[progress.input] = progress;
   for (size_t i = 0; i < rule_hits_.size() && i < outcome.rule_hits.size(); ++i) {

@@ -27,6 +27,12 @@ LaneMetrics::LaneMetrics(metrics::Registry& registry, const std::string& pipelin
       transform_(stage(registry, "transform", pipeline, sink)),
       write_(stage(registry, "write", pipeline, sink)),
       end_to_end_(stage(registry, "end_to_end", pipeline, sink)),
+      append_to_commit_(registry
+                            .histogram("leat_append_to_commit_seconds",
+                                       "Age of each batch's oldest record, since its topic or source gave it a "
+                                       "time, when its rows are committed and so visible.",
+                                       {"pipeline", "sink"})
+                            .with({pipeline, sink})),
       in_(fate(registry, "in", "Records read, counted when their batch is committed.", pipeline, sink)),
       delivered_(fate(registry, "delivered", "Records with at least one row delivered.", pipeline, sink)),
       rejected_(fate(registry, "rejected", "Records sent to the dead letter.", pipeline, sink)),
@@ -60,7 +66,8 @@ LaneMetrics::LaneMetrics(metrics::Registry& registry, const std::string& pipelin
   for (const std::string& rule : rules) rules_.push_back(&family.with({pipeline, sink, rule}));
 }
 
-void LaneMetrics::committed(const stream::Ledger& delta, const std::vector<stream::Reject>& rejects, int64_t ns) {
+void LaneMetrics::committed(const stream::Ledger& delta, const std::vector<stream::Reject>& rejects, int64_t ns,
+                            int64_t oldest_ms) {
   auto add = [](metrics::Counter& counter, int64_t n) { counter.add(static_cast<uint64_t>(n)); };
   add(in_, delta.in);
   add(delivered_, delta.delivered);
@@ -71,6 +78,7 @@ void LaneMetrics::committed(const stream::Ledger& delta, const std::vector<strea
   add(expired_, delta.expired);
   add(rows_, delta.rows);
   end_to_end_.observe_ns(ns);
+  append_to_commit_.observe_ns(oldest_ms * 1'000'000);
   for (const stream::Reject& reject : rejects) {
     rejects_by_reason_
         .with({pipeline_, sink_, std::string(stream::to_string(reject.stage)),

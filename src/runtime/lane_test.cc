@@ -132,6 +132,19 @@ TEST_F(LaneTest, EveryRecordHasOneFateAndTheLedgerBalances) {
   EXPECT_EQ(letters[2].id.offset, 5);
 }
 
+TEST_F(LaneTest, TheAgeOfAnAppendedRecordAtItsCommitIsMeasured) {
+  produce(kRecords);
+  auto lane = make_lane();
+  lane->drain();
+  ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+  clock_.advance_ms(700);
+  ASSERT_TRUE(lane->step_transform({}).value());
+  ASSERT_TRUE(lane->step_write({}).value());
+  const auto ages = registry_.histogram("leat_append_to_commit_seconds", "", {"pipeline", "sink"}).with({"lines", "out"}).snapshot();
+  EXPECT_EQ(ages.count, 1u);
+  EXPECT_NEAR(ages.sum_seconds, 0.7, 0.001);
+}
+
 TEST_F(LaneTest, DroppedBetweenAnyTwoStepsNothingIsLostOrDoubled) {
   produce(kRecords);
   for (int steps = 0; steps < 3; ++steps) {
