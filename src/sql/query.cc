@@ -198,7 +198,7 @@ class Query::Run {
     slot.records = &records_;
     slot.from = from;
     slot.to = to;
-    ASSIGN(QueryResult result, query_.statement.execute());
+    ASSIGN(QueryResult result, query_.statement.execute_streaming());
     while (true) {
       ASSIGN(std::optional<Chunk> chunk, result.next());
       if (!chunk) return {};
