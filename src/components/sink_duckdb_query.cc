@@ -25,7 +25,7 @@ class Watch {
     const auto ended = [this]() NO_THREAD_SAFETY_ANALYSIS { return ended_; };
     changed_.wait_for(mutex_, stop, std::chrono::milliseconds(deadline_ms), ended);
     while (!ended_) {
-      if (!stop.stop_requested()) late_ = true;
+      cause_ = stop.stop_requested() ? Cause::kStop : Cause::kDeadline;
       session.interrupt();
       changed_.wait_for(mutex_, std::stop_token(), kAgain, ended);
     }
@@ -39,20 +39,24 @@ class Watch {
     thread_.join();
   }
 
-  /// What an error means, when the watch has caused it.
+  /// What an error means, when the watch has caused it. Its code does not say: interrupted while it prepares a
+  /// statement, DuckDB calls the statement wrong.
   Error explain(Error error, int64_t deadline_ms) {
     MutexLock lock(mutex_);
-    if (error.code() != ErrorCode::kCancelled || !late_) return error;
+    if (cause_ == Cause::kNone) return error;
+    if (cause_ == Cause::kStop) return Error(ErrorCode::kCancelled, "the query was stopped");
     return Error(ErrorCode::kTimeout, fmt::format("the query was ended after {}", format_duration_ms(deadline_ms)))
         .with_retry(Retry::kNever)
         .with_hint("read fewer rows, or give it more time");
   }
 
  private:
+  enum class Cause : uint8_t { kNone, kStop, kDeadline };
   static constexpr std::chrono::milliseconds kAgain{10};
   Mutex mutex_;
   CondVar changed_;
-  bool ended_ GUARDED_BY(mutex_) = false, late_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  Cause cause_ GUARDED_BY(mutex_) = Cause::kNone;
   std::jthread thread_;
 };
 

@@ -105,6 +105,18 @@ TEST_F(DuckdbQueryTest, StopEndsAQuery) {
   EXPECT_EQ(rows.error().code(), ErrorCode::kCancelled);
 }
 
+TEST_F(DuckdbQueryTest, StopEndsAQueryThatIsBeingPrepared) {
+  std::string joins = "SELECT count(*) FROM range(9) t0";
+  for (int i = 1; i < 10; ++i) joins += fmt::format(" JOIN range(9) t{0} ON t{0}.range = t{1}.range", i, i / 2);
+  std::stop_source stop;
+  stop.request_stop();
+  for (int i = 0; i < 10; ++i) {
+    auto rows = store_->query(joins, {}, stop.get_token());
+    const ErrorCode code = rows ? ErrorCode::kCancelled : rows.error().code();
+    EXPECT_EQ(code, ErrorCode::kCancelled) << rows.error().to_string();
+  }
+}
+
 TEST_F(DuckdbQueryTest, ListsTablesWithoutTheirParts) {
   auto tables = store_->tables();
   ASSERT_OK(tables);
