@@ -87,7 +87,7 @@ class HttpSource final : public stream::Source {
         allow_(std::move(allow)),
         skip_page_(context.skip_page),
         client_(net::HttpClientOptions{{}, {}, &clock_}),
-        auth_(config_, client_, clock_, allow_),
+        auth_(config_, client_, clock_),
         breaker_(clock_, config_.breaker_failures, config_.breaker_open_ms),
         state_(PassState::start_of(config_.pagination)) {
     if (config_.rate_limit) bucket_.emplace(clock_, *config_.rate_limit);
@@ -402,10 +402,6 @@ Result<std::unique_ptr<stream::Source>> make(const config::Node& node,
   ASSIGN(net::Url base, net::Url::parse(config.url));
   net::OriginAllowList allow;
   allow.add(base);
-  if (auto* oauth = std::get_if<http::OAuth2Auth>(&config.auth)) {
-    ASSIGN(net::Url token, net::Url::parse(oauth->token_url));
-    allow.add(token);
-  }
   for (const auto& host : config.allow_hosts) allow_host(allow, host, base.scheme == "http");
   for (const auto& host : context.allowed_hosts) allow_host(allow, host, base.scheme == "http");
   return std::unique_ptr<stream::Source>(

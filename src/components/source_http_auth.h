@@ -14,10 +14,9 @@ namespace leat::components::http {
 
 class Authenticator {
  public:
-  /// All outlive it. `allow` is for the token URL, too.
-  Authenticator(const Config& config, net::HttpClient& client, io::Clock& clock,
-                const net::OriginAllowList& allow)
-      : config_(config), client_(client), clock_(clock), allow_(allow) {}
+  /// All outlive it.
+  Authenticator(const Config& config, net::HttpClient& client, io::Clock& clock)
+      : config_(config), client_(client), clock_(clock) {}
 
   /// Adds the credentials to a request to the source's own origin. May fetch a token first.
   Result<void> apply(net::HttpRequest& request, std::stop_token stop);
@@ -30,7 +29,6 @@ class Authenticator {
   const Config& config_;
   net::HttpClient& client_;
   io::Clock& clock_;
-  const net::OriginAllowList& allow_;
   std::string token_;
   int64_t token_until_ms_ = 0;  // steady
 };

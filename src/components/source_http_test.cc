@@ -465,6 +465,21 @@ TEST_F(SourceHttpTest, OAuth2TokensAreFetchedRenewedAndReplaced) {
   EXPECT_EQ(tokens, 3) << "renewed before it expires";
 }
 
+TEST_F(SourceHttpTest, TheClientSecretStaysAtTheOriginOfTheTokenUrl) {
+  RawServer issuer([&](const std::string&, int) {
+    return Answer{http_answer("", "Location: " + server_->url("/steal") + "\r\n", "307 X"), Then::kNext};
+  });
+  serve([](const std::string&, int) { return Answer{http_answer("[1]")}; });
+  auto page = (*make(fmt::format("auth: {{oauth2: {{token_url: '{}', client_id: id, client_secret: "
+                                 "hunter2, in_body: true}}}}",
+                                 issuer.url("/token"))))
+                  ->read({});
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().code(), ErrorCode::kPermission);
+  EXPECT_EQ(page.error().to_string().find("hunter2"), std::string::npos);
+  EXPECT_TRUE(server_->requests().empty()) << "an allowed host, but not the token's";
+}
+
 TEST_F(SourceHttpTest, AnswersThatNoRetryMends) {
   for (auto [status, code] :
        std::vector<std::pair<std::string, ErrorCode>>{{"400 X", ErrorCode::kInvalidArgument},
