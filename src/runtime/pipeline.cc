@@ -43,6 +43,17 @@ int64_t backoff_ms(const config::RestartDecl& restart, int failures, io::Random&
 
 }  // namespace
 
+void SchemaBoard::expect(const std::string& topic) {
+  MutexLock lock(mutex_);
+  ++expected_[topic];
+}
+
+void SchemaBoard::give_up(const std::string& topic) {
+  MutexLock lock(mutex_);
+  --expected_[topic];
+  published_.notify_all();
+}
+
 void SchemaBoard::publish(const std::string& topic, types::Schema schema) {
   MutexLock lock(mutex_);
   schemas_.insert_or_assign(topic, std::move(schema));
@@ -51,13 +62,9 @@ void SchemaBoard::publish(const std::string& topic, types::Schema schema) {
 
 std::optional<types::Schema> SchemaBoard::wait(const std::string& topic, std::stop_token stop) {
   MutexLock lock(mutex_);
-  published_.wait(mutex_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS { return schemas_.contains(topic); });
-  auto it = schemas_.find(topic);
-  return it == schemas_.end() ? std::nullopt : std::optional(it->second);
-}
-
-std::optional<types::Schema> SchemaBoard::find(const std::string& topic) {
-  MutexLock lock(mutex_);
+  published_.wait(mutex_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS {
+    return schemas_.contains(topic) || expected_[topic] <= 0;
+  });
   auto it = schemas_.find(topic);
   return it == schemas_.end() ? std::nullopt : std::optional(it->second);
 }
@@ -84,6 +91,9 @@ Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Service
     }
   }
   if (!source_topics.empty()) add("*", source_topics);
+  for (const SinkPlan& sink : plan_.sinks) {
+    if (sink.kind == SinkPlan::Kind::kTopic) board_.expect(sink.topic);
+  }
 }
 
 Pipeline::~Pipeline() = default;
@@ -120,11 +130,10 @@ void Pipeline::run(std::stop_token stop) {
   io::Random random(services_.seed ^ std::hash<std::string>{}(plan_.name));
   for (int failures = 0; !stop.stop_requested(); ++failures) {
     auto ready = prepare(stop);
-    if (ready) break;
-    if (is_final(ready.error(), plan_.restart) || stop.stop_requested()) {
-      if (!stop.stop_requested()) fail(std::move(ready).error());
-      finished_.store(true);
-      return;
+    if (ready && *ready) break;
+    if (ready || is_final(ready.error(), plan_.restart) || stop.stop_requested()) {
+      if (!ready && !stop.stop_requested()) fail(std::move(ready).error());
+      return finish();
     }
     int64_t ms = backoff_ms(plan_.restart, failures, random);
     spdlog::warn("pipeline {}: cannot start: {}; trying again in {} ms", plan_.name, ready.error().to_string(), ms);
@@ -138,39 +147,45 @@ void Pipeline::run(std::stop_token stop) {
     std::vector<std::jthread> threads;
     for (auto& slot : slots_) threads.emplace_back([this, &slot, stop] { run_lane(*slot, stop); });
   }
+  finish();
+}
+
+void Pipeline::finish() {
+  for (const SinkPlan& sink : plan_.sinks) {
+    if (sink.kind == SinkPlan::Kind::kTopic) board_.give_up(sink.topic);
+  }
   finished_.store(true);
 }
 
-Result<void> Pipeline::prepare(std::stop_token stop) {
+Result<bool> Pipeline::prepare(std::stop_token stop) {
   ASSIGN(engine_, open_engine(plan_));
-  ASSIGN(input_schema_, find_schema(stop));
+  ASSIGN(std::optional<types::Schema> schema, find_schema(stop));
+  if (!schema) {
+    MutexLock lock(mutex_);
+    note_ = "no record to read, and none to learn the input's types from";
+    for (auto& slot : slots_) slot->state = LaneState::kEnded;
+    return false;
+  }
+  input_schema_ = std::move(*schema);
   if (stop.stop_requested()) return Error(ErrorCode::kCancelled, "stopped before it had started");
   ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
   hash_ = pipeline_hash(plan_, *engine_, *query);
   for (const SinkPlan& sink : plan_.sinks) {
     if (sink.kind == SinkPlan::Kind::kTopic) board_.publish(sink.topic, query->output());
   }
-  return {};
+  return true;
 }
 
-Result<types::Schema> Pipeline::find_schema(std::stop_token stop) {
+Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop) {
   auto found = [&](types::Schema schema, std::string origin) {
     MutexLock lock(mutex_);
     schema_origin_ = std::move(origin);
-    return schema;
+    return std::optional(std::move(schema));
   };
   if (plan_.input_schema) return found(*plan_.input_schema, "file");
   if (const std::string* topic = plan_.input_topic(); topic && !project_.writers(*topic).empty()) {
-    if (auto known = board_.find(*topic)) return found(std::move(*known), "upstream");
-    auto offline = known_input(project_, plan_, nullptr);
-    if (!offline) {
-      return std::move(offline).error().context(
-          fmt::format("the pipeline that writes topic {} does not compile", *topic));
-    }
-    if (*offline) return found(std::move(**offline), "upstream");
-    auto schema = board_.wait(*topic, stop);
-    if (!schema) return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + *topic);
-    return found(std::move(*schema), "upstream");
+    ASSIGN(std::optional<types::Schema> schema, upstream_schema(*topic, stop));
+    if (schema) return found(std::move(*schema), "upstream");
   }
   const std::string key = schema_state_key(project_.project, plan_.name);
   ASSIGN(std::optional<std::string> stored, services_.log.state(key));
@@ -178,7 +193,9 @@ Result<types::Schema> Pipeline::find_schema(std::stop_token stop) {
     ASSIGN(types::Schema schema, types::schema_from_json(*stored));
     return found(std::move(schema), "an earlier sample");
   }
-  ASSIGN(types::Schema schema, sample_schema(stop));
+  ASSIGN(std::optional<types::Schema> sample, sample_schema(stop));
+  if (!sample) return sample;
+  types::Schema schema = std::move(*sample);
   ASSIGN(auto transaction, services_.log.begin(project_.project + "." + plan_.name + ".schema"));
   TRY(transaction->put_state(key, types::schema_to_json(schema)));
   TRY(transaction->commit());
@@ -188,7 +205,22 @@ Result<types::Schema> Pipeline::find_schema(std::stop_token stop) {
   return found(std::move(schema), "sample");
 }
 
-Result<types::Schema> Pipeline::sample_schema(std::stop_token stop) {
+/// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from the writer itself
+/// when it runs, else from its latest sample.
+Result<std::optional<types::Schema>> Pipeline::upstream_schema(const std::string& topic, std::stop_token stop) {
+  const auto known = [&](stream::Log* log) -> Result<std::optional<types::Schema>> {
+    auto schema = known_input(project_, plan_, log);
+    if (schema) return schema;
+    return std::move(schema).error().context(fmt::format("the pipeline that writes topic {} does not compile", topic));
+  };
+  ASSIGN(std::optional<types::Schema> offline, known(nullptr));
+  if (offline) return offline;
+  if (auto schema = board_.wait(topic, stop)) return schema;
+  if (stop.stop_requested()) return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + topic);
+  return known(&services_.log);
+}
+
+Result<std::optional<types::Schema>> Pipeline::sample_schema(std::stop_token stop) {
   std::vector<std::string_view> texts;
   InputBatch batch;
   std::unique_ptr<LaneInput> input;
@@ -200,6 +232,8 @@ Result<types::Schema> Pipeline::sample_schema(std::stop_token stop) {
         ASSIGN(input, make_topic_input(services_.log, *topic, {}, limits, ""));
       } else if (topic.error().code() != ErrorCode::kNotFound) {
         return std::move(topic).error();
+      } else if (drain_.load()) {
+        return std::optional<types::Schema>();
       } else if (!services_.clock.sleep_ms(100, stop)) {
         return Error(ErrorCode::kCancelled, "stopped while waiting for topic " + *name);
       }
@@ -216,13 +250,14 @@ Result<types::Schema> Pipeline::sample_schema(std::stop_token stop) {
     if (drain_.load()) {
       TRY(input->fix_end());
       ASSIGN(bool done, input->at_end());
-      if (done) return types::Schema{};
+      if (done) return std::optional<types::Schema>();
     }
   }
   for (const stream::Record& record : batch.records.records) {
     if (record.value && texts.size() < kSampleRecords) texts.push_back(*record.value);
   }
-  return types::infer_schema(texts);
+  ASSIGN(types::Schema schema, types::infer_schema(texts));
+  return std::optional(std::move(schema));
 }
 
 void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {

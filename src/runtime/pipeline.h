@@ -18,15 +18,18 @@ namespace leat::runtime {
 /// Output schemas by topic, as pipelines that write them have compiled; pipelines that read them wait here.
 class SchemaBoard {
  public:
+  /// A pipeline of this run is going to publish, or has given up to. Before any waits.
+  void expect(const std::string& topic);
+  void give_up(const std::string& topic);
   void publish(const std::string& topic, types::Schema schema);
-  /// Waits until the topic's schema is published; nullopt on stop.
+  /// Waits while the topic's schema is expected and not published; nullopt: nobody will, or stop.
   std::optional<types::Schema> wait(const std::string& topic, std::stop_token stop);
-  std::optional<types::Schema> find(const std::string& topic);
 
  private:
   Mutex mutex_;
   CondVar published_;
   std::map<std::string, types::Schema> schemas_ GUARDED_BY(mutex_);
+  std::map<std::string, int> expected_ GUARDED_BY(mutex_);  // how many will publish
 };
 
 struct PipelineSnapshot {
@@ -70,9 +73,13 @@ class Pipeline {
     bool paused = false;
   };
 
-  Result<void> prepare(std::stop_token stop);
-  Result<types::Schema> find_schema(std::stop_token stop);
-  Result<types::Schema> sample_schema(std::stop_token stop);
+  /// False: there is nothing to do, and nothing to learn the input's types from.
+  Result<bool> prepare(std::stop_token stop);
+  void finish();
+  /// nullopt: a drain without a first record.
+  Result<std::optional<types::Schema>> find_schema(std::stop_token stop);
+  Result<std::optional<types::Schema>> upstream_schema(const std::string& topic, std::stop_token stop);
+  Result<std::optional<types::Schema>> sample_schema(std::stop_token stop);
   void run_lane(LaneSlot& slot, std::stop_token stop);
   void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);

@@ -261,6 +261,34 @@ class Running(unittest.TestCase):
                 stop(self, process)
             self.assertEqual({r["id"] for r in p.sql("SELECT id FROM serving.visits")}, set(range(20, 30)))
 
+    def test_one_pipeline_whose_writer_does_not_run(self):
+        """The types of its topic come from a sample that the writer took in an earlier run, or there is nothing to do."""
+        with leat.Project(None) as project:
+            project.write("leat.yaml", "project: apart\nprofiles:\n  local: {}\n")
+            project.write("data/a.ndjson", '{"id": 1, "name": "a"}\n{"id": 2, "name": "b"}\n')
+            project.write("pipelines/make.yaml",
+                          "pipeline: make\nsource: {file: {path: data/a.ndjson}}\nsinks:\n  - {topic: users, key: id}\n")
+            project.write("pipelines/keep.yaml",
+                          "pipeline: keep\nsource: {topic: users}\ntransform:\n  - sql: SELECT id, name FROM input\n"
+                          "sinks:\n  - {store: serving, table: users, key: [id]}\n")
+            project.leat("run", "keep", "--drain", "--timeout", "20s")
+            project.leat("run", "make", "--drain", "--timeout", "20s")
+            project.leat("run", "keep", "--drain", "--timeout", "20s")
+            self.assertEqual([r["name"] for r in project.sql("SELECT name FROM serving.users ORDER BY id")], ["a", "b"])
+
+    def test_a_writer_that_fails_holds_nobody_up(self):
+        with leat.Project(None) as project:
+            project.write("leat.yaml", "project: apart\nprofiles:\n  local: {}\n")
+            project.write("data/a.ndjson", '{"id": 1}\n')
+            project.write("pipelines/make.yaml",
+                          "pipeline: make\nsource: {file: {path: data/a.ndjson}}\ntransform:\n  - sql: SELECT nope FROM input\n"
+                          "sinks:\n  - {topic: users, key: nope}\n")
+            project.write("pipelines/keep.yaml",
+                          "pipeline: keep\nsource: {topic: users}\nsinks:\n  - {store: serving, table: users}\n")
+            done = project.call("run", "--drain", "--timeout", "20s")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("nope", done.stderr)
+
     def test_generate(self):
         with leat.Project(None) as p:
             p.write("leat.yaml", "project: made\ntopics:\n  users: {partitions: 2}\nprofiles:\n  local: {}\n")
