@@ -60,6 +60,9 @@ bool read_headers(const stream::Record& record, DeadLetter& letter) {
       letter.sha256 = value;
     } else if (name == "leat-key") {
       letter.key = std::string(value);
+    } else if (name == "leat-retry") {
+      const size_t slash = value.find('/');
+      letter.retry = {number<int32_t>(value.substr(0, slash)), number<int64_t>(value.substr(slash + 1))};
     } else if (name == "leat-null") {
       was_null = true;
     }
@@ -74,8 +77,9 @@ DeadLetterWriter::DeadLetterWriter(std::string sink, std::string pipeline_hash)
     : sink_(std::move(sink)), pipeline_hash_(std::move(pipeline_hash)) {}
 
 void DeadLetterWriter::add(const stream::RecordId& id, const stream::Record& record, int64_t version,
-                           const stream::Reject& reject) {
+                           const stream::Reject& reject, std::optional<RetryPlace> retry) {
   DeadLetter letter;
+  letter.retry = retry;
   letter.sink = sink_;
   letter.id = id;
   if (record.key) letter.key = std::string(*record.key);
@@ -120,6 +124,7 @@ void DeadLetterWriter::add(const DeadLetter& letter) {
   if (!letter.sha256.empty()) h.emplace_back("leat-sha256", letter.sha256);
   if (letter.key) h.emplace_back("leat-key", *letter.key);
   if (!letter.value) h.emplace_back("leat-null", "1");
+  if (letter.retry) h.emplace_back("leat-retry", fmt::format("{}/{}", letter.retry->partition, letter.retry->offset));
   for (const auto& [name, value] : letter.headers) h.emplace_back("h." + name, value);
 }
 
@@ -216,11 +221,27 @@ Result<void> move_letters(stream::Log& log, const std::string& owner, const stre
 
 }  // namespace
 
+namespace {
+
+/// True when the sink's position is behind the record where it was read last: in the retry topic when it has been
+/// redriven before. Until then the lane may still write the record, or its letter, again.
+bool passed(const DeadLetter& letter, const std::string& retry_topic, std::span<const stream::Progress> rows) {
+  return std::any_of(rows.begin(), rows.end(), [&](const stream::Progress& row) {
+    if (row.sink != letter.sink) return false;
+    if (!letter.retry) return row.input == letter.id.origin && row.next > letter.id.offset;
+    return row.input.topic == retry_topic && row.input.partition == letter.retry->partition &&
+           row.next > letter.retry->offset;
+  });
+}
+
+}  // namespace
+
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project, const std::string& pipeline,
                               int32_t partitions, std::span<const stream::Progress> rows,
                               const std::function<bool(const DeadLetter&)>& wanted, bool dry_run) {
   RedriveReport report;
   const std::string topic = fmt::format("{}.{}.dlq", project, pipeline);
+  const std::string retry_topic = fmt::format("{}.{}.retry", project, pipeline);
   ASSIGN(std::vector<DeadLetter> letters, read_dead_letters(log, topic));
   std::vector<const DeadLetter*> chosen;
   for (const DeadLetter& letter : letters) {
@@ -230,11 +251,7 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project, cons
       ++report.truncated;
       continue;
     }
-    // A lane that has not moved past the record may still write it (or its letter) again.
-    bool passed = std::any_of(rows.begin(), rows.end(), [&](const stream::Progress& row) {
-      return row.sink == letter.sink && row.input == letter.id.origin && row.next > letter.id.offset;
-    });
-    if (!passed) {
+    if (!passed(letter, retry_topic, rows)) {
       ++report.waiting;
       continue;
     }
@@ -246,7 +263,7 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project, cons
   if (dry_run || chosen.empty()) return report;
   ASSIGN(stream::TopicInfo dlq, log.topics().find(topic));
   stream::TopicSpec spec;
-  spec.name = fmt::format("{}.{}.retry", project, pipeline);
+  spec.name = retry_topic;
   spec.partitions = partitions;
   ASSIGN(stream::TopicInfo retry, log.topics().ensure(spec));
   for (size_t at = 0; at < chosen.size(); at += kRedriveBatch) {

@@ -24,6 +24,12 @@
 
 namespace leat::runtime {
 
+/// Where in the pipeline's retry topic a redriven record stood when it was rejected again.
+struct RetryPlace {
+  int32_t partition = 0;
+  int64_t offset = 0;
+};
+
 /// One dead letter, owned.
 struct DeadLetter {
   std::string sink;
@@ -34,6 +40,7 @@ struct DeadLetter {
   stream::Reason reason = stream::Reason::kMalformed;
   std::string rule, message, pipeline_hash, sha256;
   int64_t version = 0, time_ms = 0, length = 0;
+  std::optional<RetryPlace> retry;
   int64_t dlq_offset = 0;  // where it stands in the dead letter topic
 
   bool whole() const { return !value || length == static_cast<int64_t>(value->size()); }
@@ -45,7 +52,7 @@ class DeadLetterWriter {
   DeadLetterWriter(std::string sink, std::string pipeline_hash);
   /// `id` is the record's original identity (that of a redriven record, not of the retry topic).
   void add(const stream::RecordId& id, const stream::Record& record, int64_t version,
-           const stream::Reject& reject);
+           const stream::Reject& reject, std::optional<RetryPlace> retry = {});
   void add(const DeadLetter& letter);
   std::span<const stream::OutRecord> records();
   bool empty() const { return entries_.empty(); }
@@ -82,7 +89,8 @@ struct RedriveReport {
 };
 
 /// Moves the letters that `wanted` accepts to the retry topic, in one transaction per 1,000. `rows`: the
-/// progress rows of all the pipeline's sinks; a letter whose record no row has passed yet is left waiting.
+/// progress rows of all the pipeline's sinks; a letter whose record, as it was
+/// read last, its sink's row has not passed is left waiting.
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project, const std::string& pipeline,
                               int32_t partitions, std::span<const stream::Progress> rows,
                               const std::function<bool(const DeadLetter&)>& wanted, bool dry_run);

@@ -14,8 +14,10 @@ Result<void> append_dead_letters(stream::LogTransaction& transaction, const Dead
   DeadLetterWriter writer(name.sink, target.pipeline_hash);
   for (const stream::Reject& reject : outcome.rejects) {
     const auto& records = outcome.input.records;
-    writer.add(outcome.input.identity(reject.record), records.records[reject.record],
-               records.versions[reject.record], reject);
+    const stream::Record& record = records.records[reject.record];
+    std::optional<RetryPlace> retry;
+    if (!outcome.input.originals.empty()) retry = {records.origin.partition, record.offset};
+    writer.add(outcome.input.identity(reject.record), record, records.versions[reject.record], reject, retry);
   }
   std::map<int32_t, std::vector<stream::OutRecord>> by_partition;
   for (const stream::OutRecord& record : writer.records()) {
