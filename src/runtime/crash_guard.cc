@@ -98,6 +98,13 @@ Result<bool> CrashGuard::admit(const std::string& lane, const stream::RecordId& 
   return true;
 }
 
+Result<void> CrashGuard::acquit(const std::string& lane) {
+  MutexLock lock(mutex_);
+  if (trial_.first != lane) return {};
+  trial_ = {};
+  return write();
+}
+
 Result<void> CrashGuard::forget(const std::string& lane) {
   MutexLock lock(mutex_);
   window_left_.erase(lane);

@@ -46,6 +46,8 @@ class CrashGuard {
   void end_turn(const std::string& lane);
   /// Names the record before it is run, synced. False: it is not to be run.
   Result<bool> admit(const std::string& lane, const stream::RecordId& record);
+  /// The record named last has been delivered, and nothing of the lane is in flight: no later death is its doing.
+  Result<void> acquit(const std::string& lane);
   /// The lane stopped or ended by itself: nothing is held against its records.
   Result<void> forget(const std::string& lane);
 

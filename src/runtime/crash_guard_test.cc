@@ -67,6 +67,19 @@ TEST_F(CrashGuardTest, RejectsARecordNamedAtTwoDeaths) {
   EXPECT_TRUE(admit("p.b", 7)) << "another lane does something else with it";
 }
 
+TEST_F(CrashGuardTest, BlamesNoRecordThatWasDelivered) {
+  for (int i = 0; i < 3; ++i) start(0, 0);
+  for (int death = 0; death < CrashGuard::kDeaths; ++death) {
+    EXPECT_TRUE(admit("p.a", 6));
+    ASSERT_TRUE(guard_->acquit("p.b"));
+    EXPECT_NE(log_->state("guard/p").value()->find("@6"), std::string::npos) << "it is not p.b's trial";
+    ASSERT_TRUE(guard_->acquit("p.a"));
+    EXPECT_EQ(log_->state("guard/p").value()->find("@6"), std::string::npos);
+    start(7, 7);  // died of something else
+  }
+  EXPECT_TRUE(admit("p.a", 6));
+}
+
 TEST_F(CrashGuardTest, IsCarefulOverAWindow) {
   for (int i = 0; i < 3; ++i) start(0, 0);
   for (int64_t offset = 0; offset < 10; ++offset) {

@@ -54,7 +54,8 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
       return false;
     }
   }
-  if (on_trial(timeout, stop)) return false;
+  ASSIGN(bool busy, on_trial(timeout, stop));
+  if (busy) return false;
   std::unique_ptr<Outcome> outcome = take_spare();
   const int64_t start = clock_.steady_ns();
   ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
@@ -73,6 +74,7 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   } else if (!sink_trouble_.load()) {
     set_state(drain_.load() ? LaneState::kDraining : LaneState::kRunning);
   }
+  if (!some && careful_ && in_flight_.load() == 0) TRY(options_.guard->acquit(options_.name.owner()));
   if (!some) return false;
   outcome->input.read_at_ns = clock_.steady_ns();
   metrics_.read_seconds(outcome->input.read_at_ns - start);
@@ -85,13 +87,17 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
 }
 
 /// True while a record that is run alone is on its way, or another lane's: nothing is to be read.
-bool Lane::on_trial(std::chrono::milliseconds timeout, std::stop_token stop) {
+Result<bool> Lane::on_trial(std::chrono::milliseconds timeout, std::stop_token stop) {
   CrashGuard* guard = options_.guard;
   if (!guard) return false;
   if (careful_ && (in_flight_.load() == 0 || sink_trouble_.load())) guard->end_turn(options_.name.owner());
   const bool careful = guard->careful(options_.name.owner());
-  if (careful != careful_) input_->one_by_one(careful_ = careful);
-  if (in_flight_.load() == 0 || !careful) return false;
+  // The window's last record is waited for too, or the next batch would run, and die, in its name.
+  if (in_flight_.load() == 0 || !(careful || careful_)) {
+    if (careful_ && !careful) TRY(guard->acquit(options_.name.owner()));
+    if (careful != careful_) input_->one_by_one(careful_ = careful);
+    return false;
+  }
   clock_.sleep_ms(std::min<int64_t>(kTurnMs, timeout.count()), stop);
   return true;
 }

@@ -87,7 +87,7 @@ class Lane {
   bool ended() const { return ended_.load(); }
 
  private:
-  bool on_trial(std::chrono::milliseconds timeout, std::stop_token stop);
+  Result<bool> on_trial(std::chrono::milliseconds timeout, std::stop_token stop);
   Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
