@@ -160,7 +160,6 @@ Result<std::unique_ptr<ApiReplay>> ApiReplay::start(std::unique_ptr<Recording> r
   auto replay = std::unique_ptr<ApiReplay>(new ApiReplay(std::move(recording), std::move(options)));
   net::HttpServerOptions server;
   server.port = replay->options_.port;
-  server.guarded = false;
   ASSIGN(replay->server_, net::HttpServer::start(replay->router_, std::move(server)));
   return replay;
 }

@@ -135,6 +135,11 @@ TEST(ApiReplay, KnowsUnchangedAnswers) {
   EXPECT_EQ(again.body, "");
 }
 
+TEST(ApiReplay, ARecordingIsNotForPagesOfOtherHosts) {
+  auto replay = *ApiReplay::start(small_recording(1, 2), {});
+  EXPECT_EQ(get(*replay, "/x", {{"Host", "rebound.example"}}).status, 421);
+}
+
 TEST(Recording, SaysWhatIsWrongWithAFolder) {
   testing::TempDir dir;
   EXPECT_FALSE(Recording::load(dir.path()));

@@ -275,13 +275,10 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::serve_one() {
   std::string allowed;
   const Route* route = server_.router_.find(request.method, request.path, params, allowed);
 
-  if (server_.options_.guarded) {
-    auto refusal =
-        server_.guard_.refuse(request, route != nullptr ? route->access : Access::kToken);
-    if (refusal) {
-      co_await send(std::move(*refusal), head, false, version);
-      co_return false;  // its body, if any, stays unread
-    }
+  auto refusal = server_.guard_.refuse(request, route != nullptr ? route->access : Access::kToken);
+  if (refusal) {
+    co_await send(std::move(*refusal), head, false, version);
+    co_return false;  // its body, if any, stays unread
   }
   if (!co_await read_rest(parser, route != nullptr ? route->max_body_bytes : 0)) co_return false;
   request.body = std::move(parser.get().body());

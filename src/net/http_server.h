@@ -24,7 +24,6 @@ struct HttpServerOptions {
   std::string unix_socket;  // path; empty: none. A socket left there by a dead process is replaced
   std::vector<std::string> hosts;  // Guard::hosts
   std::string token;               // Guard::token
-  bool guarded = true;             // false: a replay server for tests, which anybody may ask
   int64_t header_ms = limits::kRequestHeaderMs;
   int64_t body_ms = limits::kRequestBodyMs;
   int64_t keep_alive_ms = limits::kKeepAliveMs;
