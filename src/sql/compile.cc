@@ -314,7 +314,7 @@ class Compiler {
         continue;
       }
       // NULL out of TRY: the expression failed. Evaluated once, so both are told by one word.
-      if (i % kRulesPerWord == 0) rule_words_.emplace_back();
+      rule_words_.resize(i / kRulesPerWord + 1);
       std::string& word = rule_words_.back();
       const uint64_t violated = uint64_t{1} << 2 * (i % kRulesPerWord), failed = violated << 1;
       word += fmt::format("{}coalesce(TRY(CASE WHEN ({}) THEN 0::UBIGINT ELSE {}::UBIGINT END), {}::UBIGINT)",
