@@ -60,7 +60,8 @@ TEST(Coding, GivesBackWhatWasPut) {
 
 TEST(Coding, RefusesWhatDoesNotFit) {
   EXPECT_FALSE([] { ByteReader in("\x80"); in.varint(); return in.ok(); }());
-  EXPECT_FALSE([] { ByteReader in(std::string(11, '\xff')); in.varint(); return in.ok(); }());
+  const std::string endless(11, '\xff');
+  EXPECT_FALSE([&] { ByteReader in(endless); in.varint(); return in.ok(); }());
   EXPECT_FALSE([] { ByteReader in("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"); in.varint(); return in.ok(); }());
   EXPECT_FALSE([] { ByteReader in("\x05" "abc"); in.string(); return in.ok(); }());
   EXPECT_FALSE([] { ByteReader in("abc"); in.fixed<uint32_t>(); return in.ok(); }());
