@@ -297,6 +297,7 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
       forget_start(slot);
       return fail(std::move(*error).at("sink " + slot.name.sink));
     }
+    guard_.end_turn(slot.name.owner());  // its back-off is nobody else's
     slot.metrics->restarted();
     const int64_t ms = backoff_ms(plan_.restart, failures++, random);
     spdlog::warn("pipeline {}: sink {}: {}; starting again in {} ms", plan_.name, slot.name.sink,
