@@ -1,0 +1,66 @@
+"""scripts/deps takes what the lock file names, checked against its hash, or nothing."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Deps(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree = pathlib.Path(folder.name)
+        for name in ("scripts", "deps", "registry/@some/thing/-"):
+            (self.tree / name).mkdir(parents=True)
+        shutil.copy(ROOT / "scripts" / "deps", self.tree / "scripts")
+        (self.tree / "apt-packages.txt").write_text("bash\n")
+        self.tarball = self.tree / "registry/@some/thing/-/thing-1.2.tgz"
+        with tarfile.open(self.tarball, "w:gz") as tar:
+            entry = tarfile.TarInfo("package/lib.so")
+            entry.size = 4
+            tar.addfile(entry, io.BytesIO(b"code"))
+        self.lock(self.tarball.read_bytes())
+
+    def lock(self, tarball):
+        integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+        packages = {"": {"name": "x"},
+                    "node_modules/@some/thing": {"version": "1.2", "integrity": integrity}}
+        (self.tree / "deps/package-lock.json").write_text(json.dumps({"packages": packages}))
+
+    def run_deps(self):
+        environment = dict(os.environ, npm_config_registry=f"file://{self.tree}/registry")
+        ended = subprocess.run(["scripts/deps"], cwd=self.tree, env=environment, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return ended.returncode, ended.stdout, list((self.tree / ".deps").glob("*"))
+
+    def test_installs_once(self):
+        code, said, there = self.run_deps()
+        self.assertEqual(code, 0, said)
+        self.assertEqual((there[0] / "node_modules/@some/thing/lib.so").read_text(), "code")
+        self.assertEqual(self.run_deps(), (0, "", there))
+
+    def test_another_hash_is_refused(self):
+        self.lock(b"something else")
+        code, said, there = self.run_deps()
+        self.assertEqual((code, there), (1, []), said)
+        self.assertIn("thing-1.2.tgz: its hash is sha512-", said)
+
+    def test_no_answer(self):
+        self.tarball.unlink()
+        code, said, there = self.run_deps()
+        self.assertEqual((code, there), (1, []), said)
+        self.assertIn("thing-1.2.tgz (see above)", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
