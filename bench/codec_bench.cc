@@ -1,7 +1,7 @@
 // Decoding and encoding of real API records, beside parsing alone. One thread.
 //   bench_codec_bench [--benchmark_...] [DIR with page-NN.json.gz, default examples/users/api]
-// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling of the
-// figures. It gets its padding for nothing; Decode takes records as they lie in a page.
+// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling of
+// the figures. It gets its padding for nothing; Decode takes records as they lie in a page.
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
 #include <simdjson.h>
@@ -39,7 +39,8 @@ std::string read_gzip(const std::string& path) {
     std::exit(2);
   }
   char buffer[65536];
-  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;) content.append(buffer, static_cast<size_t>(got));
+  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;)
+    content.append(buffer, static_cast<size_t>(got));
   gzclose(file);
   return content;
 }
@@ -49,7 +50,8 @@ std::string directory = "examples/users/api";
 const Corpus& corpus() {
   static const Corpus corpus = [] {
     Corpus made;
-    for (int page = 1; page <= 12; ++page) made.pages.push_back(read_gzip(fmt::format("{}/page-{:02}.json.gz", directory, page)));
+    for (int page = 1; page <= 12; ++page)
+      made.pages.push_back(read_gzip(fmt::format("{}/page-{:02}.json.gz", directory, page)));
     codec::JsonIndex index;
     for (const std::string& page : made.pages) {
       if (!index.build(page, true)) std::exit(2);
@@ -59,7 +61,8 @@ const Corpus& corpus() {
         stream::Record record;
         record.value = index.value(i, end);
         made.records.records.push_back(record);
-        made.padded.emplace_back(*record.value).reserve(record.value->size() + simdjson::SIMDJSON_PADDING);
+        made.padded.emplace_back(*record.value)
+            .reserve(record.value->size() + simdjson::SIMDJSON_PADDING);
         i = end + 1;
       }
     }
@@ -69,22 +72,28 @@ const Corpus& corpus() {
 }
 
 Type structure(std::initializer_list<Field> fields) { return Type::structure(fields); }
-Field field(const char* name, Type type) { return {.name = name, .type = std::move(type), .required = true}; }
+Field field(const char* name, Type type) {
+  return {.name = name, .type = std::move(type), .required = true};
+}
 
 /// What the SQL of examples/users reads.
 types::Schema narrowed() {
-  return {{field("gender", Kind::kVarchar),
-           field("name", structure({field("first", Kind::kVarchar), field("last", Kind::kVarchar)})),
-           field("location", structure({field("street", structure({field("number", Kind::kInt64), field("name", Kind::kVarchar)})),
-                                        field("city", Kind::kVarchar), field("state", Kind::kVarchar),
-                                        field("country", Kind::kVarchar),
-                                        field("postcode", Type::varchar_of(types::kScalarInteger | types::kScalarString))})),
-           field("email", Kind::kVarchar),
-           field("login", structure({field("uuid", Kind::kVarchar), field("username", Kind::kVarchar)})),
-           field("dob", structure({field("date", Kind::kVarchar)})),
-           field("registered", structure({field("date", Kind::kVarchar)})),
-           field("phone", Kind::kVarchar),
-           field("picture", structure({field("medium", Kind::kVarchar)}))}};
+  return {
+      {field("gender", Kind::kVarchar),
+       field("name", structure({field("first", Kind::kVarchar), field("last", Kind::kVarchar)})),
+       field("location", structure({field("street", structure({field("number", Kind::kInt64),
+                                                               field("name", Kind::kVarchar)})),
+                                    field("city", Kind::kVarchar), field("state", Kind::kVarchar),
+                                    field("country", Kind::kVarchar),
+                                    field("postcode", Type::varchar_of(types::kScalarInteger |
+                                                                       types::kScalarString))})),
+       field("email", Kind::kVarchar),
+       field("login",
+             structure({field("uuid", Kind::kVarchar), field("username", Kind::kVarchar)})),
+       field("dob", structure({field("date", Kind::kVarchar)})),
+       field("registered", structure({field("date", Kind::kVarchar)})),
+       field("phone", Kind::kVarchar),
+       field("picture", structure({field("medium", Kind::kVarchar)}))}};
 }
 
 void count(benchmark::State& state) {
@@ -98,11 +107,14 @@ void count(benchmark::State& state) {
 void parse_alone(benchmark::State& state) {
   simdjson::ondemand::parser parser;
   size_t sum = 0;
-  auto take = [&](simdjson::simdjson_result<std::string_view> text) { sum += text.value_unsafe().size(); };
+  auto take = [&](simdjson::simdjson_result<std::string_view> text) {
+    sum += text.value_unsafe().size();
+  };
   for (auto _ : state) {
     for (const std::string& record : corpus().padded) {
       simdjson::ondemand::document document;
-      if (parser.iterate(record.data(), record.size(), record.capacity()).get(document)) std::abort();
+      if (parser.iterate(record.data(), record.size(), record.capacity()).get(document))
+        std::abort();
       auto root = document.get_object().value_unsafe();
       auto raw = [&](auto value) { take(value.value_unsafe().raw_json_token()); };
       raw(root.find_field("gender"));
@@ -134,7 +146,8 @@ void parse_alone(benchmark::State& state) {
 void index_alone(benchmark::State& state) {
   codec::JsonIndex index;
   for (auto _ : state) {
-    for (const auto& record : corpus().records.records) benchmark::DoNotOptimize(index.build(*record.value));
+    for (const auto& record : corpus().records.records)
+      benchmark::DoNotOptimize(index.build(*record.value));
   }
   count(state);
 }
@@ -149,7 +162,8 @@ void index_and_walk(benchmark::State& state) {
   count(state);
 }
 
-/// `bad_percent` of the records are poisoned: a field that is read gets another type, so each is scanned twice.
+/// `bad_percent` of the records are poisoned: a field that is read gets another type, so each is
+/// scanned twice.
 void decode(benchmark::State& state, codec::JsonDecodeOptions options, size_t bad_percent) {
   auto decoder = codec::make_json_decoder(narrowed(), std::move(options)).value();
   types::BatchBuffer out(narrowed());
@@ -168,15 +182,17 @@ void decode(benchmark::State& state, codec::JsonDecodeOptions options, size_t ba
   for (auto _ : state) {
     rejects.clear();
     for (size_t at = 0; at < records.size(); at += 500) {
-      batch.records.assign(records.begin() + static_cast<std::ptrdiff_t>(at),
-                           records.begin() + static_cast<std::ptrdiff_t>(std::min(at + 500, records.size())));
+      batch.records.assign(
+          records.begin() + static_cast<std::ptrdiff_t>(at),
+          records.begin() + static_cast<std::ptrdiff_t>(std::min(at + 500, records.size())));
       out.reset();
       rows.clear();
       decoder->decode(batch, out, rows, rejects);
     }
   }
   if (rejects.size() != records.size() * bad_percent / 100) {
-    fmt::print(stderr, "{} rejects: {}\n", rejects.size(), rejects.empty() ? "" : rejects[0].message);
+    fmt::print(stderr, "{} rejects: {}\n", rejects.size(),
+               rejects.empty() ? "" : rejects[0].message);
     std::abort();
   }
   count(state);
@@ -230,8 +246,10 @@ int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("Index", index_alone);
   benchmark::RegisterBenchmark("IndexWalk", index_and_walk)->Arg(0)->Arg(1);
   benchmark::RegisterBenchmark("Decode", [](benchmark::State& s) { decode(s, {}, 0); });
-  benchmark::RegisterBenchmark("DecodeBorrow", [](benchmark::State& s) { decode(s, {.borrow = true}, 0); });
-  benchmark::RegisterBenchmark("DecodeTenPercentBad", [](benchmark::State& s) { decode(s, {}, 10); });
+  benchmark::RegisterBenchmark("DecodeBorrow",
+                               [](benchmark::State& s) { decode(s, {.borrow = true}, 0); });
+  benchmark::RegisterBenchmark("DecodeTenPercentBad",
+                               [](benchmark::State& s) { decode(s, {}, 10); });
   benchmark::RegisterBenchmark("Encode", encode);
   benchmark::RegisterBenchmark("Frame", frame);
   benchmark::RunSpecifiedBenchmarks();

@@ -1,9 +1,11 @@
-// Synced appends to the embedded log, beside a plain file that gets the same bytes with one write and one
-// fdatasync; and reading them back. One thread.
-//   bench_log_bench [DIR with page-NN.json.gz, default examples/users/api] [scratch directory, default .]
+// Synced appends to the embedded log, beside a plain file that gets the same bytes with one write
+// and one fdatasync; and reading them back. One thread.
+//   bench_log_bench [DIR with page-NN.json.gz, default examples/users/api] [scratch directory,
+//   default .]
 //
-// Groups of 500 API records of some 1,057 bytes. Log and file take turns, so that a slow moment of the disk hits
-// both; the figures are medians over the rounds. Without the pages, synthetic records of that size are made.
+// Groups of 500 API records of some 1,057 bytes. Log and file take turns, so that a slow moment of
+// the disk hits both; the figures are medians over the rounds. Without the pages, synthetic records
+// of that size are made.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
@@ -39,7 +41,8 @@ std::string read_gzip(const std::string& path) {
   gzFile file = gzopen(path.c_str(), "rb");
   if (!file) return content;
   char buffer[65536];
-  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;) content.append(buffer, static_cast<size_t>(got));
+  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;)
+    content.append(buffer, static_cast<size_t>(got));
   gzclose(file);
   return content;
 }
@@ -52,8 +55,10 @@ void cut_records(std::string_view page, std::vector<std::string>& out) {
   for (size_t i = 0; i < page.size(); ++i) {
     char c = page[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' && ++depth == 2) {
@@ -75,7 +80,8 @@ std::vector<std::string> corpus(const std::string& directory) {
   io::Random random(7);
   records.clear();
   for (size_t i = 0; i < 12 * kGroup; ++i) {
-    std::string record = fmt::format(R"({{"login":{{"uuid":"{:016x}{:016x}"}})", random.next(), random.next());
+    std::string record =
+        fmt::format(R"({{"login":{{"uuid":"{:016x}{:016x}"}})", random.next(), random.next());
     for (int field = 0; record.size() < 1030; ++field) {
       record += fmt::format(R"(,"field_{}":"{:x} and some text")", field, random.next() >> 24);
     }
@@ -120,7 +126,8 @@ double replay(log::EmbeddedLog& log, const stream::TopicInfo& topic, int64_t fro
   reader->seek(0, from).value();
   stream::RecordBatch batch;
   size_t records = 0;
-  while (reader->poll(batch, {}, {}, std::chrono::milliseconds(0)).value()) records += batch.records.size();
+  while (reader->poll(batch, {}, {}, std::chrono::milliseconds(0)).value())
+    records += batch.records.size();
   double took = seconds_since(start);
   CHECK(records == kGroup * kGroupsPerRound, "{} records", records);
   return took;
@@ -139,7 +146,8 @@ void run(const std::string& pages, const std::string& scratch) {
     corpus.bytes += raw.size();
     corpus.records += kGroup;
   }
-  double bytes = static_cast<double>(corpus.bytes) / static_cast<double>(corpus.groups.size()) * kGroupsPerRound;
+  double bytes = static_cast<double>(corpus.bytes) / static_cast<double>(corpus.groups.size()) *
+                 kGroupsPerRound;
   fmt::print("{} groups of {} records, {:.0f} bytes each, {} rounds\n", kGroupsPerRound, kGroup,
              static_cast<double>(corpus.bytes) / static_cast<double>(corpus.records), kRounds);
 
@@ -177,18 +185,22 @@ void run(const std::string& pages, const std::string& scratch) {
   }
   io::remove_all(scratch + "/leat-log-bench.raw").value();
   double plain = median(file);
-  fmt::print("plain file, fdatasync  {:8.0f} records/s  {:6.0f} MB/s  {:.2f} ms a group\n", count / plain,
-             bytes / plain / 1e6, plain / kGroupsPerRound * 1e3);
+  fmt::print("plain file, fdatasync  {:8.0f} records/s  {:6.0f} MB/s  {:.2f} ms a group\n",
+             count / plain, bytes / plain / 1e6, plain / kGroupsPerRound * 1e3);
   for (const auto& variant : variants) {
     double ours = median(variant.append);
-    fmt::print("log, {:<4}, synced      {:8.0f} records/s  {:6.0f} MB/s  {:.2f} ms a group  {:.2f} x the file"
-               "  stored {:.2f} x  replay {:.0f} records/s\n",
-               variant.name, count / ours, bytes / ours / 1e6, ours / kGroupsPerRound * 1e3,
-               median(variant.ratio), variant.size, count / median(variant.replay));
+    fmt::print(
+        "log, {:<4}, synced      {:8.0f} records/s  {:6.0f} MB/s  {:.2f} ms a group  {:.2f} x the "
+        "file"
+        "  stored {:.2f} x  replay {:.0f} records/s\n",
+        variant.name, count / ours, bytes / ours / 1e6, ours / kGroupsPerRound * 1e3,
+        median(variant.ratio), variant.size, count / median(variant.replay));
   }
   const double ratio = median(variants[0].ratio);
-  fmt::print("goal: log append, synced | {:.0f} records/s | {:.0f} plain file | {:.2f} x | >= 0.50 x | {}\n",
-             count / median(variants[0].append), count / plain, ratio, ratio >= 0.5 ? "met" : "not met");
+  fmt::print(
+      "goal: log append, synced | {:.0f} records/s | {:.0f} plain file | {:.2f} x | >= 0.50 x | "
+      "{}\n",
+      count / median(variants[0].append), count / plain, ratio, ratio >= 0.5 ? "met" : "not met");
 }
 
 }  // namespace

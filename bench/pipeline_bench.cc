@@ -1,5 +1,6 @@
-// Topic to store, end to end, beside its two halves alone: reading and transforming with nothing behind, and writing
-// what was transformed before. The three take turns on the same records; figures are medians over the rounds.
+// Topic to store, end to end, beside its two halves alone: reading and transforming with nothing
+// behind, and writing what was transformed before. The three take turns on the same records;
+// figures are medians over the rounds.
 //   bench_pipeline_bench [RECORDS, default 300000]
 // Goal: end to end at >= 0.6 x the rate of the slower half, on 2 cores.
 #include <fmt/core.h>
@@ -62,7 +63,9 @@ class Bench {
     store_ = need(components::DuckdbStore::open(dir_ / std::string(components::kDuckdbFile), {}));
     plan_.name = "store";
     plan_.source = runtime::TopicSource{"users", {}};
-    plan_.steps = {{"SELECT id::UUID AS id, first_name, last_name, email, address, dob::TIMESTAMPTZ AS dob FROM input"}};
+    plan_.steps = {
+        {"SELECT id::UUID AS id, first_name, last_name, email, address, dob::TIMESTAMPTZ AS dob "
+         "FROM input"}};
     plan_.rules = {{"email_shape", "email LIKE '%_@_%._%'", runtime::OnFail::kWarn}};
     for (const char* name : {"id", "first_name", "last_name", "email", "address", "dob"}) {
       schema_.fields.push_back({name, types::Kind::kVarchar, true});
@@ -93,8 +96,11 @@ class Bench {
     fmt::print("read and transform alone   {:>9.0f} records/s\n", median(read));
     fmt::print("write alone                {:>9.0f} records/s\n", median(write));
     fmt::print("topic to store             {:>9.0f} records/s\n", median(both));
-    fmt::print("goal: topic to store | {:.0f} records/s | {:.0f} slower half | {:.2f} x | >= 0.60 x | {}\n", median(both),
-               std::min(median(read), median(write)), ratio, ratio >= 0.6 ? "met" : "not met");
+    fmt::print(
+        "goal: topic to store | {:.0f} records/s | {:.0f} slower half | {:.2f} x | >= 0.60 x | "
+        "{}\n",
+        median(both), std::min(median(read), median(write)), ratio,
+        ratio >= 0.6 ? "met" : "not met");
   }
 
  private:
@@ -103,7 +109,8 @@ class Bench {
     return values[values.size() / 2];
   }
   double rate_since(int64_t start_ns) const {
-    return static_cast<double>(records_) * 1e9 / static_cast<double>(io::system_clock().steady_ns() - start_ns);
+    return static_cast<double>(records_) * 1e9 /
+           static_cast<double>(io::system_clock().steady_ns() - start_ns);
   }
 
   void produce() {
@@ -127,7 +134,8 @@ class Bench {
   std::unique_ptr<runtime::Delivery> delivery(const std::string& table) {
     auto query = need(runtime::compile(*engine_->engine, plan_, schema_));
     stream::SinkTable sink;
-    sink.project = "bench", sink.pipeline = "store", sink.sink = "serving." + table, sink.table = table;
+    sink.project = "bench", sink.pipeline = "store", sink.sink = "serving." + table,
+    sink.table = table;
     sink.schema = query->output();
     sink.key = {"id"};
     return runtime::make_store_delivery(*log_, {"bench", "store", sink.sink}, {letters_, "hash"},
@@ -138,8 +146,8 @@ class Bench {
   double lane_rate(std::unique_ptr<runtime::Delivery> delivery, const std::string& sink) {
     auto query = need(runtime::compile(*engine_->engine, plan_, schema_));
     auto decoder = need(runtime::make_decoder(plan_, *query, schema_));
-    auto transformer = std::make_unique<runtime::Transformer>(plan_, std::move(query), std::move(decoder),
-                                                              std::vector<runtime::TopicTarget>(), true);
+    auto transformer = std::make_unique<runtime::Transformer>(
+        plan_, std::move(query), std::move(decoder), std::vector<runtime::TopicTarget>(), true);
     need(delivery->open());
     runtime::LaneOptions options;
     options.name = {"bench", "store", sink};
@@ -147,8 +155,8 @@ class Bench {
     options.rules = {"email_shape"};
     runtime::LaneMetrics metrics(registry_, "store", sink, options.rules);
     auto input = need(runtime::make_topic_input(*log_, topic_, {}, plan_.batch, ""));
-    runtime::Lane lane(options, io::system_clock(), std::move(input), std::move(transformer), std::move(delivery), {},
-                       metrics);
+    runtime::Lane lane(options, io::system_clock(), std::move(input), std::move(transformer),
+                       std::move(delivery), {}, metrics);
     lane.drain();
     const auto keeper = maintain();
     const int64_t start = io::system_clock().steady_ns();
@@ -156,7 +164,8 @@ class Bench {
     return rate_since(start);
   }
 
-  double write_rate(std::vector<std::pair<runtime::Outcome, stream::Progress>>& kept, const std::string& table) {
+  double write_rate(std::vector<std::pair<runtime::Outcome, stream::Progress>>& kept,
+                    const std::string& table) {
     auto target = delivery(table);
     need(target->open());
     const auto keeper = maintain();

@@ -1,6 +1,7 @@
-// The embedded store: appends beside the raw appender, keyed batches into a large table, and how long a record
-// waits to be visible at 1,000 records/s across folds and checkpoints.
-//   bench_store_bench [ROWS of the keyed table, default 5000000] [SECONDS of the last part, default 60]
+// The embedded store: appends beside the raw appender, keyed batches into a large table, and how
+// long a record waits to be visible at 1,000 records/s across folds and checkpoints.
+//   bench_store_bench [ROWS of the keyed table, default 5000000] [SECONDS of the last part, default
+//   60]
 // Goal: append-to-visible p99 <= 20 ms with 5 M rows.
 #include <fmt/core.h>
 
@@ -38,7 +39,9 @@ void need(Result<void> result) {
   std::exit(1);
 }
 
-double ms_since(int64_t start_ns) { return static_cast<double>(io::system_clock().steady_ns() - start_ns) / 1e6; }
+double ms_since(int64_t start_ns) {
+  return static_cast<double>(io::system_clock().steady_ns() - start_ns) / 1e6;
+}
 
 /// Milliseconds, and what they were.
 struct Times {
@@ -46,21 +49,27 @@ struct Times {
   void print(const std::string& what) {
     if (ms.empty()) return fmt::print("{:<44} none\n", what);
     std::sort(ms.begin(), ms.end());
-    const auto at = [&](double p) { return ms[static_cast<size_t>(p * static_cast<double>(ms.size() - 1))]; };
-    fmt::print("{:<44} n {:>6}  p50 {:8.2f}  p99 {:8.2f}  max {:8.2f} ms\n", what, ms.size(), at(0.5), at(0.99), at(1));
+    const auto at = [&](double p) {
+      return ms[static_cast<size_t>(p * static_cast<double>(ms.size() - 1))];
+    };
+    fmt::print("{:<44} n {:>6}  p50 {:8.2f}  p99 {:8.2f}  max {:8.2f} ms\n", what, ms.size(),
+               at(0.5), at(0.99), at(1));
   }
 };
 
 stream::SinkTable table_of(const std::string& name, bool keyed) {
   stream::SinkTable table;
-  table.project = "bench", table.pipeline = "store", table.sink = "serving." + name, table.table = name;
+  table.project = "bench", table.pipeline = "store", table.sink = "serving." + name,
+  table.table = name;
   const auto add = [&](const char* column, types::Kind kind) {
     types::Field field;
     field.name = column, field.type = kind;
     table.schema.fields.push_back(std::move(field));
   };
-  add("id", types::Kind::kUuid), add("first_name", types::Kind::kVarchar), add("email", types::Kind::kVarchar);
-  add("address", types::Kind::kVarchar), add("dob", types::Kind::kTimestampTz), add("age", types::Kind::kInt32);
+  add("id", types::Kind::kUuid), add("first_name", types::Kind::kVarchar),
+      add("email", types::Kind::kVarchar);
+  add("address", types::Kind::kVarchar), add("dob", types::Kind::kTimestampTz),
+      add("age", types::Kind::kInt32);
   if (keyed) table.key = {"id"};
   return table;
 }
@@ -69,7 +78,9 @@ stream::SinkTable table_of(const std::string& name, bool keyed) {
 class Feed {
  public:
   Feed(DuckdbStore& store, const std::string& name, bool keyed)
-      : table_(table_of(name, keyed)), sink_(need(store.make_sink("serving", table_))), buffer_(table_.schema) {
+      : table_(table_of(name, keyed)),
+        sink_(need(store.make_sink("serving", table_))),
+        buffer_(table_.schema) {
     need(sink_->open());
   }
   /// Makes `rows` rows with keys from `first` on, below `keys`.
@@ -78,7 +89,8 @@ class Feed {
     versions_.clear();
     for (int64_t i = 0; i < rows; ++i) {
       const auto key = static_cast<uint64_t>((first + i) % keys);
-      buffer_.column(0).append(types::Int128{key * 0x9E3779B97F4A7C15, static_cast<int64_t>(key * 0xD1B54A32D192ED03)});
+      buffer_.column(0).append(
+          types::Int128{key * 0x9E3779B97F4A7C15, static_cast<int64_t>(key * 0xD1B54A32D192ED03)});
       for (size_t c = 1; c < 4; ++c) {
         char text[64];
         const auto end = fmt::format_to_n(text, sizeof text, "value {} of user {}", c, key).size;
@@ -95,7 +107,8 @@ class Feed {
     stream::SinkBatch batch;
     batch.chunks.push_back(view_);
     batch.versions.emplace_back(versions_);
-    batch.progress.project = table_.project, batch.progress.pipeline = table_.pipeline, batch.progress.sink = table_.sink;
+    batch.progress.project = table_.project, batch.progress.pipeline = table_.pipeline,
+    batch.progress.sink = table_.sink;
     batch.progress.input.topic = "users", batch.progress.expected_next = next_;
     batch.progress.next = std::max<int64_t>(next_, 0) + static_cast<int64_t>(view_.rows);
     need(sink_->write(batch));
@@ -115,7 +128,9 @@ class Feed {
 void appends(DuckdbStore& store, const std::string& directory) {
   constexpr int64_t kRows = 500'000;
   Feed feed(store, "log", false);
-  const auto rate = [&](int64_t ns) { return static_cast<double>(kRows) / static_cast<double>(ns) * 1e9; };
+  const auto rate = [&](int64_t ns) {
+    return static_cast<double>(kRows) / static_cast<double>(ns) * 1e9;
+  };
   // The ceiling: the same rows through DuckDB's appender into one transaction, nothing else.
   auto database = need(sql::Database::open(directory + "/raw.duckdb", {}));
   auto connection = need(sql::Connection::open(database));
@@ -137,7 +152,8 @@ void appends(DuckdbStore& store, const std::string& directory) {
     const int64_t start = io::system_clock().steady_ns();
     for (size_t row = 0; row < batch.rows; row += duckdb_vector_size()) {
       duckdb_data_chunk_reset(chunk.get());
-      sql::copy_into(batch, row, std::min<size_t>(duckdb_vector_size(), batch.rows - row), chunk.get());
+      sql::copy_into(batch, row, std::min<size_t>(duckdb_vector_size(), batch.rows - row),
+                     chunk.get());
       duckdb_append_data_chunk(appender, chunk.get());
     }
     ns += io::system_clock().steady_ns() - start;
@@ -191,7 +207,8 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
 
   // The tail is filled so far that a fold of its whole size comes in the middle of what follows.
   need(store.settle());
-  const int64_t fold_at = std::max<int64_t>(limits::kStoreTailRows, rows / 100 * limits::kStoreTailPercent);
+  const int64_t fold_at =
+      std::max<int64_t>(limits::kStoreTailRows, rows / 100 * limits::kStoreTailPercent);
   for (int64_t tail = fold_at - seconds * 1000 / 2; tail > 0; tail -= 5000) {
     feed.fill(tail * 13, std::min<int64_t>(tail, 5000), rows);
     feed.write();
@@ -227,7 +244,8 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
 
 int main(int argc, char** argv) {
   using namespace leat;
-  const int64_t rows = argc > 1 ? std::atoll(argv[1]) : 5'000'000, seconds = argc > 2 ? std::atoll(argv[2]) : 60;
+  const int64_t rows = argc > 1 ? std::atoll(argv[1]) : 5'000'000,
+                seconds = argc > 2 ? std::atoll(argv[2]) : 60;
   testing::TempDir dir;
   {
     auto store = need(components::DuckdbStore::open(dir / "appends.duckdb", {}));

@@ -1,4 +1,5 @@
-// Fuzzes the decoder of JSON records: every kind of column, records as lines of the input. What must hold:
+// Fuzzes the decoder of JSON records: every kind of column, records as lines of the input. What
+// must hold:
 //   a record has the same fate and reason alone as among its neighbours, whatever they are
 //   borrowed strings and strict validation change no value that is read
 //   a record that passes strict validation is JSON to another parser, too
@@ -108,8 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   for (size_t i = 0; i < strict.rows.size(); ++i) {
     const std::string_view record = records[strict.rows[i]];
-    CHECK(checked[strict.rows[i]] == together[strict.rows[i]], "strict: {}, else {}", checked[strict.rows[i]],
-          together[strict.rows[i]]);
+    CHECK(checked[strict.rows[i]] == together[strict.rows[i]], "strict: {}, else {}",
+          checked[strict.rows[i]], together[strict.rows[i]]);
     // The other parser refuses numbers beyond a double, which a JSON column takes as text.
     const bool plain = record.size() < 300 && record.find_first_of("eE") == std::string_view::npos;
     CHECK(!plain || nlohmann::json::accept(record), "not JSON, but decoded: {}", record);

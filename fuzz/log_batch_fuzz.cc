@@ -1,6 +1,7 @@
-// Fuzzes what the log reads back from its disk: record batches, and the rows of topics, progress and index.
-// The first byte chooses: 0 the bytes as a stored batch; 1 the bytes as a batch's payload under a header whose
-// checksum is right, so that the grammar behind it is reached; else as rows.
+// Fuzzes what the log reads back from its disk: record batches, and the rows of topics, progress
+// and index. The first byte chooses: 0 the bytes as a stored batch; 1 the bytes as a batch's
+// payload under a header whose checksum is right, so that the grammar behind it is reached; else as
+// rows.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -50,7 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     put_fixed<int64_t>(header, bytes[2]);
     std::string_view payload = bytes.substr(5);
     bool as_it_is = (bytes[0] & 3) == 0;
-    auto raw_size = static_cast<uint32_t>(static_cast<unsigned char>(bytes[3]) << 8 | static_cast<unsigned char>(bytes[4]));
+    auto raw_size = static_cast<uint32_t>(static_cast<unsigned char>(bytes[3]) << 8 |
+                                          static_cast<unsigned char>(bytes[4]));
     put_fixed(header, as_it_is ? static_cast<uint32_t>(payload.size()) : raw_size);
     put_fixed(header, crc32c(crc32c(crc32c(0, payload), header), key));
     read_batch(key, header + std::string(payload));

@@ -1,11 +1,11 @@
-// leat api record URL -o DIR: keeps what a JSON API answers. leat api serve DIR: answers from it on loopback,
-// with faults when asked for.
+// leat api record URL -o DIR: keeps what a JSON API answers. leat api serve DIR: answers from it on
+// loopback, with faults when asked for.
 #include <cstdio>
 
 #include "app/api_record.h"
 #include "app/api_replay.h"
-#include "app/commands.h"
 #include "app/cli.h"
+#include "app/commands.h"
 #include "app/console.h"
 #include "app/interrupt.h"
 #include "base/strings.h"
@@ -21,7 +21,8 @@ struct RecordArgs {
   bool plain = false;
 };
 
-/// "Name: value" as curl takes it. What is refused is shown without its value: that may be a secret.
+/// "Name: value" as curl takes it. What is refused is shown without its value: that may be a
+/// secret.
 Result<net::Headers> parse_headers(const std::vector<std::string>& lines) {
   net::Headers headers;
   for (const std::string& line : lines) {
@@ -31,7 +32,8 @@ Result<net::Headers> parse_headers(const std::vector<std::string>& lines) {
     value.erase(0, value.find_first_not_of(" \t"));
     if (colon == std::string::npos || !net::is_safe_field(name, value)) {
       return Error(ErrorCode::kInvalidArgument,
-                   fmt::format("--header: expected `Name: value`, found one named `{}`", printable(name, false)));
+                   fmt::format("--header: expected `Name: value`, found one named `{}`",
+                               printable(name, false)));
     }
     headers.add(std::move(name), std::move(value));
   }
@@ -50,8 +52,8 @@ Result<int> record(const RecordArgs& args) {
   options.log = [](std::string_view line) { fmt::print(stderr, "{}\n", printable(line, false)); };
   Interrupt interrupt;
   ASSIGN(ApiRecordSummary done, api_record(options, interrupt.token()));
-  TRY(print(fmt::format("{}: {} pages, {} records; serve them with `leat api serve {}`\n", args.directory, done.pages,
-                        done.records, args.directory)));
+  TRY(print(fmt::format("{}: {} pages, {} records; serve them with `leat api serve {}`\n",
+                        args.directory, done.pages, done.records, args.directory)));
   return 0;
 }
 
@@ -87,29 +89,45 @@ Result<int> serve(const ServeArgs& args) {
 }  // namespace
 
 void add_api(Cli& cli) {
-  CLI::App& group = cli.add_group("api", "Record a JSON API into a folder, and serve such a folder: record, serve");
+  CLI::App& group = cli.add_group(
+      "api", "Record a JSON API into a folder, and serve such a folder: record, serve");
 
   auto recorded = std::make_shared<RecordArgs>();
   CLI::App& record_app = cli.add(
       group, "record", "Follow a JSON API from page to page and keep what it answers",
       "leat api record 'https://randomuser.me/api/?results=500&seed=leat' -o pages --pages 12\n"
-      "leat api record https://api.example.com/orders -o orders --pagination cursor:after:/meta/next "
+      "leat api record https://api.example.com/orders -o orders --pagination "
+      "cursor:after:/meta/next "
       "--header \"Authorization: Bearer $TOKEN\"",
       [recorded] { return record(*recorded); });
-  record_app.add_option("url", recorded->url, "Where the first page is")->type_name("URL")->required();
-  record_app.add_option("-o,--out", recorded->directory, "Folder to write; must hold no recording yet")
-      ->type_name("DIR")->required();
+  record_app.add_option("url", recorded->url, "Where the first page is")
+      ->type_name("URL")
+      ->required();
+  record_app
+      .add_option("-o,--out", recorded->directory, "Folder to write; must hold no recording yet")
+      ->type_name("DIR")
+      ->required();
   record_app.add_option("--pages", recorded->pages, "Stop after so many pages")
-      ->type_name("N")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  record_app.add_option("--pagination", recorded->pagination,
-                        "none, page[:PARAM], offset[:PARAM[:LIMIT]], cursor:PARAM:/POINTER, next_url:/POINTER, "
-                        "link_header")
-      ->type_name("HOW")->capture_default_str();
-  record_app.add_option("--records", recorded->records,
-                        "JSON Pointer to the array of records, `/` for the whole body; guessed without it")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  record_app
+      .add_option(
+          "--pagination", recorded->pagination,
+          "none, page[:PARAM], offset[:PARAM[:LIMIT]], cursor:PARAM:/POINTER, next_url:/POINTER, "
+          "link_header")
+      ->type_name("HOW")
+      ->capture_default_str();
+  record_app
+      .add_option(
+          "--records", recorded->records,
+          "JSON Pointer to the array of records, `/` for the whole body; guessed without it")
       ->type_name("/POINTER");
-  record_app.add_option("--header", recorded->headers, "A header of every request; never written down. Repeatable")
-      ->type_name("'NAME: VALUE'")->allow_extra_args(false);
+  record_app
+      .add_option("--header", recorded->headers,
+                  "A header of every request; never written down. Repeatable")
+      ->type_name("'NAME: VALUE'")
+      ->allow_extra_args(false);
   record_app.add_flag("--plain", recorded->plain, "Write page-NN.json instead of page-NN.json.gz");
 
   auto served = std::make_shared<ServeArgs>();
@@ -118,19 +136,32 @@ void add_api(Cli& cli) {
       "leat api serve pages\n"
       "leat api serve pages --port 8090 --fault 429=0.05,500=0.02,truncate=0.01 --seed 7",
       [served] { return serve(*served); });
-  serve_app.add_option("directory", served->directory, "What `leat api record` wrote, or page-NN.json[.gz] files")
-      ->type_name("DIR")->required();
+  serve_app
+      .add_option("directory", served->directory,
+                  "What `leat api record` wrote, or page-NN.json[.gz] files")
+      ->type_name("DIR")
+      ->required();
   serve_app.add_option("--port", served->port, "Port; 0: a free one")
-      ->type_name("PORT")->check(CLI::Range(0, 65'535))->capture_default_str();
-  serve_app.add_option("--fault", served->faults,
-                       "Shares of requests that fail: 429, 500, truncate, reset, slow, duplicate, garbage or all, each "
-                       "=0..1")
+      ->type_name("PORT")
+      ->check(CLI::Range(0, 65'535))
+      ->capture_default_str();
+  serve_app
+      .add_option("--fault", served->faults,
+                  "Shares of requests that fail: 429, 500, truncate, reset, slow, duplicate, "
+                  "garbage or all, each "
+                  "=0..1")
       ->type_name("KIND=P,…");
   serve_app.add_option("--seed", served->seed, "The same seed gives the same faults")
-      ->type_name("N")->capture_default_str();
-  serve_app.add_option("--trickle", served->trickle_ms, "Milliseconds between two pieces of a slow answer")
-      ->type_name("MS")->check(CLI::Range(0, 60'000))->capture_default_str();
-  serve_app.add_flag("--navigation", served->navigation, "Say next, next_cursor and total in the body, too");
+      ->type_name("N")
+      ->capture_default_str();
+  serve_app
+      .add_option("--trickle", served->trickle_ms,
+                  "Milliseconds between two pieces of a slow answer")
+      ->type_name("MS")
+      ->check(CLI::Range(0, 60'000))
+      ->capture_default_str();
+  serve_app.add_flag("--navigation", served->navigation,
+                     "Say next, next_cursor and total in the body, too");
   serve_app.add_flag("--requests", served->requests, "A line per request on stderr");
 }
 

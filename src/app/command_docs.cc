@@ -1,5 +1,6 @@
-// leat docs: what the code knows of itself, written down: JSON Schemas, OpenAPI, metrics and errors under
-// contract/, the manual's reference under docs/reference/. Deterministic, so that `--check` can compare.
+// leat docs: what the code knows of itself, written down: JSON Schemas, OpenAPI, metrics and errors
+// under contract/, the manual's reference under docs/reference/. Deterministic, so that `--check`
+// can compare.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -27,9 +28,12 @@ using Files = std::map<std::string, std::string>;
 std::string cell(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '|') out += "\\|";
-    else if (c == '<') out += "&lt;";
-    else out += c == '\n' ? ' ' : c;
+    if (c == '|')
+      out += "\\|";
+    else if (c == '<')
+      out += "&lt;";
+    else
+      out += c == '\n' ? ' ' : c;
   }
   return out;
 }
@@ -58,8 +62,11 @@ Result<std::string> metrics_json(const stream::Registry& components) {
   }
   server::Json all = server::Json::array();
   for (const metrics::Descriptor& metric : registry.descriptors()) {
-    all.push_back({{"name", metric.name}, {"kind", metrics::to_string(metric.kind)},
-                   {"unit", metrics::to_string(metric.unit)}, {"labels", metric.labels}, {"help", metric.help}});
+    all.push_back({{"name", metric.name},
+                   {"kind", metrics::to_string(metric.kind)},
+                   {"unit", metrics::to_string(metric.unit)},
+                   {"labels", metric.labels},
+                   {"help", metric.help}});
   }
   return all.dump(2) + "\n";
 }
@@ -78,24 +85,32 @@ std::string openapi_json() {
 
 std::string errors_markdown() {
   std::string out = "# Errors\n\n" + std::string(kMade) +
-                    "What can go wrong, by name. Names are the contract: programs decide by them, never by the text.\n\n"
+                    "What can go wrong, by name. Names are the contract: programs decide by them, "
+                    "never by the text.\n\n"
                     "## Codes\n\nOf commands (exit code) and of the HTTP API (`error.code`).\n\n"
                     "| code | exit code | again? |\n|---|---|---|\n";
   auto retry = [](Retry how) {
     switch (how) {
-      case Retry::kNever: return "no: something must be changed first";
-      case Retry::kBackoff: return "yes, after a while";
-      case Retry::kReconnect: return "yes, after reconnecting";
-      case Retry::kFatal: return "no: the process must be started anew";
+      case Retry::kNever:
+        return "no: something must be changed first";
+      case Retry::kBackoff:
+        return "yes, after a while";
+      case Retry::kReconnect:
+        return "yes, after reconnecting";
+      case Retry::kFatal:
+        return "no: the process must be started anew";
     }
     return "";
   };
   for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
     const Error error(static_cast<ErrorCode>(code), "");
-    out += fmt::format("| `{}` | {} | {} |\n", to_string(error.code()), exit_code(error), retry(error.retry()));
+    out += fmt::format("| `{}` | {} | {} |\n", to_string(error.code()), exit_code(error),
+                       retry(error.retry()));
   }
-  out += "\nExit codes: 0 done, 1 failed at run time, 2 the user's files or arguments are wrong, 3 something outside "
-         "could not be reached.\n\n## Stages\n\nWhere a record was rejected.\n\n";
+  out +=
+      "\nExit codes: 0 done, 1 failed at run time, 2 the user's files or arguments are wrong, 3 "
+      "something outside "
+      "could not be reached.\n\n## Stages\n\nWhere a record was rejected.\n\n";
   for (int stage = 0; stage <= static_cast<int>(stream::Stage::kSink); ++stage) {
     out += fmt::format("- `{}`\n", to_string(static_cast<stream::Stage>(stage)));
   }
@@ -109,8 +124,9 @@ std::string errors_markdown() {
 /// One component: what it promises, an example, its keys.
 template <typename Type>
 std::string component(const Type& type, const std::string& where) {
-  std::string out = fmt::format("## {}\n\n{}\n\n**Guarantee.** {}\n\n```yaml\n{}:\n  {}:", type.name, type.summary,
-                                type.guarantee, where, type.name);
+  std::string out =
+      fmt::format("## {}\n\n{}\n\n**Guarantee.** {}\n\n```yaml\n{}:\n  {}:", type.name,
+                  type.summary, type.guarantee, where, type.name);
   const std::string& example = type.example_yaml;
   const bool block = example.find('\n') != std::string::npos || !example.starts_with('{');
   out += block ? "\n" : " ";
@@ -131,17 +147,21 @@ std::string option_table(const CLI::App& app) {
   std::string positionals, options;
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_lnames().empty() && option->get_snames().empty()) {
-      positionals += fmt::format("| `{}` | {}{} |\n", cell(option->get_type_name()), cell(option->get_description()),
-                                 option->get_required() ? "" : " (optional)");
+      positionals +=
+          fmt::format("| `{}` | {}{} |\n", cell(option->get_type_name()),
+                      cell(option->get_description()), option->get_required() ? "" : " (optional)");
       continue;
     }
     std::string names;
-    for (const std::string& name : option->get_snames()) names += (names.empty() ? "-" : ", -") + name;
-    for (const std::string& name : option->get_lnames()) names += (names.empty() ? "--" : ", --") + name;
+    for (const std::string& name : option->get_snames())
+      names += (names.empty() ? "-" : ", -") + name;
+    for (const std::string& name : option->get_lnames())
+      names += (names.empty() ? "--" : ", --") + name;
     const bool value = option->get_items_expected_max() > 0;
     if (value && !option->get_type_name().empty()) names += " " + option->get_type_name();
     if (option->check_lname("help")) continue;
-    options += fmt::format("| `{}` | {}{} |\n", cell(names), cell(option->get_description()), cell(default_of(*option)));
+    options += fmt::format("| `{}` | {}{} |\n", cell(names), cell(option->get_description()),
+                           cell(default_of(*option)));
   }
   const std::string rows = positionals + options;
   return rows.empty() ? "" : "| argument | what it is |\n|---|---|\n" + rows + "\n";
@@ -171,7 +191,8 @@ void command(const CLI::App& app, const std::string& path, std::string& out) {
 std::string cli_markdown(const CLI::App& root) {
   std::string out = "# Command line\n\n" + std::string(kMade) + root.get_description() +
                     "\n\n## Options of every command\n\n" + option_table(root);
-  for (const CLI::App* sub : root.get_subcommands({})) command(*sub, "leat " + sub->get_name(), out);
+  for (const CLI::App* sub : root.get_subcommands({}))
+    command(*sub, "leat " + sub->get_name(), out);
   return out;
 }
 
@@ -186,15 +207,18 @@ Result<Files> make_files(const CLI::App& root) {
   ASSIGN(files["contract/metrics.json"], metrics_json(components));
   files["contract/errors.md"] = errors_markdown();
 
-  std::string sources = "# Sources\n\n" + std::string(kMade) + "What `source:` of a pipeline may name besides `topic`.\n\n";
+  std::string sources = "# Sources\n\n" + std::string(kMade) +
+                        "What `source:` of a pipeline may name besides `topic`.\n\n";
   for (const stream::SourceType* type : components.sources()) sources += component(*type, "source");
   files["docs/reference/sources.md"] = std::move(sources);
-  std::string stores = "# Stores\n\n" + std::string(kMade) + "What `stores: {NAME: {KIND: {…}}}` of a profile may name.\n\n";
+  std::string stores = "# Stores\n\n" + std::string(kMade) +
+                       "What `stores: {NAME: {KIND: {…}}}` of a profile may name.\n\n";
   for (const stream::StoreType* type : components.stores()) stores += component(*type, "serving");
   files["docs/reference/stores.md"] = std::move(stores);
   files["docs/reference/files.md"] =
-      "# Files of a project\n\n" + std::string(kMade) + "## leat.yaml\n\n" + config::markdown(config::project_spec(), 3) +
-      "\n## pipelines/NAME.yaml\n\n" + config::markdown(config::pipeline_spec(), 3) + "\n## tests/NAME.yaml\n\n" +
+      "# Files of a project\n\n" + std::string(kMade) + "## leat.yaml\n\n" +
+      config::markdown(config::project_spec(), 3) + "\n## pipelines/NAME.yaml\n\n" +
+      config::markdown(config::pipeline_spec(), 3) + "\n## tests/NAME.yaml\n\n" +
       config::markdown(config::test_spec(), 3);
   files["docs/reference/cli.md"] = cli_markdown(root);
   for (auto& [path, content] : files) {
@@ -221,7 +245,9 @@ Result<int> docs(const CLI::App& root, const std::string& directory, bool check)
     TRY(print(path + "\n"));
   }
   if (differ == 0) return 0;
-  fmt::print(stderr, "leat: {} of {} files are not what the program says; `leat docs` writes them\n", differ, files.size());
+  fmt::print(stderr,
+             "leat: {} of {} files are not what the program says; `leat docs` writes them\n",
+             differ, files.size());
   return 1;
 }
 
@@ -233,11 +259,13 @@ void add_docs(Cli& cli) {
     bool check = false;
   };
   auto args = std::make_shared<Args>();
-  CLI::App& app = cli.add("docs", "Write the JSON Schemas, the OpenAPI document and the reference manual",
-                          "leat docs --out manual\nleat docs --check",
-                          [&cli, args] { return docs(cli.root(), args->directory, args->check); });
+  CLI::App& app =
+      cli.add("docs", "Write the JSON Schemas, the OpenAPI document and the reference manual",
+              "leat docs --out manual\nleat docs --check",
+              [&cli, args] { return docs(cli.root(), args->directory, args->check); });
   app.add_option("--out", args->directory, "Folder that gets contract/ and docs/reference/")
-      ->type_name("DIR")->capture_default_str();
+      ->type_name("DIR")
+      ->capture_default_str();
   app.add_flag("--check", args->check, "Write nothing; exit 1 and name the files that differ");
 }
 

@@ -15,28 +15,36 @@ namespace {
 server::Json columns(const types::Schema& schema) {
   server::Json out = server::Json::array();
   for (const auto& field : schema.fields) {
-    out.push_back({{"name", field.name}, {"type", field.type.to_sql()}, {"required", field.required}});
+    out.push_back(
+        {{"name", field.name}, {"type", field.type.to_sql()}, {"required", field.required}});
   }
   return out;
 }
 
 std::string guarantee(const runtime::PipelinePlan& plan, const runtime::SinkPlan& sink) {
   using Kind = runtime::SinkPlan::Kind;
-  if (sink.kind == Kind::kDiscard) return "rows are counted and thrown away; the position moves in the log";
+  if (sink.kind == Kind::kDiscard)
+    return "rows are counted and thrown away; the position moves in the log";
   if (sink.kind == Kind::kTopic) {
-    return plan.reads_topic() ? "effectively once: rows, dead letters and position in one log transaction"
-                              : "each record the source gives is committed once, with the source's cursor, in one log transaction";
+    return plan.reads_topic()
+               ? "effectively once: rows, dead letters and position in one log transaction"
+               : "each record the source gives is committed once, with the source's cursor, in one "
+                 "log transaction";
   }
-  return sink.upsert ? "effectively once: rows and position in one transaction; the highest version of a key wins"
+  return sink.upsert ? "effectively once: rows and position in one transaction; the highest "
+                       "version of a key wins"
                      : "effectively once: rows and position in one transaction";
 }
 
-Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& plan, stream::Log* log,
-                                 runtime::StoreSet& stores) {
+Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& plan,
+                                 stream::Log* log, runtime::StoreSet& stores) {
   server::Json out = {{"pipeline", plan.name}, {"file", plan.file}};
   ASSIGN(std::optional<types::Schema> input, runtime::known_input(env.plan, plan, log));
   if (!input) {
-    out["note"] = fmt::format("the input's types are not known before a first record; `leat schema infer {}` writes them down", plan.name);
+    out["note"] = fmt::format(
+        "the input's types are not known before a first record; `leat schema infer {}` writes them "
+        "down",
+        plan.name);
     return out;
   }
   ASSIGN(auto engine, runtime::open_engine(plan));
@@ -47,7 +55,8 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
   out["hash"] = runtime::pipeline_hash(plan, *engine, *query);
   out["sinks"] = server::Json::array();
   for (const runtime::SinkPlan& sink : plan.sinks) {
-    server::Json entry = {{"sink", sink.id}, {"guarantee", guarantee(plan, sink)}, {"key", sink.key}};
+    server::Json entry = {
+        {"sink", sink.id}, {"guarantee", guarantee(plan, sink)}, {"key", sink.key}};
     if (sink.kind == runtime::SinkPlan::Kind::kStore) {
       auto store = stores.open(sink.store);
       if (store) {
@@ -63,12 +72,14 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
 }
 
 std::string text_of(const server::Json& json) {
-  std::string text = fmt::format("pipeline {} ({})\n", json["pipeline"].get<std::string>(), json["file"].get<std::string>());
+  std::string text = fmt::format("pipeline {} ({})\n", json["pipeline"].get<std::string>(),
+                                 json["file"].get<std::string>());
   if (json.contains("note")) return text + "  " + json["note"].get<std::string>() + "\n";
   auto list = [&](const char* title, const server::Json& fields) {
     text += fmt::format("\n{}\n", title);
     for (const auto& field : fields) {
-      text += fmt::format("  {:<24} {}{}\n", field["name"].get<std::string>(), field["type"].get<std::string>(),
+      text += fmt::format("  {:<24} {}{}\n", field["name"].get<std::string>(),
+                          field["type"].get<std::string>(),
                           field["required"].get<bool>() ? "  required" : "");
     }
   };
@@ -76,7 +87,8 @@ std::string text_of(const server::Json& json) {
   list("output", json["output"]);
   text += "\ncompiled query\n" + json["query"].get<std::string>() + "\n";
   for (const auto& sink : json["sinks"]) {
-    text += fmt::format("\nsink {}\n  {}\n", sink["sink"].get<std::string>(), sink["guarantee"].get<std::string>());
+    text += fmt::format("\nsink {}\n  {}\n", sink["sink"].get<std::string>(),
+                        sink["guarantee"].get<std::string>());
     if (sink.contains("ddl")) text += sink["ddl"].get<std::string>() + "\n";
   }
   return text + fmt::format("\nhash {}\n", json["hash"].get<std::string>());
@@ -105,7 +117,9 @@ Result<int> explain(const GlobalOptions& options, const std::vector<std::string>
     if (options.format() != Format::kJson) TRY(print(text_of(*one)));
     all.push_back(std::move(*one));
   }
-  if (all.empty()) return Error(ErrorCode::kNotFound, fmt::format("no such pipeline in project {}", env->plan.project));
+  if (all.empty())
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("no such pipeline in project {}", env->plan.project));
   if (options.format() == Format::kJson) TRY(print(all.dump(2) + "\n"));
   return 0;
 }
@@ -117,7 +131,8 @@ void add_explain(Cli& cli) {
   cli.add("explain", "Show what pipelines compile to: columns read, types, query, DDL, guarantees",
           "leat explain users_capture\nleat explain --output json",
           [&cli, names] { return explain(cli.options(), *names); })
-      .add_option("pipeline", *names, "Pipelines; all when none is named")->type_name("PIPELINE");
+      .add_option("pipeline", *names, "Pipelines; all when none is named")
+      ->type_name("PIPELINE");
 }
 
 }  // namespace leat::app

@@ -1,5 +1,5 @@
-// leat init NAME: a small project that runs at once, without network or server: a file of orders through a topic
-// into a table, with a rule, a test and a broken record to look at.
+// leat init NAME: a small project that runs at once, without network or server: a file of orders
+// through a topic into a table, with a rule, a test and a broken record to look at.
 #include <algorithm>
 #include <cctype>
 
@@ -110,8 +110,11 @@ Result<std::string> project_name(const std::string& directory) {
     name += std::isalnum(byte) && byte < 0x80 ? static_cast<char>(std::tolower(byte)) : '_';
   }
   if (name.empty() || name[0] < 'a' || name[0] > 'z' || name.size() > limits::kMaxIdentifier) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("`{}` cannot name a project", printable(directory, false)))
-        .with_hint(fmt::format("a project's name is a letter, then letters, digits and _, at most {}", limits::kMaxIdentifier));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("`{}` cannot name a project", printable(directory, false)))
+        .with_hint(
+            fmt::format("a project's name is a letter, then letters, digits and _, at most {}",
+                        limits::kMaxIdentifier));
   }
   return name;
 }
@@ -119,17 +122,20 @@ Result<std::string> project_name(const std::string& directory) {
 Result<int> init(const std::string& directory) {
   ASSIGN(std::string name, project_name(directory));
   if (io::exists(directory)) {
-    if (!io::is_directory(directory)) return Error(ErrorCode::kAlreadyExists, fmt::format("{} is a file", directory));
+    if (!io::is_directory(directory))
+      return Error(ErrorCode::kAlreadyExists, fmt::format("{} is a file", directory));
     ASSIGN(auto names, io::list_directory(directory));
     if (!names.empty()) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("{} is not empty: `{}` is there", directory, names.front()))
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("{} is not empty: `{}` is there", directory, names.front()))
           .with_hint("name a folder that does not exist yet");
     }
   }
   stream::Registry components;
   components::register_all(components, std::make_shared<components::DuckdbHub>());
   const config::Components described = describe(components);
-  for (const char* folder : {"pipelines", "tests", "data", ".schema"}) TRY(io::make_directories(directory + "/" + folder));
+  for (const char* folder : {"pipelines", "tests", "data", ".schema"})
+    TRY(io::make_directories(directory + "/" + folder));
   const std::pair<const char*, std::string> files[] = {
       {"leat.yaml", filled(kProject, name)},
       {"pipelines/orders_capture.yaml", std::string(kCapture)},
@@ -141,8 +147,11 @@ Result<int> init(const std::string& directory) {
       {".gitignore", ".leat/\n"},
       {"README.md", filled(kReadme, name)},
   };
-  for (const auto& [file, content] : files) TRY(io::write_file_atomic(directory + "/" + file, content));
-  TRY(print(fmt::format("project {} is in {}. Now:\n\n  cd {}\n  leat run --drain\n  leat sql \"SELECT * FROM orders\"\n",
+  for (const auto& [file, content] : files)
+    TRY(io::write_file_atomic(directory + "/" + file, content));
+  TRY(
+      print(fmt::format("project {} is in {}. Now:\n\n  cd {}\n  leat run --drain\n  leat sql "
+                        "\"SELECT * FROM orders\"\n",
                         name, directory, directory)));
   return 0;
 }
@@ -151,7 +160,8 @@ Result<int> init(const std::string& directory) {
 
 void add_init(Cli& cli) {
   auto directory = std::make_shared<std::string>();
-  cli.add("init", "Write a small project that runs at once", "leat init shop", [directory] { return init(*directory); })
+  cli.add("init", "Write a small project that runs at once", "leat init shop",
+          [directory] { return init(*directory); })
       .add_option("name", *directory, "Folder to make; its last part names the project")
       ->type_name("NAME")
       ->required();

@@ -15,8 +15,10 @@ void check_sql(const runtime::ProjectPlan& project, config::Diagnostics& diagnos
     auto input = runtime::known_input(project, plan, nullptr);
     if (!input) continue;  // the upstream pipeline's own errors are told where they are
     if (!*input) {
-      diagnostics.warning(mark, "source.schema", "the input's types are not known before a first record, so the SQL is not checked",
-                          fmt::format("`leat schema infer {}` writes them down", plan.name));
+      diagnostics.warning(
+          mark, "source.schema",
+          "the input's types are not known before a first record, so the SQL is not checked",
+          fmt::format("`leat schema infer {}` writes them down", plan.name));
       continue;
     }
     auto engine = runtime::open_engine(plan);
@@ -38,8 +40,8 @@ Result<int> lint(const GlobalOptions& options) {
   } else {
     TRY(print(diagnostics.to_string()));
     if (diagnostics.ok()) {
-      TRY(print(fmt::format("{} pipelines, no errors, {} warnings\n", loaded.env->plan.pipelines.size(),
-                            diagnostics.warnings())));
+      TRY(print(fmt::format("{} pipelines, no errors, {} warnings\n",
+                            loaded.env->plan.pipelines.size(), diagnostics.warnings())));
     }
   }
   return diagnostics.ok() ? 0 : 2;
@@ -49,7 +51,8 @@ Result<int> lint(const GlobalOptions& options) {
 
 void add_lint(Cli& cli) {
   cli.add("lint", "Check every file of the project without running or connecting",
-          "leat lint\nleat lint --profile cluster\nleat lint --output json", [&cli] { return lint(cli.options()); });
+          "leat lint\nleat lint --profile cluster\nleat lint --output json",
+          [&cli] { return lint(cli.options()); });
 }
 
 }  // namespace leat::app

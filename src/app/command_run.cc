@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
+#include <spdlog/spdlog.h>
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/interrupt.h"
+#include "app/preview.h"
 #include "app/run_process.h"
 #include "app/run_view.h"
 #include "base/strings.h"
-#include "app/preview.h"
-#include <spdlog/spdlog.h>
 
 namespace leat::app {
 namespace {
@@ -27,8 +27,10 @@ Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std
   for (const auto& pipeline : plan.pipelines) known.push_back(pipeline.name);
   for (const std::string& name : names) {
     if (plan.find(name)) continue;
-    Error error(ErrorCode::kNotFound, fmt::format("no pipeline `{}` in project {}", name, plan.project));
-    if (auto near = nearest(name, known)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+    Error error(ErrorCode::kNotFound,
+                fmt::format("no pipeline `{}` in project {}", name, plan.project));
+    if (auto near = nearest(name, known))
+      return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
     return error;
   }
   if (plan.pipelines.empty()) {
@@ -43,7 +45,8 @@ Result<int> run(const GlobalOptions& global, const RunArgs& args) {
   TRY(check_names(env->plan, args.pipelines));
   if (!args.skip_page.empty()) TRY(check_names(env->plan, {args.skip_page}));
   Interrupt interrupt;
-  if (args.preview > 0) return preview(*env, args.pipelines, args.preview, global.format(), interrupt.token());
+  if (args.preview > 0)
+    return preview(*env, args.pipelines, args.preview, global.format(), interrupt.token());
 
   RunProcessOptions options;
   options.run.pipelines = args.pipelines;
@@ -52,14 +55,19 @@ Result<int> run(const GlobalOptions& global, const RunArgs& args) {
   options.skip_page = args.skip_page;
   if (!args.timeout.empty()) {
     auto ms = parse_duration_ms(args.timeout);
-    if (!ms) return Error(ErrorCode::kInvalidArgument, fmt::format("--timeout: expected a duration such as `5m`, found `{}`", args.timeout));
+    if (!ms)
+      return Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--timeout: expected a duration such as `5m`, found `{}`", args.timeout));
     options.run.timeout_ms = *ms;
   }
   ASSIGN(auto process, RunProcess::open(*env, std::move(options)));
-  if (!process->url().empty()) spdlog::info("project {}: {} (data in {})", env->plan.project, process->url(), env->data_dir);
+  if (!process->url().empty())
+    spdlog::info("project {}: {} (data in {})", env->plan.project, process->url(), env->data_dir);
   const bool live = ::isatty(STDERR_FILENO) != 0 && global.log_file.empty();
   RunView view(live);
-  auto done = process->run(interrupt.token(), [&](const runtime::RunSnapshot& snapshot) { view.show(snapshot); });
+  auto done = process->run(interrupt.token(),
+                           [&](const runtime::RunSnapshot& snapshot) { view.show(snapshot); });
   view.clear();
   TRY(print(ledger_text(process->snapshot())));
   if (!done) return std::move(done).error();
@@ -70,21 +78,30 @@ Result<int> run(const GlobalOptions& global, const RunArgs& args) {
 
 void add_run(Cli& cli) {
   auto args = std::make_shared<RunArgs>();
-  CLI::App& app = cli.add("run", "Run the project's pipelines, or those named, until stopped",
-                          "leat run\nleat run --drain users_capture users_store\nleat run --profile cluster\n"
-                          "leat run --preview 10 users_capture",
-                          [&cli, args] { return run(cli.options(), *args); });
-  app.add_option("pipeline", args->pipelines, "Pipelines to run; all when none is named")->type_name("PIPELINE");
-  app.add_flag("--drain", args->drain,
-               "End with exit 0 once every bounded source is exhausted and every topic read is drained");
-  app.add_option("--timeout", args->timeout, "With --drain: exit 3 when it takes longer")->type_name("5m");
-  app.add_option("--run-id", args->run_id, "Identity of this run of bounded sources: the same id resumes")
-      ->type_name("ID")->capture_default_str();
-  app.add_option("--skip-page", args->skip_page,
-                 "Let this pipeline's source step over the one page that cannot be decoded, which is then lost")
+  CLI::App& app =
+      cli.add("run", "Run the project's pipelines, or those named, until stopped",
+              "leat run\nleat run --drain users_capture users_store\nleat run --profile cluster\n"
+              "leat run --preview 10 users_capture",
+              [&cli, args] { return run(cli.options(), *args); });
+  app.add_option("pipeline", args->pipelines, "Pipelines to run; all when none is named")
       ->type_name("PIPELINE");
-  app.add_option("--preview", args->preview, "Show N rows of each pipeline with the sinks off, and end")
-      ->type_name("N")->check(CLI::Range(1, 10'000));
+  app.add_flag(
+      "--drain", args->drain,
+      "End with exit 0 once every bounded source is exhausted and every topic read is drained");
+  app.add_option("--timeout", args->timeout, "With --drain: exit 3 when it takes longer")
+      ->type_name("5m");
+  app.add_option("--run-id", args->run_id,
+                 "Identity of this run of bounded sources: the same id resumes")
+      ->type_name("ID")
+      ->capture_default_str();
+  app.add_option("--skip-page", args->skip_page,
+                 "Let this pipeline's source step over the one page that cannot be decoded, which "
+                 "is then lost")
+      ->type_name("PIPELINE");
+  app.add_option("--preview", args->preview,
+                 "Show N rows of each pipeline with the sinks off, and end")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000));
 }
 
 }  // namespace leat::app

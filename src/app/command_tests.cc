@@ -39,20 +39,23 @@ Result<void> show(const CaseResult& result, const std::string& prefix, bool colo
   const char* green = color ? "\x1b[32m" : "";
   const char* red = color ? "\x1b[31m" : "";
   const char* plain = color ? "\x1b[0m" : "";
-  const std::string name = fmt::format("{}{}: {}", prefix, result.pipeline, printable(result.name, false));
+  const std::string name =
+      fmt::format("{}{}: {}", prefix, result.pipeline, printable(result.name, false));
   if (result.passed()) return print(fmt::format("{}ok{} {}\n", green, plain, name));
   std::string text = fmt::format("{}FAILED{} {} ({})\n", red, plain, name, result.file);
   for (const std::string& line : result.differences) text += "  " + printable(line, true) + "\n";
   return print(text);
 }
 
-Result<void> run_project(GlobalOptions options, const std::string& project, bool several, Totals& totals) {
+Result<void> run_project(GlobalOptions options, const std::string& project, bool several,
+                         Totals& totals) {
   options.project = project;
   LoadedProject loaded = load_project_env(options, config::Environment::Missing::kWarn);
   config::Diagnostics& diagnostics = loaded.diagnostics;
   std::vector<config::TestFile> tests;
   if (loaded.env && diagnostics.ok()) {
-    tests = config::load_tests(loaded.env->files, loaded.env->environment, real_files(), diagnostics);
+    tests =
+        config::load_tests(loaded.env->files, loaded.env->environment, real_files(), diagnostics);
   }
   if (!diagnostics.ok()) {
     diagnostics.sort();
@@ -61,7 +64,10 @@ Result<void> run_project(GlobalOptions options, const std::string& project, bool
     return {};
   }
   if (tests.empty()) {
-    fmt::print(stderr, "{}/tests: no tests; a file there says `pipeline: NAME` and `cases: [{{name, input, expect}}]`\n", project);
+    fmt::print(stderr,
+               "{}/tests: no tests; a file there says `pipeline: NAME` and `cases: [{{name, input, "
+               "expect}}]`\n",
+               project);
     totals.wrong_files = true;
     return {};
   }
@@ -70,15 +76,20 @@ Result<void> run_project(GlobalOptions options, const std::string& project, bool
   for (const config::TestFile& file : tests) {
     auto results = run_test_file(*loaded.env, file);
     if (!results) {
-      fmt::print(stderr, "{}: pipeline {}: {}\n", file.file, file.pipeline.value, results.error().to_string());
+      fmt::print(stderr, "{}: pipeline {}: {}\n", file.file, file.pipeline.value,
+                 results.error().to_string());
       totals.wrong_files = true;
       continue;
     }
     for (const CaseResult& result : *results) {
       ++(result.passed() ? totals.passed : totals.failed);
       if (json) {
-        totals.cases.push_back({{"project", loaded.env->plan.project}, {"file", result.file}, {"pipeline", result.pipeline},
-                                {"case", result.name}, {"passed", result.passed()}, {"differences", result.differences}});
+        totals.cases.push_back({{"project", loaded.env->plan.project},
+                                {"file", result.file},
+                                {"pipeline", result.pipeline},
+                                {"case", result.name},
+                                {"passed", result.passed()},
+                                {"differences", result.differences}});
       } else {
         TRY(show(result, several ? loaded.env->plan.project + "/" : "", color));
       }
@@ -96,9 +107,11 @@ Result<int> test(const GlobalOptions& options, const std::string& path) {
         .with_hint("name the folder of a project, or a folder of projects");
   }
   Totals totals;
-  for (const std::string& project : projects) TRY(run_project(options, project, projects.size() > 1, totals));
+  for (const std::string& project : projects)
+    TRY(run_project(options, project, projects.size() > 1, totals));
   if (options.format() == Format::kJson) {
-    const server::Json all = {{"passed", totals.passed}, {"failed", totals.failed}, {"cases", totals.cases}};
+    const server::Json all = {
+        {"passed", totals.passed}, {"failed", totals.failed}, {"cases", totals.cases}};
     TRY(print(all.dump(2, ' ', false, server::Json::error_handler_t::replace) + "\n"));
   } else {
     TRY(print(fmt::format("{} passed, {} failed\n", totals.passed, totals.failed)));

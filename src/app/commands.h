@@ -1,4 +1,5 @@
-// The commands of leat, one file each: command_NAME.cc. commands.cc lists them in the order of `leat --help`.
+// The commands of leat, one file each: command_NAME.cc. commands.cc lists them in the order of
+// `leat --help`.
 #pragma once
 
 namespace leat::app {
@@ -10,14 +11,14 @@ void add_run(Cli& cli);
 void add_lint(Cli& cli);
 void add_explain(Cli& cli);
 void add_test(Cli& cli);
-void add_api(Cli& cli);     // record, serve
+void add_api(Cli& cli);  // record, serve
 void add_docs(Cli& cli);
 void add_status(Cli& cli);
 void add_topics(Cli& cli);
 void add_tap(Cli& cli);
 void add_dlq(Cli& cli);
 void add_sql(Cli& cli);
-void add_pause(Cli& cli);   // and resume
+void add_pause(Cli& cli);  // and resume
 void add_reset(Cli& cli);
 void add_schema(Cli& cli);
 void add_export(Cli& cli);

@@ -34,7 +34,8 @@ Result<Opened> open_input(ProjectEnv& env, const runtime::PipelinePlan& plan, st
     ASSIGN(auto source, runtime::open_source(env.plan, plan, services));
     runtime::SourceInputOptions options;
     options.drain = true;
-    return runtime::make_source_input(std::move(source), services.clock, runtime::IdWindow(), std::move(options));
+    return runtime::make_source_input(std::move(source), services.clock, runtime::IdWindow(),
+                                      std::move(options));
   };
   Opened opened;
   ASSIGN(std::optional<types::Schema> known, runtime::known_input(env.plan, plan, log));
@@ -57,7 +58,8 @@ Result<Opened> open_input(ProjectEnv& env, const runtime::PipelinePlan& plan, st
 }
 
 Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, stream::Log* log,
-                       runtime::Services& services, int64_t wanted, Format format, std::stop_token stop) {
+                       runtime::Services& services, int64_t wanted, Format format,
+                       std::stop_token stop) {
   ASSIGN(Opened opened, open_input(env, plan, log, services, stop));
   ASSIGN(auto engine, runtime::open_engine(plan));
   ASSIGN(auto query, runtime::compile(*engine->engine, plan, opened.schema));
@@ -78,7 +80,8 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
     }
     TRY(transformer.run(outcome));
     rejected += outcome.delta.rejected;
-    if (first_reject.empty() && !outcome.rejects.empty()) first_reject = outcome.rejects.front().message;
+    if (first_reject.empty() && !outcome.rejects.empty())
+      first_reject = outcome.rejects.front().message;
     for (const types::Batch& chunk : outcome.query.chunks) {
       for (size_t row = 0; row < chunk.rows && rows < wanted; ++row, ++rows) {
         std::vector<Cell> cells;
@@ -95,19 +98,23 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
       }
     }
   }
-  if (format == Format::kTable) TRY(print(fmt::format("pipeline {} ({} rows, sinks off)\n", plan.name, rows)));
+  if (format == Format::kTable)
+    TRY(print(fmt::format("pipeline {} ({} rows, sinks off)\n", plan.name, rows)));
   TRY(print(table.render(format, terminal_width())));
   if (rejected > 0) {
-    const std::string were = rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
-    std::fputs(fmt::format("{} rejected, the first: {}\n", were, printable(first_reject, false)).c_str(), stderr);
+    const std::string were =
+        rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
+    std::fputs(
+        fmt::format("{} rejected, the first: {}\n", were, printable(first_reject, false)).c_str(),
+        stderr);
   }
   return {};
 }
 
 }  // namespace
 
-Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, int64_t rows, Format format,
-                    std::stop_token stop) {
+Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, int64_t rows,
+                    Format format, std::stop_token stop) {
   log::Options scratch;
   scratch.in_memory = true;
   ASSIGN(auto memory, log::EmbeddedLog::open("", scratch));
@@ -118,7 +125,8 @@ Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, 
     ASSIGN(log, log::EmbeddedLog::open(log_directory(env.data_dir), read_only));
   }
   runtime::StoreSet stores(env.plan, env.components, {});
-  runtime::Services services{io::system_clock(), *memory, env.components, stores, env.metrics, env.environment};
+  runtime::Services services{io::system_clock(), *memory,        env.components, stores,
+                             env.metrics,        env.environment};
   for (const runtime::PipelinePlan& plan : env.plan.pipelines) {
     const bool named = std::find(pipelines.begin(), pipelines.end(), plan.name) != pipelines.end();
     if (!pipelines.empty() && !named) continue;

@@ -9,9 +9,10 @@
 
 namespace leat::app {
 
-/// Reads, decodes and transforms records of the named pipelines (all when none) until `rows` rows are shown for
-/// each; writes nothing but a temporary log. Pipelines that read a topic read it from the project's log.
-Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, int64_t rows, Format format,
-                    std::stop_token stop);
+/// Reads, decodes and transforms records of the named pipelines (all when none) until `rows` rows
+/// are shown for each; writes nothing but a temporary log. Pipelines that read a topic read it from
+/// the project's log.
+Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, int64_t rows,
+                    Format format, std::stop_token stop);
 
 }  // namespace leat::app

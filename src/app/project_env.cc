@@ -14,13 +14,16 @@ config::Components describe(const stream::Registry& registry) {
   for (const stream::SourceType* type : registry.sources()) {
     out.sources[type->name] = {type->spec, type->rereadable, type->check};
   }
-  for (const stream::StoreType* type : registry.stores()) out.stores[type->name] = {type->spec, true, type->check};
+  for (const stream::StoreType* type : registry.stores())
+    out.stores[type->name] = {type->spec, true, type->check};
   return out;
 }
 
 config::FileAccess real_files() {
   config::FileAccess files;
-  files.read = [](const std::string& path, size_t max_bytes) { return io::read_file(path, max_bytes); };
+  files.read = [](const std::string& path, size_t max_bytes) {
+    return io::read_file(path, max_bytes);
+  };
   files.list = [](const std::string& path) { return io::list_directory(path); };
   files.exists = [](const std::string& path) { return io::exists(path); };
   return files;
@@ -33,27 +36,30 @@ LoadedProject load_project_env(const GlobalOptions& options, config::Environment
   components::register_all(env->components, env->hub);
   env->environment = config::Environment::of_process(
       [](const std::string& path) { return io::read_file(path, limits::kMaxYamlBytes); }, missing);
-  auto files = config::load_project(options.project, options.profile, env->environment, describe(env->components),
-                                    real_files(), loaded.diagnostics);
+  auto files = config::load_project(options.project, options.profile, env->environment,
+                                    describe(env->components), real_files(), loaded.diagnostics);
   if (!files) return loaded;
   env->files = std::move(*files);
   if (loaded.diagnostics.ok()) {
     env->plan = runtime::make_plan(env->files, env->components, loaded.diagnostics);
     loaded.diagnostics.sort();
   }
-  env->data_dir = options.data.empty()
-                      ? fmt::format("{}/.leat/{}", io::absolute_path(env->files.dir), env->files.profile_name)
-                      : io::absolute_path(options.data);
+  env->data_dir =
+      options.data.empty()
+          ? fmt::format("{}/.leat/{}", io::absolute_path(env->files.dir), env->files.profile_name)
+          : io::absolute_path(options.data);
   loaded.env = std::move(env);
   return loaded;
 }
 
-Result<std::unique_ptr<ProjectEnv>> open_project(const GlobalOptions& options, config::Environment::Missing missing) {
+Result<std::unique_ptr<ProjectEnv>> open_project(const GlobalOptions& options,
+                                                 config::Environment::Missing missing) {
   LoadedProject loaded = load_project_env(options, missing);
   if (!loaded.diagnostics.ok()) {
     return loaded.diagnostics.to_error().with_hint("`leat lint` shows everything that is wrong");
   }
-  for (const config::Diagnostic& warning : loaded.diagnostics.all()) spdlog::debug("{}", warning.to_string());
+  for (const config::Diagnostic& warning : loaded.diagnostics.all())
+    spdlog::debug("{}", warning.to_string());
   CHECK(loaded.env != nullptr);
   return std::move(loaded.env);
 }
@@ -61,7 +67,8 @@ Result<std::unique_ptr<ProjectEnv>> open_project(const GlobalOptions& options, c
 Result<ApiClient> connect(ProjectEnv& env, bool write) {
   ASSIGN(std::optional<ApiClient> running, connect_running(env.data_dir));
   if (running) return std::move(*running);
-  return open_local_api({env.plan, env.components, env.environment, env.metrics, *env.hub, env.data_dir}, write);
+  return open_local_api(
+      {env.plan, env.components, env.environment, env.metrics, *env.hub, env.data_dir}, write);
 }
 
 }  // namespace leat::app

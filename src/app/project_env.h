@@ -1,5 +1,5 @@
-// ProjectEnv: a project as a command sees it: its files read and planned, its data directory named. Opens
-// neither log nor store; connect() (api_client.h, local_api.h) and the running process do.
+// ProjectEnv: a project as a command sees it: its files read and planned, its data directory named.
+// Opens neither log nor store; connect() (api_client.h, local_api.h) and the running process do.
 #pragma once
 
 #include <memory>
@@ -37,8 +37,9 @@ struct LoadedProject {
 /// Reads and plans the files. `missing`: what an unset ${VAR} is.
 LoadedProject load_project_env(const GlobalOptions& options, config::Environment::Missing missing);
 /// The same, for commands that need a right project; warnings go to the log.
-Result<std::unique_ptr<ProjectEnv>> open_project(const GlobalOptions& options,
-                                                 config::Environment::Missing missing = config::Environment::Missing::kWarn);
+Result<std::unique_ptr<ProjectEnv>> open_project(
+    const GlobalOptions& options,
+    config::Environment::Missing missing = config::Environment::Missing::kWarn);
 
 /// The running process by its socket, else the directory opened in this process.
 Result<ApiClient> connect(ProjectEnv& env, bool write);

@@ -19,8 +19,8 @@ constexpr int64_t kWatchMs = 200;
 constexpr int64_t kRetentionMs = 60'000;
 constexpr int64_t kAskAgainMs = 50;
 
-/// Opens what a command may be reading just now, for kProcessAnswerMs. Any error is tried again: DuckDB does
-/// not tell a lock held by a reader from other troubles.
+/// Opens what a command may be reading just now, for kProcessAnswerMs. Any error is tried again:
+/// DuckDB does not tell a lock held by a reader from other troubles.
 template <typename Open>
 auto open_patiently(Open open) {
   io::Clock& clock = io::system_clock();
@@ -45,7 +45,8 @@ Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
     std::from_chars(api.listen.data() + colon + 1, api.listen.data() + api.listen.size(), port);
   }
   if (port < 0 || port > 65535) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("api.listen: expected ADDRESS:PORT, found `{}`", api.listen));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("api.listen: expected ADDRESS:PORT, found `{}`", api.listen));
   }
   options.address = api.listen.substr(0, colon);
   options.port = port;
@@ -55,9 +56,10 @@ Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
 
 bool has_lane(const runtime::ProjectPlan& plan, const stream::Progress& row) {
   const runtime::PipelinePlan* pipeline = plan.find(row.pipeline);
-  return pipeline && std::any_of(pipeline->sinks.begin(), pipeline->sinks.end(), [&](const runtime::SinkPlan& sink) {
-           return sink.id == row.sink || row.sink == "*";
-         });
+  return pipeline && std::any_of(pipeline->sinks.begin(), pipeline->sinks.end(),
+                                 [&](const runtime::SinkPlan& sink) {
+                                   return sink.id == row.sink || row.sink == "*";
+                                 });
 }
 
 }  // namespace
@@ -70,12 +72,14 @@ Result<std::unique_ptr<RunProcess>> RunProcess::open(ProjectEnv& env, RunProcess
 
 Result<void> RunProcess::start() {
   TRY(io::make_directories(env_.data_dir));
-  auto opened = open_patiently([&] { return log::EmbeddedLog::open(log_directory(env_.data_dir), {}); });
+  auto opened =
+      open_patiently([&] { return log::EmbeddedLog::open(log_directory(env_.data_dir), {}); });
   if (!opened) {
     Error error = std::move(opened).error();
     if (error.code() != ErrorCode::kConflict) return error;
-    return std::move(error).with_blame(Blame::kExternal).with_hint(
-        "stop that process first, or choose another directory with --data");
+    return std::move(error)
+        .with_blame(Blame::kExternal)
+        .with_hint("stop that process first, or choose another directory with --data");
   }
   log_ = std::move(*opened);
 
@@ -87,9 +91,9 @@ Result<void> RunProcess::start() {
   context.environment = &env_.environment;
   context.metrics = &env_.metrics;
   stores_ = std::make_unique<runtime::StoreSet>(env_.plan, env_.components, std::move(context));
-  services_ = std::make_unique<runtime::Services>(runtime::Services{
-      io::system_clock(), *log_, env_.components, *stores_, env_.metrics, env_.environment, options_.run_id,
-      io::entropy(), options_.skip_page});
+  services_ = std::make_unique<runtime::Services>(
+      runtime::Services{io::system_clock(), *log_, env_.components, *stores_, env_.metrics,
+                        env_.environment, options_.run_id, io::entropy(), options_.skip_page});
   ASSIGN(options_.run.paused, server::read_paused(env_.data_dir));
   supervisor_ = std::make_unique<runtime::Supervisor>(env_.plan, *services_, options_.run);
   if (options_.serve) TRY(serve());
@@ -108,7 +112,9 @@ Result<void> RunProcess::serve() {
   backend_.supervisor = supervisor_.get();
   backend_.services = services_.get();
   backend_.metrics = &env_.metrics;
-  backend_.backup_log = [this](const std::string& directory) { return log_->backup(log_directory(directory)); };
+  backend_.backup_log = [this](const std::string& directory) {
+    return log_->backup(log_directory(directory));
+  };
   server::add_all(api_, backend_);
 
   ASSIGN(net::HttpServerOptions http, listen_on(env_.files.project.api));
@@ -161,12 +167,13 @@ void RunProcess::retain() {
   auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
   if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());
   for (const log::Retired& gone : *retired) {
-    spdlog::info("retention: topic {} partition {}: offsets {} to {} deleted", gone.topic, gone.partition, gone.from,
-                 gone.to);
+    spdlog::info("retention: topic {} partition {}: offsets {} to {} deleted", gone.topic,
+                 gone.partition, gone.from, gone.to);
   }
 }
 
-Result<void> RunProcess::run(std::stop_token stop, const std::function<void(const runtime::RunSnapshot&)>& watch) {
+Result<void> RunProcess::run(std::stop_token stop,
+                             const std::function<void(const runtime::RunSnapshot&)>& watch) {
   std::jthread watcher([&](std::stop_token over) {
     int64_t next_retention = io::system_clock().steady_ms() + kRetentionMs;
     while (io::system_clock().sleep_ms(kWatchMs, over)) {

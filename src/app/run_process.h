@@ -1,7 +1,8 @@
-// RunProcess: what `leat run` is made of: log, stores, supervisor, API server, run.json. One per process.
+// RunProcess: what `leat run` is made of: log, stores, supervisor, API server, run.json. One per
+// process.
 //
-// Life: open() takes the data directory, run() works until stop or the end of a drain, the destructor lets go of
-// everything in the right order.
+// Life: open() takes the data directory, run() works until stop or the end of a drain, the
+// destructor lets go of everything in the right order.
 #pragma once
 
 #include <functional>
@@ -22,7 +23,7 @@ struct RunProcessOptions {
   runtime::RunOptions run;
   std::string run_id = "once";
   std::string skip_page = {};  // a pipeline
-  bool serve = true;          // the API: leat.sock, and TCP as leat.yaml says
+  bool serve = true;           // the API: leat.sock, and TCP as leat.yaml says
 };
 
 class RunProcess {
@@ -34,13 +35,17 @@ class RunProcess {
   RunProcess& operator=(const RunProcess&) = delete;
 
   /// Blocks. `watch` is called a few times a second with what to show.
-  Result<void> run(std::stop_token stop, const std::function<void(const runtime::RunSnapshot&)>& watch);
+  Result<void> run(std::stop_token stop,
+                   const std::function<void(const runtime::RunSnapshot&)>& watch);
   runtime::RunSnapshot snapshot() const { return supervisor_->snapshot(); }
   /// "http://127.0.0.1:8680", or empty.
-  std::string url() const { return http_ && env_.files.project.api.enabled ? http_->url() : std::string(); }
+  std::string url() const {
+    return http_ && env_.files.project.api.enabled ? http_->url() : std::string();
+  }
 
  private:
-  RunProcess(ProjectEnv& env, RunProcessOptions options) : env_(env), options_(std::move(options)) {}
+  RunProcess(ProjectEnv& env, RunProcessOptions options)
+      : env_(env), options_(std::move(options)) {}
   Result<void> start();
   Result<void> serve();
   void retain();

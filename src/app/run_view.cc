@@ -24,9 +24,10 @@ void RunView::show(const runtime::RunSnapshot& snapshot) {
       waiting += std::max<int64_t>(0, lane.waiting) + lane.in_flight;
       lag_ms = std::max(lag_ms, lane.lag_ms);
     }
-    std::string line = fmt::format("{:<24} {:<11} {:>9.0f}/s  in {:>9}  lag {:>7} ({})  rejected {}", pipeline.name,
-                                   runtime::to_string(pipeline.state), rate, sum.in, waiting,
-                                   format_duration_ms(lag_ms), sum.rejected);
+    std::string line =
+        fmt::format("{:<24} {:<11} {:>9.0f}/s  in {:>9}  lag {:>7} ({})  rejected {}",
+                    pipeline.name, runtime::to_string(pipeline.state), rate, sum.in, waiting,
+                    format_duration_ms(lag_ms), sum.rejected);
     for (const auto& lane : pipeline.lanes) {
       if (!lane.error.empty()) line += "  " + printable(lane.error, false);
     }
@@ -45,8 +46,8 @@ void RunView::clear() {
 }
 
 std::string ledger_text(const runtime::RunSnapshot& snapshot) {
-  Table table({"pipeline", "sink", "state", "in", "delivered", "rejected", "dropped", "filtered", "deduplicated",
-               "in_flight", "balanced"});
+  Table table({"pipeline", "sink", "state", "in", "delivered", "rejected", "dropped", "filtered",
+               "deduplicated", "in_flight", "balanced"});
   int64_t rejected = 0;
   std::string notes, where;
   for (const auto& pipeline : snapshot.pipelines) {
@@ -55,15 +56,17 @@ std::string ledger_text(const runtime::RunSnapshot& snapshot) {
     for (const auto& lane : pipeline.lanes) {
       const stream::Ledger& l = lane.ledger;
       here += l.rejected;
-      table.add({pipeline.name, lane.name.sink, runtime::to_string(lane.state), l.in, l.delivered, l.rejected,
-                 l.dropped, l.filtered, l.deduplicated, lane.in_flight, l.balanced() ? "yes" : "NO"});
+      table.add({pipeline.name, lane.name.sink, runtime::to_string(lane.state), l.in, l.delivered,
+                 l.rejected, l.dropped, l.filtered, l.deduplicated, lane.in_flight,
+                 l.balanced() ? "yes" : "NO"});
     }
     if (here > 0) where = pipeline.name;
     rejected += here;
   }
   std::string text = table.render(Format::kTable, terminal_width()) + notes;
   if (rejected > 0) {
-    const std::string were = rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
+    const std::string were =
+        rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
     text += fmt::format("{} rejected and kept: `leat dlq ls`, `leat dlq show {}`\n", were, where);
   }
   return text;

@@ -41,8 +41,10 @@ struct Found {
 Result<Texts> input_of(const ProjectEnv& env, const config::TestCase& test) {
   Texts texts;
   for (const config::Node& node : test.input) {
-    if (node.is_null()) texts.emplace_back();
-    else texts.emplace_back(node.is_scalar() ? node.text : config::to_json(node));
+    if (node.is_null())
+      texts.emplace_back();
+    else
+      texts.emplace_back(node.is_scalar() ? node.text : config::to_json(node));
   }
   if (test.input_file.empty()) return texts;
   const std::string path =
@@ -59,8 +61,9 @@ Result<Texts> input_of(const ProjectEnv& env, const config::TestCase& test) {
 /// One compiled pipeline; serves the batches of one case.
 class Bench {
  public:
-  static Result<std::unique_ptr<Bench>> make(const ProjectEnv& env, const runtime::PipelinePlan& plan,
-                                             sql::Engine& engine, const types::Schema& input) {
+  static Result<std::unique_ptr<Bench>> make(const ProjectEnv& env,
+                                             const runtime::PipelinePlan& plan, sql::Engine& engine,
+                                             const types::Schema& input) {
     ASSIGN(auto query, runtime::compile(engine, plan, input));
     ASSIGN(auto decoder, runtime::make_decoder(plan, *query, input));
     std::vector<runtime::TopicTarget> topics;
@@ -117,19 +120,23 @@ class Bench {
         ASSIGN(bool go_on, step(texts, i, i + 1, found));
         if (!go_on) return false;
       }
-      return Error(ErrorCode::kInternal, "a rule is violated in a batch but by none of its records");
+      return Error(ErrorCode::kInternal,
+                   "a rule is violated in a batch but by none of its records");
     }
     for (stream::Reject& reject : out.rejects) {
-      found.rejects.push_back({static_cast<int64_t>(from) + reject.record, std::string(to_string(reject.stage)),
-                               reject.rule, std::string(to_string(reject.reason)), reject.message});
+      found.rejects.push_back({static_cast<int64_t>(from) + reject.record,
+                               std::string(to_string(reject.stage)), reject.rule,
+                               std::string(to_string(reject.reason)), reject.message});
     }
     if (out.stop_rule) {
       std::string rule;
       for (size_t r = 0; r < plan_.rules.size() && rule.empty(); ++r) {
-        if (out.rule_hits[r] > 0 && plan_.rules[r].on_fail == runtime::OnFail::kFail) rule = plan_.rules[r].name;
+        if (out.rule_hits[r] > 0 && plan_.rules[r].on_fail == runtime::OnFail::kFail)
+          rule = plan_.rules[r].name;
       }
-      found.rejects.push_back({static_cast<int64_t>(from), std::string(to_string(stream::Stage::kQuality)), rule,
-                               std::string(to_string(stream::Reason::kRuleFailed)), out.stop_message});
+      found.rejects.push_back(
+          {static_cast<int64_t>(from), std::string(to_string(stream::Stage::kQuality)), rule,
+           std::string(to_string(stream::Reason::kRuleFailed)), out.stop_message});
       return false;
     }
     for (const types::Batch& chunk : out.query.chunks) {
@@ -137,7 +144,8 @@ class Bench {
       std::vector<stream::Encoder::Failure> failed;
       rows_->encode(chunk, encoded, failed);
       if (!failed.empty()) {
-        return Error(ErrorCode::kInvalidArgument, "a row cannot be shown as JSON: " + failed.front().message);
+        return Error(ErrorCode::kInvalidArgument,
+                     "a row cannot be shown as JSON: " + failed.front().message);
       }
       for (const auto& value : encoded.values) found.rows.emplace_back(*value);
     }
@@ -155,23 +163,31 @@ std::string shown(const std::string& text) { return cut_to_width(printable(text,
 void compare_row(size_t index, const std::string& expected, const std::string& found,
                  std::vector<std::string>& differences) {
   using Json = nlohmann::json;
-  const Json want = Json::parse(expected, nullptr, false), have = Json::parse(found, nullptr, false);
+  const Json want = Json::parse(expected, nullptr, false),
+             have = Json::parse(found, nullptr, false);
   if (!want.is_object() || !have.is_object()) {
-    if (want != have) differences.push_back(fmt::format("row {}: expected {}, found {}", index, shown(expected), shown(found)));
+    if (want != have)
+      differences.push_back(
+          fmt::format("row {}: expected {}, found {}", index, shown(expected), shown(found)));
     return;
   }
-  auto text = [](const Json& json) { return shown(json.dump(-1, ' ', false, Json::error_handler_t::replace)); };
+  auto text = [](const Json& json) {
+    return shown(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  };
   for (const auto& [name, value] : want.items()) {
     auto other = have.find(name);
     if (other == have.end()) {
-      differences.push_back(fmt::format("row {}: {}: expected {}, found no such column", index, name, text(value)));
+      differences.push_back(
+          fmt::format("row {}: {}: expected {}, found no such column", index, name, text(value)));
     } else if (*other != value) {
-      differences.push_back(fmt::format("row {}: {}: expected {}, found {}", index, name, text(value), text(*other)));
+      differences.push_back(
+          fmt::format("row {}: {}: expected {}, found {}", index, name, text(value), text(*other)));
     }
   }
   for (const auto& [name, value] : have.items()) {
     if (!want.contains(name)) {
-      differences.push_back(fmt::format("row {}: {}: found {}, expected no such column", index, name, text(value)));
+      differences.push_back(
+          fmt::format("row {}: {}: found {}, expected no such column", index, name, text(value)));
     }
   }
 }
@@ -180,39 +196,47 @@ void compare_rows(const std::vector<config::Node>& expected, const std::vector<s
                   std::vector<std::string>& differences) {
   for (size_t i = 0; i < std::max(expected.size(), found.size()); ++i) {
     if (i >= found.size()) {
-      differences.push_back(fmt::format("row {}: expected {}, found no such row", i, shown(config::to_json(expected[i]))));
+      differences.push_back(fmt::format("row {}: expected {}, found no such row", i,
+                                        shown(config::to_json(expected[i]))));
     } else if (i >= expected.size()) {
-      differences.push_back(fmt::format("row {}: found {}, expected no such row", i, shown(found[i])));
+      differences.push_back(
+          fmt::format("row {}: found {}, expected no such row", i, shown(found[i])));
     } else {
       compare_row(i, config::to_json(expected[i]), found[i], differences);
     }
   }
 }
 
-void compare_rejects(const std::vector<config::ExpectedReject>& expected, const std::vector<Rejected>& found,
-                     std::vector<std::string>& differences) {
+void compare_rejects(const std::vector<config::ExpectedReject>& expected,
+                     const std::vector<Rejected>& found, std::vector<std::string>& differences) {
   std::vector<bool> matched(found.size(), false);
   for (const config::ExpectedReject& want : expected) {
-    auto at = std::find_if(found.begin(), found.end(), [&](const Rejected& r) { return r.index == want.index; });
+    auto at = std::find_if(found.begin(), found.end(),
+                           [&](const Rejected& r) { return r.index == want.index; });
     std::string text;
-    for (const std::string& part : {want.stage, want.code, want.rule.empty() ? "" : "rule " + want.rule}) {
+    for (const std::string& part :
+         {want.stage, want.code, want.rule.empty() ? "" : "rule " + want.rule}) {
       if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
     }
     if (text.empty()) text = "any reason";
     if (at == found.end()) {
-      differences.push_back(fmt::format("record {}: expected a reject ({}), found none", want.index, text));
+      differences.push_back(
+          fmt::format("record {}: expected a reject ({}), found none", want.index, text));
       continue;
     }
     matched[static_cast<size_t>(at - found.begin())] = true;
     // A key that is left out is not compared.
-    if ((!want.stage.empty() && want.stage != at->stage) || (!want.code.empty() && want.code != at->code) ||
+    if ((!want.stage.empty() && want.stage != at->stage) ||
+        (!want.code.empty() && want.code != at->code) ||
         (!want.rule.empty() && want.rule != at->rule)) {
-      differences.push_back(fmt::format("record {}: expected a reject ({}), found {}", want.index, text, shown(at->to_string())));
+      differences.push_back(fmt::format("record {}: expected a reject ({}), found {}", want.index,
+                                        text, shown(at->to_string())));
     }
   }
   for (size_t i = 0; i < found.size(); ++i) {
     if (!matched[i]) {
-      differences.push_back(fmt::format("record {}: found a reject ({}), expected none", found[i].index, shown(found[i].to_string())));
+      differences.push_back(fmt::format("record {}: found a reject ({}), expected none",
+                                        found[i].index, shown(found[i].to_string())));
     }
   }
 }
@@ -226,15 +250,19 @@ std::string first_difference(const Found& whole, const Found& parts) {
   }
   for (size_t i = 0; i < std::max(whole.rejects.size(), parts.rejects.size()); ++i) {
     auto text = [&](const Found& of) {
-      return i < of.rejects.size() ? fmt::format("record {} {}", of.rejects[i].index, of.rejects[i].to_string()) : "none";
+      return i < of.rejects.size()
+                 ? fmt::format("record {} {}", of.rejects[i].index, of.rejects[i].to_string())
+                 : "none";
     };
-    if (text(whole) != text(parts)) return fmt::format("reject {}: {}, and {}", i, shown(text(whole)), shown(text(parts)));
+    if (text(whole) != text(parts))
+      return fmt::format("reject {}: {}, and {}", i, shown(text(whole)), shown(text(parts)));
   }
   return "";
 }
 
 Result<void> run_case(const ProjectEnv& env, const runtime::PipelinePlan& plan, sql::Engine& engine,
-                      const std::optional<types::Schema>& known, const config::TestCase& test, CaseResult& result) {
+                      const std::optional<types::Schema>& known, const config::TestCase& test,
+                      CaseResult& result) {
   ASSIGN(Texts texts, input_of(env, test));
   types::Schema schema;
   if (known) {
@@ -253,7 +281,8 @@ Result<void> run_case(const ProjectEnv& env, const runtime::PipelinePlan& plan, 
   for (size_t size : kBatchSizes) {
     ASSIGN(Found parts, bench->run(texts, size));
     if (parts == whole) continue;
-    result.differences.push_back(fmt::format("one batch and batches of {} differ: {}", size, first_difference(whole, parts)));
+    result.differences.push_back(fmt::format("one batch and batches of {} differ: {}", size,
+                                             first_difference(whole, parts)));
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // Error: what went wrong, answerable without reading its text.
 //
-// Three kinds are never mixed: a programmer's error is CHECK, an operating error is an Error inside a
-// Result<T>, and a bad record is a stream::Reject that travels beside the good rows.
+// Three kinds are never mixed: a programmer's error is CHECK, an operating error is an Error inside
+// a Result<T>, and a bad record is a stream::Reject that travels beside the good rows.
 #pragma once
 
 #include <string>
@@ -11,24 +11,25 @@
 
 namespace leat {
 
-/// What happened. Closed: extend it here, never invent codes elsewhere. Decisions read this, never the text.
+/// What happened. Closed: extend it here, never invent codes elsewhere. Decisions read this, never
+/// the text.
 enum class ErrorCode {
-  kInvalidArgument,   // a command line, a file of the user's, a request
-  kNotFound,          // a topic, table, file, pipeline that is not there
+  kInvalidArgument,  // a command line, a file of the user's, a request
+  kNotFound,         // a topic, table, file, pipeline that is not there
   kAlreadyExists,
-  kConflict,          // a fence: somebody else moved the position, or holds the directory
-  kIncompatible,      // a table, topic or format that does not fit and is not changed silently
-  kCorrupt,           // bytes that fail their checksum or grammar
-  kIo,                // the operating system refused: EIO, EACCES, ...
-  kNoSpace,           // ENOSPC, quota
-  kUnavailable,       // a peer or a store that cannot be reached now
-  kTimeout,           // a deadline passed
-  kCancelled,         // stop was asked for
-  kLimit,             // a named limit would be passed
-  kDataLost,          // an offset that retention has deleted, a recreated topic
-  kPermission,        // credentials refused
-  kRuleFailed,        // a rule with on_fail: fail
-  kInternal,          // a bug of ours, or a library's that we did not foresee
+  kConflict,      // a fence: somebody else moved the position, or holds the directory
+  kIncompatible,  // a table, topic or format that does not fit and is not changed silently
+  kCorrupt,       // bytes that fail their checksum or grammar
+  kIo,            // the operating system refused: EIO, EACCES, ...
+  kNoSpace,       // ENOSPC, quota
+  kUnavailable,   // a peer or a store that cannot be reached now
+  kTimeout,       // a deadline passed
+  kCancelled,     // stop was asked for
+  kLimit,         // a named limit would be passed
+  kDataLost,      // an offset that retention has deleted, a recreated topic
+  kPermission,    // credentials refused
+  kRuleFailed,    // a rule with on_fail: fail
+  kInternal,      // a bug of ours, or a library's that we did not foresee
 };
 
 /// Who can mend it: the user's files or arguments, something outside, or leat itself.
@@ -49,14 +50,24 @@ class Error {
   Retry retry() const { return retry_; }
   /// What happened, and what was expected.
   const std::string& message() const { return message_; }
-  /// Where: a component, key path, file:line:column or record identity. Outermost first; may be empty.
+  /// Where: a component, key path, file:line:column or record identity. Outermost first; may be
+  /// empty.
   const std::string& where() const { return where_; }
   /// What to do next; may be empty.
   const std::string& hint() const { return hint_; }
 
-  Error&& with_blame(Blame blame) && { blame_ = blame; return std::move(*this); }
-  Error&& with_retry(Retry retry) && { retry_ = retry; return std::move(*this); }
-  Error&& with_hint(std::string hint) && { hint_ = std::move(hint); return std::move(*this); }
+  Error&& with_blame(Blame blame) && {
+    blame_ = blame;
+    return std::move(*this);
+  }
+  Error&& with_retry(Retry retry) && {
+    retry_ = retry;
+    return std::move(*this);
+  }
+  Error&& with_hint(std::string hint) && {
+    hint_ = std::move(hint);
+    return std::move(*this);
+  }
   /// Prepends a place on the way up: "pipeline users_store: sink serving.created_users: ...".
   Error&& at(std::string_view where) &&;
   /// Puts words before the message: "cannot open X: <message>".
@@ -72,7 +83,8 @@ class Error {
   std::string message_, where_, hint_;
 };
 
-/// The exit code of the program for this error: 1 failed, 2 the user's files or arguments, 3 outside.
+/// The exit code of the program for this error: 1 failed, 2 the user's files or arguments, 3
+/// outside.
 int exit_code(const Error& error);
 
 }  // namespace leat

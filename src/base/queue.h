@@ -10,8 +10,9 @@
 
 namespace leat {
 
-/// A blocking queue of T bounded by bytes (an item larger than the bound enters an empty queue alone).
-/// Any number of producers and consumers. After close(), push refuses and pop drains what is left.
+/// A blocking queue of T bounded by bytes (an item larger than the bound enters an empty queue
+/// alone). Any number of producers and consumers. After close(), push refuses and pop drains what
+/// is left.
 template <typename T>
 class BoundedQueue {
  public:
@@ -21,7 +22,8 @@ class BoundedQueue {
   bool push(T&& item, size_t bytes, std::stop_token stop) {
     MutexLock lock(mutex_);
     bool ok = not_full_.wait(mutex_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS {
-      return closed_ || items_.empty() || (bytes_ + bytes <= max_bytes_ && items_.size() < max_items_);
+      return closed_ || items_.empty() ||
+             (bytes_ + bytes <= max_bytes_ && items_.size() < max_items_);
     });
     if (!ok || closed_) return false;
     bytes_ += bytes;
@@ -30,10 +32,12 @@ class BoundedQueue {
     return true;
   }
 
-  /// Blocks until an item is there, the queue is closed and empty, or stop. nullopt in the last two cases.
+  /// Blocks until an item is there, the queue is closed and empty, or stop. nullopt in the last two
+  /// cases.
   std::optional<T> pop(std::stop_token stop) {
     MutexLock lock(mutex_);
-    not_empty_.wait(mutex_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS { return closed_ || !items_.empty(); });
+    not_empty_.wait(mutex_, stop,
+                    [&]() NO_THREAD_SAFETY_ANALYSIS { return closed_ || !items_.empty(); });
     return take();
   }
 

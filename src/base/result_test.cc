@@ -48,7 +48,10 @@ TEST(ResultDeathTest, ValueOfAnErrorIsACheck) {
 }
 
 TEST(Error, AddsPlacesOutermostFirst) {
-  Error error = Error(ErrorCode::kIo, "cannot write").at("sink").at("pipeline users").with_hint("free some space");
+  Error error = Error(ErrorCode::kIo, "cannot write")
+                    .at("sink")
+                    .at("pipeline users")
+                    .with_hint("free some space");
   EXPECT_EQ(error.to_string(), "pipeline users: sink: cannot write; free some space");
   EXPECT_EQ(Error(ErrorCode::kIo, "no").context("cannot open x").message(), "cannot open x: no");
 }

@@ -15,7 +15,8 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// Optimal string alignment distance (insert, delete, replace, swap of neighbours), letters' case ignored.
+/// Optimal string alignment distance (insert, delete, replace, swap of neighbours), letters' case
+/// ignored.
 size_t edit_distance(std::string_view a, std::string_view b) {
   constexpr size_t kWidth = limits::kMaxSuggestedName + 1;
   std::array<std::array<size_t, kWidth>, 3> rows{};
@@ -193,7 +194,8 @@ bool is_identifier(std::string_view name) {
 }
 
 bool is_topic_name(std::string_view name) {
-  if (name.empty() || name.size() > limits::kMaxTopicName || name == "." || name == "..") return false;
+  if (name.empty() || name.size() > limits::kMaxTopicName || name == "." || name == "..")
+    return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
@@ -221,10 +223,14 @@ bool is_utf8(std::string_view bytes) {
     // surrogates and what lies beyond U+10FFFF.
     ptrdiff_t more = 0;
     unsigned char low = 0x80, high = 0xBF;
-    if (c >= 0xC2 && c <= 0xDF) more = 1;
-    else if (c >= 0xE0 && c <= 0xEF) more = 2;
-    else if (c >= 0xF0 && c <= 0xF4) more = 3;
-    else return false;
+    if (c >= 0xC2 && c <= 0xDF)
+      more = 1;
+    else if (c >= 0xE0 && c <= 0xEF)
+      more = 2;
+    else if (c >= 0xF0 && c <= 0xF4)
+      more = 3;
+    else
+      return false;
     if (c == 0xE0) low = 0xA0;
     if (c == 0xED) high = 0x9F;
     if (c == 0xF0) low = 0x90;

@@ -11,7 +11,8 @@
 namespace leat {
 
 /// The candidate nearest to `name` by edit distance, when near enough to be a slip; else nullopt.
-std::optional<std::string_view> nearest(std::string_view name, std::span<const std::string_view> candidates);
+std::optional<std::string_view> nearest(std::string_view name,
+                                        std::span<const std::string_view> candidates);
 
 /// "a, b, c".
 std::string join(std::span<const std::string> parts, std::string_view separator);
@@ -25,7 +26,8 @@ std::string hex(std::string_view bytes);
 std::string base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);
 
-/// "250ms", "10s", "5m", "2h", "14d" to milliseconds; nullopt when it is none of these or overflows.
+/// "250ms", "10s", "5m", "2h", "14d" to milliseconds; nullopt when it is none of these or
+/// overflows.
 std::optional<int64_t> parse_duration_ms(std::string_view text);
 /// Milliseconds to the largest whole unit: 60000 -> "1m".
 std::string format_duration_ms(int64_t ms);

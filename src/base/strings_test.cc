@@ -10,7 +10,8 @@ namespace leat {
 namespace {
 
 std::optional<std::string_view> near(std::string_view name) {
-  static constexpr std::string_view kKeys[] = {"source", "sinks", "topic", "rate_limit", "id", "pagination"};
+  static constexpr std::string_view kKeys[] = {"source",     "sinks", "topic",
+                                               "rate_limit", "id",    "pagination"};
   return nearest(name, kKeys);
 }
 
@@ -58,9 +59,13 @@ TEST(Hex, WritesEveryByte) {
 
 // The vectors of RFC 4648, section 10.
 TEST(Base64, HasTheVectorsOfTheRfc) {
-  const std::pair<std::string, std::string> kVectors[] = {
-      {"", ""},          {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<std::string, std::string> kVectors[] = {{"", ""},
+                                                          {"f", "Zg=="},
+                                                          {"fo", "Zm8="},
+                                                          {"foo", "Zm9v"},
+                                                          {"foob", "Zm9vYg=="},
+                                                          {"fooba", "Zm9vYmE="},
+                                                          {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, encoded] : kVectors) {
     EXPECT_EQ(base64(plain), encoded);
     EXPECT_EQ(from_base64(encoded), plain);
@@ -71,7 +76,8 @@ TEST(Base64, HasTheVectorsOfTheRfc) {
 }
 
 TEST(Base64, RefusesWhatIsNone) {
-  for (std::string_view text : {"Zg", "Zg=", "Zg===", "Z===", "Zm9v\n", "Z!==", "Zh==", "Zm9=", "=Zm9", "Zg==Zg=="}) {
+  for (std::string_view text :
+       {"Zg", "Zg=", "Zg===", "Z===", "Zm9v\n", "Z!==", "Zh==", "Zm9=", "=Zm9", "Zg==Zg=="}) {
     EXPECT_EQ(from_base64(text), std::nullopt) << text;
   }
 }
@@ -86,8 +92,8 @@ TEST(Duration, ReadsEveryUnit) {
 }
 
 TEST(Duration, RefusesWhatIsNone) {
-  for (std::string_view text : {"", "10", "s", "-1s", "1.5s", " 1s", "1s ", "1 s", "+1s", "1S", "1w", "9223372036854775807s",
-                                "99999999999999999999ms", "-0s"}) {
+  for (std::string_view text : {"", "10", "s", "-1s", "1.5s", " 1s", "1s ", "1 s", "+1s", "1S",
+                                "1w", "9223372036854775807s", "99999999999999999999ms", "-0s"}) {
     EXPECT_EQ(parse_duration_ms(text), std::nullopt) << text;
   }
 }
@@ -109,7 +115,8 @@ TEST(Bytes, ReadsDecimalAndBinaryUnits) {
   EXPECT_EQ(parse_bytes("64KiB"), 65'536);
   EXPECT_EQ(parse_bytes("10MB"), 10'000'000);
   EXPECT_EQ(parse_bytes("1GiB"), 1LL << 30);
-  for (std::string_view text : {"", "KB", "1kb", "-1", "1.5MB", "1 MB", "9000000TiB", "9223372036854775808"}) {
+  for (std::string_view text :
+       {"", "KB", "1kb", "-1", "1.5MB", "1 MB", "9000000TiB", "9223372036854775808"}) {
     EXPECT_EQ(parse_bytes(text), std::nullopt) << text;
   }
 }
@@ -117,7 +124,8 @@ TEST(Bytes, ReadsDecimalAndBinaryUnits) {
 TEST(Names, IdentifierIsLowerCaseAndShort) {
   EXPECT_TRUE(is_identifier("users_capture2"));
   EXPECT_TRUE(is_identifier(std::string(48, 'a')));
-  for (std::string_view name : {"", "2users", "_users", "Users", "users-capture", "users.capture", "ü"}) {
+  for (std::string_view name :
+       {"", "2users", "_users", "Users", "users-capture", "users.capture", "ü"}) {
     EXPECT_FALSE(is_identifier(name)) << name;
   }
   EXPECT_FALSE(is_identifier(std::string(49, 'a')));
@@ -134,17 +142,19 @@ TEST(Names, TopicIsAsKafkaAllows) {
 }
 
 TEST(Utf8, AcceptsTheWholeRange) {
-  for (std::string_view text : {"", "plain", "grüße", "\u0800", "\uFFFD", "日本語", "\xED\x9F\xBF", "\xEE\x80\x80",
-                                "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "12345678ü12345678"}) {
+  for (std::string_view text :
+       {"", "plain", "grüße", "\u0800", "\uFFFD", "日本語", "\xED\x9F\xBF", "\xEE\x80\x80",
+        "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "12345678ü12345678"}) {
     EXPECT_TRUE(is_utf8(text)) << hex(text);
   }
   EXPECT_TRUE(is_utf8(std::string_view("\0", 1)));
 }
 
 TEST(Utf8, RefusesWhatTheStandardDoes) {
-  for (std::string_view text : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xED\xA0\x80",
-                                "\xED\xBF\xBF", "\xE2\x82", "\xE2\x28\xA1", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
-                                "\xF5\x80\x80\x80", "\xFF", "\xF0\x9F\x98", "\xF0\x9F\x98\x41", "12345678\xC3"}) {
+  for (std::string_view text :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xED\xA0\x80",
+        "\xED\xBF\xBF", "\xE2\x82", "\xE2\x28\xA1", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFF", "\xF0\x9F\x98", "\xF0\x9F\x98\x41", "12345678\xC3"}) {
     EXPECT_FALSE(is_utf8(text)) << hex(text);
   }
 }

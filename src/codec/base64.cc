@@ -6,7 +6,8 @@
 namespace leat::codec {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr uint8_t kBad = 255;
 constexpr std::array<uint8_t, 256> make_values() {
   std::array<uint8_t, 256> values{};
@@ -21,7 +22,9 @@ constexpr std::array<uint8_t, 256> kValues = make_values();
 }  // namespace
 
 char* write_base64(char* into, std::string_view bytes) {
-  auto byte = [&](size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u; };
+  auto byte = [&](size_t i) {
+    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
+  };
   for (size_t i = 0; i < bytes.size(); i += 3) {
     unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
     *into++ = kAlphabet[group >> 18];

@@ -25,7 +25,8 @@ void CsvFramer::set_columns(std::vector<std::string> names) {
   for (size_t i = 0; i < names.size(); ++i) {
     std::string base = names[i].empty() ? "column" : names[i];
     std::string name = names[i].empty() ? fmt::format("column{}", i + 1) : base;
-    for (int n = 2; std::ranges::find(columns_, name) != columns_.end(); ++n) name = fmt::format("{}_{}", base, n);
+    for (int n = 2; std::ranges::find(columns_, name) != columns_.end(); ++n)
+      name = fmt::format("{}_{}", base, n);
     std::string label = i == 0 ? "{" : ",";
     append_json_string(name, label);
     labels_.push_back(label + ":");
@@ -57,10 +58,13 @@ size_t CsvFramer::read(std::string_view bytes, size_t at, bool last, Fault& faul
       ++at;
     }
     size_t start = at;
-    while (at < bytes.size() && bytes[at] != delimiter_ && bytes[at] != '\n' && bytes[at] != '\r') ++at;
+    while (at < bytes.size() && bytes[at] != delimiter_ && bytes[at] != '\n' && bytes[at] != '\r')
+      ++at;
     if (at == bytes.size() && !last) return kUnfinished;
-    if (!cell.quoted) cell.raw = bytes.substr(start, at - start);
-    else if (at > start) fault = Fault::kBehindQuote;
+    if (!cell.quoted)
+      cell.raw = bytes.substr(start, at - start);
+    else if (at > start)
+      fault = Fault::kBehindQuote;
     cells_.push_back(cell);
     if (at == bytes.size()) return at;
     if (bytes[at] == delimiter_) {
@@ -80,9 +84,12 @@ size_t CsvFramer::read(std::string_view bytes, size_t at, bool last, Fault& faul
 std::string_view CsvFramer::write(std::string_view line, Fault fault) {
   ArenaOut out(arena_);
   if (fault != Fault::kNone || cells_.size() != columns_.size()) {
-    if (fault == Fault::kUnclosed) out.put("csv: a quote is not closed: ");
-    else if (fault == Fault::kBehindQuote) out.put("csv: text behind a closing quote: ");
-    else out.put(fmt::format("csv: expected {} fields, found {}: ", columns_.size(), cells_.size()));
+    if (fault == Fault::kUnclosed)
+      out.put("csv: a quote is not closed: ");
+    else if (fault == Fault::kBehindQuote)
+      out.put("csv: text behind a closing quote: ");
+    else
+      out.put(fmt::format("csv: expected {} fields, found {}: ", columns_.size(), cells_.size()));
     out.put(line);
     return out.take();
   }
@@ -106,7 +113,8 @@ std::string_view CsvFramer::write(std::string_view line, Fault fault) {
   return out.take();
 }
 
-Result<size_t> CsvFramer::frame(std::string_view bytes, bool last, std::vector<std::string_view>& records) {
+Result<size_t> CsvFramer::frame(std::string_view bytes, bool last,
+                                std::vector<std::string_view>& records) {
   arena_.reset();
   size_t at = 0;
   if (!started_) {
@@ -123,7 +131,8 @@ Result<size_t> CsvFramer::frame(std::string_view bytes, bool last, std::vector<s
     size_t end = read(bytes, at, last, fault);
     if (end == kUnfinished) {
       if (bytes.size() - at > limits::kMaxRecordBytes) {
-        return Error(ErrorCode::kLimit, fmt::format("a CSV record is longer than {} bytes", limits::kMaxRecordBytes))
+        return Error(ErrorCode::kLimit,
+                     fmt::format("a CSV record is longer than {} bytes", limits::kMaxRecordBytes))
             .with_blame(Blame::kUser)
             .with_hint("a quote may not be closed");
       }

@@ -29,18 +29,21 @@ std::optional<std::string> decode_token(std::string_view raw) {
 }
 
 Error too_long() {
-  return Error(ErrorCode::kLimit, fmt::format("a record is longer than {} bytes", limits::kMaxRecordBytes))
+  return Error(ErrorCode::kLimit,
+               fmt::format("a record is longer than {} bytes", limits::kMaxRecordBytes))
       .with_blame(Blame::kUser)
       .with_hint("check that the file has the declared format");
 }
 
 class NdjsonFramer final : public Framer {
  public:
-  Result<size_t> frame(std::string_view bytes, bool last, std::vector<std::string_view>& records) override {
+  Result<size_t> frame(std::string_view bytes, bool last,
+                       std::vector<std::string_view>& records) override {
     size_t at = 0;
     while (at < bytes.size()) {
       const void* newline = std::memchr(bytes.data() + at, '\n', bytes.size() - at);
-      size_t end = newline ? static_cast<size_t>(static_cast<const char*>(newline) - bytes.data()) : bytes.size();
+      size_t end = newline ? static_cast<size_t>(static_cast<const char*>(newline) - bytes.data())
+                           : bytes.size();
       if (!newline && !last) {
         if (end - at > limits::kMaxRecordBytes) return too_long();
         break;
@@ -60,18 +63,21 @@ class JsonArrayFramer final : public Framer {
  public:
   explicit JsonArrayFramer(bool resumed) : begun_(resumed), resumed_(resumed) {}
 
-  Result<size_t> frame(std::string_view bytes, bool last, std::vector<std::string_view>& records) override {
+  Result<size_t> frame(std::string_view bytes, bool last,
+                       std::vector<std::string_view>& records) override {
     size_t at = 0;
     while (true) {
       size_t start = skip_blank(bytes, at);
       if (start == bytes.size()) {
-        if (last && !ended_ && !resumed_) return corrupt(start, begun_ ? "',' or ']'" : "'['", "the end");
+        if (last && !ended_ && !resumed_)
+          return corrupt(start, begun_ ? "',' or ']'" : "'['", "the end");
         return start;
       }
       char c = bytes[start];
       if (ended_) return corrupt(start, "the end", {&c, 1});
       if (!begun_) {
-        if (bytes.size() - start < kByteOrderMark.size() && c == kByteOrderMark[0] && !last) return at;
+        if (bytes.size() - start < kByteOrderMark.size() && c == kByteOrderMark[0] && !last)
+          return at;
         if (bytes.substr(start).starts_with(kByteOrderMark)) {
           at = start + kByteOrderMark.size();
           continue;
@@ -86,8 +92,10 @@ class JsonArrayFramer final : public Framer {
         at = start + 1;
         continue;
       }
-      if (c == ',' && (!first_ || resumed_)) start = skip_blank(bytes, start + 1);
-      else if (!first_) return corrupt(start, "',' or ']'", {&c, 1});
+      if (c == ',' && (!first_ || resumed_))
+        start = skip_blank(bytes, start + 1);
+      else if (!first_)
+        return corrupt(start, "',' or ']'", {&c, 1});
       ASSIGN(size_t end, element_end(bytes, start));
       if (end == kUnfinished) {
         if (last) return corrupt(bytes.size(), "the end of an element", "the end");
@@ -112,7 +120,8 @@ class JsonArrayFramer final : public Framer {
   }
   static Error corrupt(size_t at, std::string_view expected, std::string_view found) {
     return Error(ErrorCode::kCorrupt,
-                 fmt::format("the JSON array is broken at byte {}: expected {}, found {}", at, expected, found));
+                 fmt::format("the JSON array is broken at byte {}: expected {}, found {}", at,
+                             expected, found));
   }
   /// The ',' or ']' behind the element at `at`.
   static Result<size_t> element_end(std::string_view bytes, size_t at) {
@@ -124,7 +133,9 @@ class JsonArrayFramer final : public Framer {
           if (at >= bytes.size()) return kUnfinished;
           break;
         case '{':
-        case '[': ++depth; break;
+        case '[':
+          ++depth;
+          break;
         case '}':
         case ']':
           if (depth == 0 && bytes[at] == ']') return at;
@@ -134,7 +145,8 @@ class JsonArrayFramer final : public Framer {
         case ',':
           if (depth == 0) return at;
           break;
-        default: break;
+        default:
+          break;
       }
     }
     return kUnfinished;
@@ -150,23 +162,28 @@ Result<void> JsonPage::load(const std::string& page) {
   std::string_view text = page;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (index_.build(text, /*lenient=*/true) && index_.check(/*strict=*/false)) return {};
-  return Error(ErrorCode::kCorrupt, fmt::format("the page of {} bytes is not whole JSON: {}", page.size(),
-                                                index_.fault_message()));
+  return Error(ErrorCode::kCorrupt, fmt::format("the page of {} bytes is not whole JSON: {}",
+                                                page.size(), index_.fault_message()));
 }
 
 std::string_view JsonPage::found(uint32_t token) const {
   switch (index_.kind(token)) {
-    case '{': return "an object";
-    case '[': return "an array";
-    case '"': return "a string";
-    default: return index_.scalar(token);
+    case '{':
+      return "an object";
+    case '[':
+      return "an array";
+    case '"':
+      return "a string";
+    default:
+      return index_.scalar(token);
   }
 }
 
 Result<std::optional<uint32_t>> JsonPage::resolve(std::string_view pointer) {
   if (!pointer.empty() && pointer[0] != '/') {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("'{}' is no JSON Pointer: expected '/' in front, such as /data/items", pointer));
+                 fmt::format("'{}' is no JSON Pointer: expected '/' in front, such as /data/items",
+                             pointer));
   }
   uint32_t token = 0;
   unsigned depth = 0;
@@ -174,7 +191,8 @@ Result<std::optional<uint32_t>> JsonPage::resolve(std::string_view pointer) {
     size_t slash = std::min(pointer.find('/', 1), pointer.size());
     auto name = decode_token(pointer.substr(1, slash - 1));
     if (!name) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is no JSON Pointer: '~' must be ~0 or ~1", pointer));
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("'{}' is no JSON Pointer: '~' must be ~0 or ~1", pointer));
     }
     pointer.remove_prefix(slash);
     char open = index_.kind(token);
@@ -215,14 +233,17 @@ Result<std::optional<uint32_t>> JsonPage::resolve(std::string_view pointer) {
 Result<std::vector<std::string_view>> JsonPage::records(std::string_view pointer) {
   ASSIGN(std::optional<uint32_t> at, resolve(pointer));
   if (!at) {
-    return Error(ErrorCode::kNotFound, fmt::format("the page has nothing at '{}': it begins with {:.80}", pointer,
-                                                   std::string_view(index_.text(), index_.size())))
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("the page has nothing at '{}': it begins with {:.80}", pointer,
+                             std::string_view(index_.text(), index_.size())))
         .with_hint("set `records:` to the JSON Pointer of the array of records");
   }
   std::vector<std::string_view> records;
   uint32_t token = *at;
   switch (index_.kind(token)) {
-    case '{': records.push_back(index_.value(token, index_.skip(token, 0, false))); break;
+    case '{':
+      records.push_back(index_.value(token, index_.skip(token, 0, false)));
+      break;
     case '[':
       for (++token; index_.kind(token) != ']';) {
         uint32_t end = index_.skip(token, 1, false);
@@ -233,7 +254,8 @@ Result<std::vector<std::string_view>> JsonPage::records(std::string_view pointer
     default:
       if (index_.scalar(token) == "null") break;
       return Error(ErrorCode::kInvalidArgument,
-                   fmt::format("the page has {} at '{}': expected an array of records", found(token), pointer))
+                   fmt::format("the page has {} at '{}': expected an array of records",
+                               found(token), pointer))
           .with_hint("set `records:` to the JSON Pointer of the array of records");
   }
   return records;
@@ -253,10 +275,12 @@ Result<std::optional<std::string>> JsonPage::value(std::string_view pointer) {
       return std::optional(std::move(text));
     }
   }
-  return Error(ErrorCode::kCorrupt, fmt::format("the string at '{}' has an illegal escape", pointer));
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("the string at '{}' has an illegal escape", pointer));
 }
 
-Result<std::vector<std::string_view>> find_records(const std::string& page, std::string_view pointer) {
+Result<std::vector<std::string_view>> find_records(const std::string& page,
+                                                   std::string_view pointer) {
   JsonPage parsed;
   TRY(parsed.load(page));
   return parsed.records(pointer);
@@ -269,6 +293,8 @@ Result<std::optional<std::string>> find_value(const std::string& page, std::stri
 }
 
 std::unique_ptr<Framer> make_ndjson_framer() { return std::make_unique<NdjsonFramer>(); }
-std::unique_ptr<Framer> make_json_array_framer(bool resumed) { return std::make_unique<JsonArrayFramer>(resumed); }
+std::unique_ptr<Framer> make_json_array_framer(bool resumed) {
+  return std::make_unique<JsonArrayFramer>(resumed);
+}
 
 }  // namespace leat::codec

@@ -10,7 +10,9 @@
 namespace leat::codec {
 namespace {
 
-std::vector<std::string> strings(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
+std::vector<std::string> strings(const std::vector<std::string_view>& views) {
+  return {views.begin(), views.end()};
+}
 
 std::vector<std::string> records(const std::string& page, std::string_view pointer) {
   auto found = find_records(page, pointer);
@@ -19,8 +21,10 @@ std::vector<std::string> records(const std::string& page, std::string_view point
 }
 
 TEST(Page, FindsRecordsAtAPointer) {
-  std::string page = R"( {"info":{"a/b":{"~x":[1, 2]},"n":null}, "results" : [ {"a":[1,{"b":"]"}]} , {} ,"x", 5,null,[ ] ], "one":{"k":1}} )";
-  EXPECT_EQ(records(page, "/results"), (std::vector<std::string>{R"({"a":[1,{"b":"]"}]})", "{}", "\"x\"", "5", "null", "[ ]"}));
+  std::string page =
+      R"( {"info":{"a/b":{"~x":[1, 2]},"n":null}, "results" : [ {"a":[1,{"b":"]"}]} , {} ,"x", 5,null,[ ] ], "one":{"k":1}} )";
+  EXPECT_EQ(records(page, "/results"), (std::vector<std::string>{R"({"a":[1,{"b":"]"}]})", "{}",
+                                                                 "\"x\"", "5", "null", "[ ]"}));
   EXPECT_EQ(records(page, "/info/a~1b/~0x"), (std::vector<std::string>{"1", "2"}));
   EXPECT_EQ(records(page, "/info/n"), std::vector<std::string>());
   EXPECT_EQ(records(page, "/one"), (std::vector<std::string>{R"({"k":1})"}));
@@ -40,9 +44,12 @@ ErrorCode refusal(const std::string& page, std::string_view pointer) {
 TEST(Page, ErrorsSayWhatIsThere) {
   auto code = [](const std::string& page, std::string_view pointer) {
     auto found = find_records(page, pointer);
-    return found ? "found" : std::string(to_string(found.error().code())) + " " + found.error().message();
+    return found ? "found"
+                 : std::string(to_string(found.error().code())) + " " + found.error().message();
   };
-  EXPECT_NE(code(R"({"error":"too many"})", "/results").find("begins with {\"error\":\"too many\"}"), std::string::npos);
+  EXPECT_NE(
+      code(R"({"error":"too many"})", "/results").find("begins with {\"error\":\"too many\"}"),
+      std::string::npos);
   EXPECT_EQ(refusal(R"({"error":"x"})", "/results"), ErrorCode::kNotFound);
   EXPECT_EQ(refusal(R"({"results":5})", "/results"), ErrorCode::kInvalidArgument);
   EXPECT_EQ(refusal("{}", "results"), ErrorCode::kInvalidArgument);
@@ -70,8 +77,14 @@ TEST(Page, ABrokenRecordDoesNotTakeItsNeighboursAlong) {
   for (int i = 0; i < 200; ++i) mixed += i % 3 ? "[" : "{\"k\":";
   mixed += "1";
   for (int i = 199; i >= 0; --i) mixed += i % 3 ? "]" : "}";
-  std::vector<std::string> inside = {R"({"id":1})", "{\"id\":\"\xC3\x28\"}", "{\"id\":\"a\tb\nc\"}", R"({"id":"\q"})", R"({"id":01})",
-                                     deep, mixed, R"({"id":2})"};
+  std::vector<std::string> inside = {R"({"id":1})",
+                                     "{\"id\":\"\xC3\x28\"}",
+                                     "{\"id\":\"a\tb\nc\"}",
+                                     R"({"id":"\q"})",
+                                     R"({"id":01})",
+                                     deep,
+                                     mixed,
+                                     R"({"id":2})"};
   std::string page = "{\"results\":[";
   for (const std::string& record : inside) page += (page.back() == '[' ? "" : ",") + record;
   page += "]}";
@@ -82,7 +95,8 @@ TEST(Page, ABrokenRecordDoesNotTakeItsNeighboursAlong) {
 }
 
 TEST(Page, FindsValues) {
-  std::string page = R"({"next":"https:\/\/x\/?p=2","n":17,"last":false,"none":null,"o":{"c":[1, 2]},"k\u00e9y":"v","e":""})";
+  std::string page =
+      R"({"next":"https:\/\/x\/?p=2","n":17,"last":false,"none":null,"o":{"c":[1, 2]},"k\u00e9y":"v","e":""})";
   auto value = [&](std::string_view pointer) {
     auto found = find_value(page, pointer);
     EXPECT_TRUE(found.has_value());
@@ -143,8 +157,10 @@ std::vector<std::string> feed(Framer& framer, std::string_view text, unsigned se
 
 TEST(Ndjson, LinesAreRecordsHoweverTheyArrive) {
   std::string text = "\xEF\xBB\xBF{\"a\":1}\r\n\n  {\"a\":\"x\\ny\"} \n\r\nbroken\n{\"last\":true}";
-  std::vector<std::string> expected = {"{\"a\":1}", "{\"a\":\"x\\ny\"}", "broken", "{\"last\":true}"};
-  for (unsigned seed = 0; seed < 50; ++seed) EXPECT_EQ(feed(*make_ndjson_framer(), text, seed), expected);
+  std::vector<std::string> expected = {"{\"a\":1}", "{\"a\":\"x\\ny\"}", "broken",
+                                       "{\"last\":true}"};
+  for (unsigned seed = 0; seed < 50; ++seed)
+    EXPECT_EQ(feed(*make_ndjson_framer(), text, seed), expected);
   EXPECT_EQ(feed(*make_ndjson_framer(), "", 0), std::vector<std::string>());
   std::vector<std::string_view> found;
   std::string endless(limits::kMaxRecordBytes + 1, 'x');
@@ -152,18 +168,24 @@ TEST(Ndjson, LinesAreRecordsHoweverTheyArrive) {
 }
 
 TEST(JsonArray, ElementsAreRecordsHoweverTheyArrive) {
-  std::string text = "\xEF\xBB\xBF \n[ {\"a\":[1,\"]\\\"}\\\\\"]} , 5,\"x,\\\\\\\"y\", [ ] ,{} ]\n ";
-  std::vector<std::string> expected = {"{\"a\":[1,\"]\\\"}\\\\\"]}", "5", "\"x,\\\\\\\"y\"", "[ ]", "{}"};
-  for (unsigned seed = 0; seed < 200; ++seed) EXPECT_EQ(feed(*make_json_array_framer(false), text, seed), expected) << seed;
+  std::string text =
+      "\xEF\xBB\xBF \n[ {\"a\":[1,\"]\\\"}\\\\\"]} , 5,\"x,\\\\\\\"y\", [ ] ,{} ]\n ";
+  std::vector<std::string> expected = {"{\"a\":[1,\"]\\\"}\\\\\"]}", "5", "\"x,\\\\\\\"y\"", "[ ]",
+                                       "{}"};
+  for (unsigned seed = 0; seed < 200; ++seed)
+    EXPECT_EQ(feed(*make_json_array_framer(false), text, seed), expected) << seed;
   for (unsigned seed = 0; seed < 20; ++seed) {
     EXPECT_EQ(feed(*make_json_array_framer(false), "[]", seed), std::vector<std::string>());
-    EXPECT_EQ(feed(*make_json_array_framer(true), ",{\"b\":1}]", seed), std::vector<std::string>{"{\"b\":1}"});
-    EXPECT_EQ(feed(*make_json_array_framer(true), " 1 ,2]", seed), (std::vector<std::string>{"1", "2"}));
+    EXPECT_EQ(feed(*make_json_array_framer(true), ",{\"b\":1}]", seed),
+              std::vector<std::string>{"{\"b\":1}"});
+    EXPECT_EQ(feed(*make_json_array_framer(true), " 1 ,2]", seed),
+              (std::vector<std::string>{"1", "2"}));
     EXPECT_EQ(feed(*make_json_array_framer(true), "\n", seed), std::vector<std::string>());
     EXPECT_EQ(feed(*make_json_array_framer(true), ",1", seed).back(), "corrupt");
     EXPECT_EQ(feed(*make_json_array_framer(true), " ]", seed), std::vector<std::string>());
   }
-  for (auto bad : {"", "{}", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2", "[1]x", "[}", "[\"x", "[{\"a\":1]", "1"}) {
+  for (auto bad : {"", "{}", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2", "[1]x", "[}", "[\"x",
+                   "[{\"a\":1]", "1"}) {
     for (unsigned seed = 0; seed < 10; ++seed) {
       std::vector<std::string> found = feed(*make_json_array_framer(false), bad, seed);
       ASSERT_FALSE(found.empty()) << bad;
@@ -178,9 +200,12 @@ std::vector<std::string> csv(std::string_view text, unsigned seed = 0, CsvOption
 }
 
 TEST(Csv, EachLineIsAnObject) {
-  std::string text = "\xEF\xBB\xBFid,\"na\"\"me\",note\r\n1,Ana,\"a \"\"b\"\"\nc,d\"\r\n\r\n2,,\"\"\n3,\xC3\xA9\\,last";
-  std::vector<std::string> expected = {R"({"id":"1","na\"me":"Ana","note":"a \"b\"\nc,d"})", R"({"id":"2","na\"me":null,"note":""})",
-                                       "{\"id\":\"3\",\"na\\\"me\":\"\xC3\xA9\\\\\",\"note\":\"last\"}"};
+  std::string text =
+      "\xEF\xBB\xBFid,\"na\"\"me\",note\r\n1,Ana,\"a "
+      "\"\"b\"\"\nc,d\"\r\n\r\n2,,\"\"\n3,\xC3\xA9\\,last";
+  std::vector<std::string> expected = {
+      R"({"id":"1","na\"me":"Ana","note":"a \"b\"\nc,d"})", R"({"id":"2","na\"me":null,"note":""})",
+      "{\"id\":\"3\",\"na\\\"me\":\"\xC3\xA9\\\\\",\"note\":\"last\"}"};
   for (unsigned seed = 0; seed < 200; ++seed) EXPECT_EQ(csv(text, seed), expected) << seed;
   EXPECT_EQ(csv(text + "\r\n"), expected);
 }
@@ -188,7 +213,8 @@ TEST(Csv, EachLineIsAnObject) {
 TEST(Csv, Options) {
   EXPECT_EQ(csv("1;2\r3;4\r", 0, {.delimiter = ';', .columns = {"a", "b"}}),
             (std::vector<std::string>{R"({"a":"1","b":"2"})", R"({"a":"3","b":"4"})"}));
-  EXPECT_EQ(csv("a,,a,a\n1,2,3,4\n"), std::vector<std::string>{R"({"a":"1","column2":"2","a_2":"3","a_3":"4"})"});
+  EXPECT_EQ(csv("a,,a,a\n1,2,3,4\n"),
+            std::vector<std::string>{R"({"a":"1","column2":"2","a_2":"3","a_3":"4"})"});
   EXPECT_EQ(csv("a\n"), std::vector<std::string>());
   EXPECT_EQ(csv(""), std::vector<std::string>());
   CsvFramer framer({});
@@ -200,10 +226,11 @@ TEST(Csv, Options) {
 TEST(Csv, LinesThatDoNotFitStayRecords) {
   for (unsigned seed = 0; seed < 50; ++seed) {
     EXPECT_EQ(csv("a,b\n1\n1,2,3\n\"x\"y,2\n{\"a\":1}\n1,2\n1,\"open\n", seed),
-              (std::vector<std::string>{"csv: expected 2 fields, found 1: 1", "csv: expected 2 fields, found 3: 1,2,3",
-                                        "csv: text behind a closing quote: \"x\"y,2",
-                                        "csv: expected 2 fields, found 1: {\"a\":1}", R"({"a":"1","b":"2"})",
-                                        "csv: a quote is not closed: 1,\"open"}));
+              (std::vector<std::string>{
+                  "csv: expected 2 fields, found 1: 1", "csv: expected 2 fields, found 3: 1,2,3",
+                  "csv: text behind a closing quote: \"x\"y,2",
+                  "csv: expected 2 fields, found 1: {\"a\":1}", R"({"a":"1","b":"2"})",
+                  "csv: a quote is not closed: 1,\"open"}));
   }
   std::vector<std::string_view> found;
   CsvFramer framer({.columns = {"a"}});

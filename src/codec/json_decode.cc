@@ -31,11 +31,13 @@ std::string_view shown(std::string_view text) { return text.substr(0, limits::kS
 class JsonDecoder final : public stream::Decoder {
  public:
   JsonDecoder(PlanNode plan, bool root_value, const JsonDecodeOptions& options)
-      : plan_(std::move(plan)), root_value_(root_value), borrow_(options.borrow),
+      : plan_(std::move(plan)),
+        root_value_(root_value),
+        borrow_(options.borrow),
         strict_(options.validate_all.has_value()) {}
 
-  void decode(const stream::RecordBatch& batch, types::BatchBuffer& out, std::vector<uint32_t>& rows,
-              std::vector<stream::Reject>& rejects) override {
+  void decode(const stream::RecordBatch& batch, types::BatchBuffer& out,
+              std::vector<uint32_t>& rows, std::vector<stream::Reject>& rejects) override {
     out_ = &out;
     for (size_t i = 0; i < batch.records.size(); ++i) {
       size_t row = out.rows();
@@ -77,15 +79,19 @@ class JsonDecoder final : public stream::Decoder {
     keys_.clear();
     if (!value) return reject(Reason::kNullValue, "the record has no value");
     if (value->size() > limits::kMaxRecordBytes) {
-      return reject(Reason::kTooLarge, fmt::format("{} bytes, more than {}", value->size(), limits::kMaxRecordBytes));
+      return reject(Reason::kTooLarge,
+                    fmt::format("{} bytes, more than {}", value->size(), limits::kMaxRecordBytes));
     }
-    if (!index_.build(*value)) [[unlikely]] return reject_fault();
-    if (root_value_ || index_.kind(0) != '{') [[unlikely]] return decode_root(*value);
+    if (!index_.build(*value)) [[unlikely]]
+      return reject_fault();
+    if (root_value_ || index_.kind(0) != '{') [[unlikely]]
+      return decode_root(*value);
     end_ = value->data() + value->size();
     escape_ = find_escape(value->data());
     VectorBuffer* columns = out_->column_count() > 0 ? &out_->column(0) : nullptr;
     uint32_t end = object(plan_, columns, 0, 0);
-    if (end == index_.count()) [[likely]] return true;
+    if (end == index_.count()) [[likely]]
+      return true;
     if (end != 0) index_.fail(end, "the end");
     if (index_.fault() != JsonFault::kNone) return reject_fault();
     // Refused by the schema. Broken JSON anywhere in the record goes before: look at the rest.
@@ -111,23 +117,30 @@ class JsonDecoder final : public stream::Decoder {
     const void* at = std::memchr(from, '\\', static_cast<size_t>(end_ - from));
     return at ? static_cast<const char*>(at) : end_;
   }
-  /// True when a backslash lies in `text`. Calls come in the order of the record's bytes, but for a step back
-  /// within one token.
+  /// True when a backslash lies in `text`. Calls come in the order of the record's bytes, but for a
+  /// step back within one token.
   bool has_escape(std::string_view text) {
-    if (escape_ >= text.data() + text.size()) [[likely]] return false;
+    if (escape_ >= text.data() + text.size()) [[likely]]
+      return false;
     if (escape_ < text.data()) escape_ = find_escape(text.data());
     return escape_ < text.data() + text.size();
   }
 
   std::string_view found(uint32_t token) const {
     switch (index_.kind(token)) {
-      case '"': return "a string";
-      case '{': return "an object";
-      case '[': return "an array";
+      case '"':
+        return "a string";
+      case '{':
+        return "an object";
+      case '[':
+        return "an array";
       case 't':
-      case 'f': return "a boolean";
-      case 'n': return "null";
-      default: return "a number";
+      case 'f':
+        return "a boolean";
+      case 'n':
+        return "null";
+      default:
+        return "a number";
     }
   }
   uint32_t wrong_type(uint32_t token, std::string_view expected) {
@@ -136,17 +149,20 @@ class JsonDecoder final : public stream::Decoder {
     if (kind != '{' && kind != '[' && !index_.check_scalar(token)) return 0;
     bool number = kind == '-' || (kind >= '0' && kind <= '9');
     return refuse(Reason::kWrongType,
-                  number ? fmt::format("expected {}, found the number {}", expected, shown(index_.scalar(token)))
+                  number ? fmt::format("expected {}, found the number {}", expected,
+                                       shown(index_.scalar(token)))
                          : fmt::format("expected {}, found {}", expected, found(token)));
   }
 
   VectorBuffer& column_of(PlanNode& node, VectorBuffer* columns) {
-    if (node.column >= 0) [[likely]] return columns[node.column];
+    if (node.column >= 0) [[likely]]
+      return columns[node.column];
     node.scratch->reset();
     return *node.scratch;
   }
 
-  // --- containers -------------------------------------------------------------------------------------------------
+  // --- containers
+  // -------------------------------------------------------------------------------------------------
 
   /// Decodes the object at `token` into `columns`, one row each. The token behind it, or 0.
   uint32_t object(PlanNode& node, VectorBuffer* columns, uint32_t token, unsigned depth) {
@@ -164,18 +180,21 @@ class JsonDecoder final : public stream::Decoder {
       ++i;
     } else {
       for (size_t position = 0;; ++position) {
-        if (index_.kind(i) != '"') [[unlikely]] return index_.fail(i, "a key in quotes");
+        if (index_.kind(i) != '"') [[unlikely]]
+          return index_.fail(i, "a key in quotes");
         const char* key = index_.start(i) + 1;
         int field = node.guess.guess(position, key, static_cast<size_t>(end_ - key));
         if (field == KeyGuess::kUnknown) [[unlikely]] {
           field = look_up(node, position, i);
           if (field == KeyGuess::kUnknown) return 0;
         }
-        if (index_.kind(i + 1) != ':') [[unlikely]] return index_.fail(i + 1, "':'");
+        if (index_.kind(i + 1) != ':') [[unlikely]]
+          return index_.fail(i + 1, "':'");
         i += 2;
         if (field == KeyGuess::kSkip) {
           i = index_.skip(i, depth + 1, strict_);
-          if (i == 0) [[unlikely]] return 0;
+          if (i == 0) [[unlikely]]
+            return 0;
         } else {
           auto bit = static_cast<size_t>(field);
           PlanNode& child = children[bit];
@@ -186,7 +205,8 @@ class JsonDecoder final : public stream::Decoder {
           seen[bit >> 6] |= uint64_t{1} << (bit & 63);
           ++read;
           i = value(child, column_of(child, columns), i, depth + 1);
-          if (i == 0) [[unlikely]] return at_child(child.name);
+          if (i == 0) [[unlikely]]
+            return at_child(child.name);
         }
         char next = index_.kind(i++);
         if (next == ',') continue;
@@ -213,7 +233,8 @@ class JsonDecoder final : public stream::Decoder {
     return true;
   }
 
-  /// Finds the field of the key at token `i` by name, and remembers it; kUnknown: the key is broken.
+  /// Finds the field of the key at token `i` by name, and remembers it; kUnknown: the key is
+  /// broken.
   int look_up(PlanNode& node, size_t position, uint32_t i) {
     std::string_view raw = index_.scalar(i);
     if (raw.size() < 2 || raw.back() != '"') {
@@ -248,7 +269,8 @@ class JsonDecoder final : public stream::Decoder {
     }
     for (size_t element_index = 0;; ++element_index) {
       i = value(node.children[0], element, i, depth + 1);
-      if (i == 0) [[unlikely]] return at_child(std::to_string(element_index));
+      if (i == 0) [[unlikely]]
+        return at_child(std::to_string(element_index));
       char next = index_.kind(i++);
       if (next == ',') continue;
       if (next == ']') break;
@@ -300,7 +322,8 @@ class JsonDecoder final : public stream::Decoder {
     return 0;
   }
 
-  // --- values -----------------------------------------------------------------------------------------------------
+  // --- values
+  // -----------------------------------------------------------------------------------------------------
 
   /// Decodes the value at `token` as one row of `column`. The token behind it, or 0.
   uint32_t value(PlanNode& node, VectorBuffer& column, uint32_t token, unsigned depth) {
@@ -345,14 +368,20 @@ class JsonDecoder final : public stream::Decoder {
         column.append(static_cast<uint8_t>(c == 't'));
         return token + 1;
       }
-      case Kind::kBlob: case Kind::kUuid: case Kind::kDate: case Kind::kTime: case Kind::kTimestamp:
-      case Kind::kTimestampTz: case Kind::kInterval: {
+      case Kind::kBlob:
+      case Kind::kUuid:
+      case Kind::kDate:
+      case Kind::kTime:
+      case Kind::kTimestamp:
+      case Kind::kTimestampTz:
+      case Kind::kInterval: {
         if (c != '"') break;
         std::string_view text;
         if (!string(token, text) || !scalar_text(node, column, text)) return 0;
         return token + 1;
       }
-      case Kind::kSqlNull: break;
+      case Kind::kSqlNull:
+        break;
       default:
         if (c != '-' && !(c >= '0' && c <= '9')) break;
         return number(node, column, token, index_.scalar(token)) ? token + 1 : 0;
@@ -362,23 +391,37 @@ class JsonDecoder final : public stream::Decoder {
 
   static std::string_view expected(Kind kind) {
     switch (kind) {
-      case Kind::kVarchar: return "a string";
+      case Kind::kVarchar:
+        return "a string";
       case Kind::kStruct:
-      case Kind::kMap: return "an object";
-      case Kind::kList: return "an array";
-      case Kind::kBoolean: return "a boolean";
-      case Kind::kBlob: return "a string of base64";
-      case Kind::kUuid: return "a string that is a UUID";
-      case Kind::kDate: return "a string that is a date (2009-09-15)";
-      case Kind::kTime: return "a string that is a time (16:35:18.363)";
-      case Kind::kTimestamp: return "a string that is a time without zone (2009-09-15T16:35:18.363)";
-      case Kind::kTimestampTz: return "a string that is a time with zone (2009-09-15T16:35:18.363Z)";
-      case Kind::kInterval: return "a string that is a duration (P1DT2H)";
-      case Kind::kSqlNull: return "null";
+      case Kind::kMap:
+        return "an object";
+      case Kind::kList:
+        return "an array";
+      case Kind::kBoolean:
+        return "a boolean";
+      case Kind::kBlob:
+        return "a string of base64";
+      case Kind::kUuid:
+        return "a string that is a UUID";
+      case Kind::kDate:
+        return "a string that is a date (2009-09-15)";
+      case Kind::kTime:
+        return "a string that is a time (16:35:18.363)";
+      case Kind::kTimestamp:
+        return "a string that is a time without zone (2009-09-15T16:35:18.363)";
+      case Kind::kTimestampTz:
+        return "a string that is a time with zone (2009-09-15T16:35:18.363Z)";
+      case Kind::kInterval:
+        return "a string that is a duration (P1DT2H)";
+      case Kind::kSqlNull:
+        return "null";
       case Kind::kFloat:
       case Kind::kDouble:
-      case Kind::kDecimal: return "a number";
-      default: return "an integer";
+      case Kind::kDecimal:
+        return "a number";
+      default:
+        return "an integer";
     }
   }
 
@@ -391,7 +434,8 @@ class JsonDecoder final : public stream::Decoder {
     }
     text = raw.substr(1, raw.size() - 2);
     decoded_ = false;
-    if (!has_escape(text)) [[likely]] return true;
+    if (!has_escape(text)) [[likely]]
+      return true;
     char* into = out_->arena().allocate(text.size());
     char* end = unescape(text, into);
     if (!end) {
@@ -407,18 +451,23 @@ class JsonDecoder final : public stream::Decoder {
 
   /// Appends what string() gave.
   [[gnu::always_inline]] void append_string(VectorBuffer& column, std::string_view text) {
-    if (decoded_) column.append(StringRef(text));
-    else append_text(column, text);
+    if (decoded_)
+      column.append(StringRef(text));
+    else
+      append_text(column, text);
   }
   /// Appends bytes of the record.
   [[gnu::always_inline]] void append_text(VectorBuffer& column, std::string_view text) {
-    if (static_cast<size_t>(end_ - text.data()) < kReadable || text.size() > kReadable) [[unlikely]] {
-      column.append(StringRef(text.size() > StringRef::kInline && !borrow_ ? out_->arena().copy(text) : text));
+    if (static_cast<size_t>(end_ - text.data()) < kReadable || text.size() > kReadable)
+        [[unlikely]] {
+      column.append(StringRef(
+          text.size() > StringRef::kInline && !borrow_ ? out_->arena().copy(text) : text));
       return;
     }
     const char* stored = text.data();
     if (!borrow_) {
-      // Copied always, kept when it is not inline: cheaper than a branch on a length that nobody can predict.
+      // Copied always, kept when it is not inline: cheaper than a branch on a length that nobody
+      // can predict.
       char* into = out_->arena().allocate(kReadable);
       std::memcpy(into, text.data(), kReadable);
       out_->arena().give_back(kReadable - (text.size() > StringRef::kInline ? text.size() : 0));
@@ -435,40 +484,60 @@ class JsonDecoder final : public stream::Decoder {
     if (!index_.check_scalar(token)) return 0;
     std::string_view text = index_.scalar(token);
     uint8_t needed;
-    if (c == 't' || c == 'f') needed = types::kScalarBoolean;
-    else if (number_shape(text) == NumberShape::kReal) needed = types::kScalarNumber;
-    else needed = types::kScalarInteger | types::kScalarNumber;
-    if (!(scalars & needed)) return wrong_type(token, scalars ? "one of the schema's scalars" : "a string");
+    if (c == 't' || c == 'f')
+      needed = types::kScalarBoolean;
+    else if (number_shape(text) == NumberShape::kReal)
+      needed = types::kScalarNumber;
+    else
+      needed = types::kScalarInteger | types::kScalarNumber;
+    if (!(scalars & needed))
+      return wrong_type(token, scalars ? "one of the schema's scalars" : "a string");
     append_text(column, text);
     return token + 1;
   }
 
   bool number(PlanNode& node, VectorBuffer& column, uint32_t token, std::string_view text) {
     switch (node.kind) {
-      case Kind::kInt64: return integer<int64_t>(node, column, token, text);
-      case Kind::kInt32: return integer<int32_t>(node, column, token, text);
-      case Kind::kInt16: return integer<int16_t>(node, column, token, text);
-      case Kind::kInt8: return integer<int8_t>(node, column, token, text);
-      case Kind::kUint64: return integer<uint64_t>(node, column, token, text);
-      case Kind::kUint32: return integer<uint32_t>(node, column, token, text);
-      case Kind::kUint16: return integer<uint16_t>(node, column, token, text);
-      case Kind::kUint8: return integer<uint8_t>(node, column, token, text);
+      case Kind::kInt64:
+        return integer<int64_t>(node, column, token, text);
+      case Kind::kInt32:
+        return integer<int32_t>(node, column, token, text);
+      case Kind::kInt16:
+        return integer<int16_t>(node, column, token, text);
+      case Kind::kInt8:
+        return integer<int8_t>(node, column, token, text);
+      case Kind::kUint64:
+        return integer<uint64_t>(node, column, token, text);
+      case Kind::kUint32:
+        return integer<uint32_t>(node, column, token, text);
+      case Kind::kUint16:
+        return integer<uint16_t>(node, column, token, text);
+      case Kind::kUint8:
+        return integer<uint8_t>(node, column, token, text);
       case Kind::kInt128: {
         Int128 wide;
         switch (types::parse_int128(text, wide)) {
-          case types::NumberError::kNone: column.append(wide); return true;
-          case types::NumberError::kRange: return out_of_range(node, text);
-          default: return not_integer(token, text);
+          case types::NumberError::kNone:
+            column.append(wide);
+            return true;
+          case types::NumberError::kRange:
+            return out_of_range(node, text);
+          default:
+            return not_integer(token, text);
         }
       }
-      case Kind::kFloat: return real<float>(node, column, token, text);
-      case Kind::kDouble: return real<double>(node, column, token, text);
-      default: return decimal(node, column, token, text);
+      case Kind::kFloat:
+        return real<float>(node, column, token, text);
+      case Kind::kDouble:
+        return real<double>(node, column, token, text);
+      default:
+        return decimal(node, column, token, text);
     }
   }
 
   bool out_of_range(PlanNode& node, std::string_view text) {
-    return reject(Reason::kOutOfRange, fmt::format("{} does not fit {}", shown(text), node.type.to_sql()));
+    return reject(Reason::kOutOfRange,
+                  fmt::format("{} does not fit {}", shown(text), node.type.to_sql()));
   }
   bool not_integer(uint32_t token, std::string_view text) {
     if (!text.empty() && number_shape(text) == NumberShape::kNone) {
@@ -490,7 +559,8 @@ class JsonDecoder final : public stream::Decoder {
     if (at != end || zero_led || error == std::errc::invalid_argument) [[unlikely]] {
       return not_integer(token, text);
     }
-    if (error != std::errc() || (std::is_unsigned_v<T> && negative && parsed != 0)) return out_of_range(node, text);
+    if (error != std::errc() || (std::is_unsigned_v<T> && negative && parsed != 0))
+      return out_of_range(node, text);
     column.append(parsed);
     return true;
   }
@@ -504,7 +574,8 @@ class JsonDecoder final : public stream::Decoder {
     T parsed = 0;
     auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
     if (error == std::errc::result_out_of_range || std::isinf(parsed)) [[unlikely]] {
-      // Both an overflow and an underflow: the C library tells which. strtod is that of the C locale here.
+      // Both an overflow and an underflow: the C library tells which. strtod is that of the C
+      // locale here.
       key_.assign(text);
       parsed = sizeof(T) == sizeof(float) ? static_cast<T>(std::strtof(key_.c_str(), nullptr))
                                           : static_cast<T>(std::strtod(key_.c_str(), nullptr));
@@ -517,16 +588,27 @@ class JsonDecoder final : public stream::Decoder {
   bool decimal(PlanNode& node, VectorBuffer& column, uint32_t token, std::string_view text) {
     Int128 wide;
     switch (types::parse_decimal(text, node.type.width(), node.type.scale(), wide)) {
-      case types::NumberError::kNone: break;
-      case types::NumberError::kGrammar: index_.fail(token, "a number"); return false;
-      default: return out_of_range(node, text);
+      case types::NumberError::kNone:
+        break;
+      case types::NumberError::kGrammar:
+        index_.fail(token, "a number");
+        return false;
+      default:
+        return out_of_range(node, text);
     }
     auto narrow = static_cast<int64_t>(wide.lower);
     switch (node.type.value_size()) {
-      case 2: column.append(static_cast<int16_t>(narrow)); break;
-      case 4: column.append(static_cast<int32_t>(narrow)); break;
-      case 8: column.append(narrow); break;
-      default: column.append(wide);
+      case 2:
+        column.append(static_cast<int16_t>(narrow));
+        break;
+      case 4:
+        column.append(static_cast<int32_t>(narrow));
+        break;
+      case 8:
+        column.append(narrow);
+        break;
+      default:
+        column.append(wide);
     }
     return true;
   }
@@ -535,17 +617,26 @@ class JsonDecoder final : public stream::Decoder {
   bool scalar_text(PlanNode& node, VectorBuffer& column, std::string_view text) {
     auto append = [&](const auto& parsed) {
       if (parsed) column.append(*parsed);
-      return parsed.has_value() || reject(Reason::kWrongType, fmt::format("expected {}, found \"{}\"",
-                                                                          expected(node.kind), shown(text)));
+      return parsed.has_value() ||
+             reject(Reason::kWrongType,
+                    fmt::format("expected {}, found \"{}\"", expected(node.kind), shown(text)));
     };
     switch (node.kind) {
-      case Kind::kVarchar: append_string(column, text); return true;
-      case Kind::kUuid: return append(types::parse_uuid(text));
-      case Kind::kDate: return append(types::parse_date(text));
-      case Kind::kTime: return append(types::parse_time(text));
-      case Kind::kTimestamp: return append(types::parse_timestamp(text));
-      case Kind::kTimestampTz: return append(types::parse_timestamp_tz(text));
-      case Kind::kInterval: return append(types::parse_interval(text));
+      case Kind::kVarchar:
+        append_string(column, text);
+        return true;
+      case Kind::kUuid:
+        return append(types::parse_uuid(text));
+      case Kind::kDate:
+        return append(types::parse_date(text));
+      case Kind::kTime:
+        return append(types::parse_time(text));
+      case Kind::kTimestamp:
+        return append(types::parse_timestamp(text));
+      case Kind::kTimestampTz:
+        return append(types::parse_timestamp_tz(text));
+      case Kind::kInterval:
+        return append(types::parse_interval(text));
       case Kind::kBlob: {
         size_t most = text.size() / 4 * 3;
         char* into = out_->arena().allocate(most);
@@ -555,13 +646,16 @@ class JsonDecoder final : public stream::Decoder {
         return append(std::optional(StringRef({into, static_cast<size_t>(end - into)})));
       }
       case Kind::kBoolean:
-        return append(text == "true" ? std::optional<uint8_t>(1) : text == "false" ? std::optional<uint8_t>(0)
-                                                                                   : std::nullopt);
+        return append(text == "true"    ? std::optional<uint8_t>(1)
+                      : text == "false" ? std::optional<uint8_t>(0)
+                                        : std::nullopt);
       default: {
         // A number as a map's key.
-        bool real = node.kind == Kind::kFloat || node.kind == Kind::kDouble || node.kind == Kind::kDecimal;
+        bool real =
+            node.kind == Kind::kFloat || node.kind == Kind::kDouble || node.kind == Kind::kDecimal;
         NumberShape shape = number_shape(text);
-        if (shape == NumberShape::kInteger || (real && shape == NumberShape::kReal)) return number(node, column, 0, text);
+        if (shape == NumberShape::kInteger || (real && shape == NumberShape::kReal))
+          return number(node, column, 0, text);
         return append(std::optional<uint8_t>());
       }
     }
@@ -573,10 +667,10 @@ class JsonDecoder final : public stream::Decoder {
   const bool root_value_, borrow_, strict_;
   JsonIndex index_;
   types::BatchBuffer* out_ = nullptr;
-  const char* end_ = nullptr;     // of the record
-  const char* escape_ = nullptr;  // the next backslash, or end_
-  bool decoded_ = false;          // string() gave bytes of the arena
-  std::string key_;               // scratch
+  const char* end_ = nullptr;           // of the record
+  const char* escape_ = nullptr;        // the next backslash, or end_
+  bool decoded_ = false;                // string() gave bytes of the arena
+  std::string key_;                     // scratch
   std::vector<std::string_view> keys_;  // of the maps being decoded
   Reason reason_ = Reason::kMalformed;
   std::string message_, path_;
@@ -584,7 +678,8 @@ class JsonDecoder final : public stream::Decoder {
 
 }  // namespace
 
-Result<std::unique_ptr<stream::Decoder>> make_json_decoder(const types::Schema& schema, JsonDecodeOptions options) {
+Result<std::unique_ptr<stream::Decoder>> make_json_decoder(const types::Schema& schema,
+                                                           JsonDecodeOptions options) {
   bool root_value = schema.root_value || (options.validate_all && options.validate_all->root_value);
   // No column at all: the SQL reads none, and a record only counts.
   bool one = schema.fields.size() == 1 && schema.fields[0].type.kind() == Kind::kJson;
@@ -593,7 +688,8 @@ Result<std::unique_ptr<stream::Decoder>> make_json_decoder(const types::Schema& 
                  "a schema whose root is no object has one column, `value` of type JSON");
   }
   ASSIGN(PlanNode plan, make_plan(schema, options.validate_all ? &*options.validate_all : nullptr));
-  return std::unique_ptr<stream::Decoder>(std::make_unique<JsonDecoder>(std::move(plan), root_value, options));
+  return std::unique_ptr<stream::Decoder>(
+      std::make_unique<JsonDecoder>(std::move(plan), root_value, options));
 }
 
 }  // namespace leat::codec

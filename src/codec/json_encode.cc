@@ -16,7 +16,8 @@ using types::Vector;
 
 class JsonEncoder final : public stream::Encoder {
  public:
-  JsonEncoder(const types::Schema& schema, std::vector<size_t> key) : schema_(schema), key_(std::move(key)) {
+  JsonEncoder(const types::Schema& schema, std::vector<size_t> key)
+      : schema_(schema), key_(std::move(key)) {
     for (const types::Field& field : schema_.fields) {
       std::string label = labels_.empty() ? "{" : ",";
       append_json_string(field.name, label);
@@ -24,9 +25,10 @@ class JsonEncoder final : public stream::Encoder {
     }
   }
 
-  void encode(const types::Batch& batch, stream::EncodedRows& out, std::vector<Failure>& failed) override {
-    CHECK(batch.columns.size() == labels_.size(), "{} columns for a schema of {}", batch.columns.size(),
-          labels_.size());
+  void encode(const types::Batch& batch, stream::EncodedRows& out,
+              std::vector<Failure>& failed) override {
+    CHECK(batch.columns.size() == labels_.size(), "{} columns for a schema of {}",
+          batch.columns.size(), labels_.size());
     ArenaOut text(out.arena);
     JsonWriter writer(text, /*strict=*/true);
     writer.set_index(&index_);
@@ -53,7 +55,8 @@ class JsonEncoder final : public stream::Encoder {
     if (labels_.empty()) text.put('{');
     for (size_t i = 0; i < labels_.size(); ++i) {
       text.put(labels_[i]);
-      if (!writer.write(batch.columns[i], row)) [[unlikely]] return fail(row, i, writer, failed);
+      if (!writer.write(batch.columns[i], row)) [[unlikely]]
+        return fail(row, i, writer, failed);
     }
     text.put('}');
     return true;
@@ -63,7 +66,8 @@ class JsonEncoder final : public stream::Encoder {
                  std::vector<Failure>& failed) {
     for (size_t column : key_) {
       if (batch.columns[column].valid(row)) continue;
-      failed.push_back({row, Reason::kNullKey, fmt::format("/{}: the key is null", schema_.fields[column].name)});
+      failed.push_back({row, Reason::kNullKey,
+                        fmt::format("/{}: the key is null", schema_.fields[column].name)});
       return false;
     }
     if (key_.size() == 1) {
@@ -80,8 +84,9 @@ class JsonEncoder final : public stream::Encoder {
   }
 
   bool fail(size_t row, size_t column, const JsonWriter& writer, std::vector<Failure>& failed) {
-    failed.push_back({row, Reason::kEncodeFailed, fmt::format("/{}{}: {}", schema_.fields[column].name,
-                                                              writer.refusal().path, writer.refusal().message)});
+    failed.push_back({row, Reason::kEncodeFailed,
+                      fmt::format("/{}{}: {}", schema_.fields[column].name, writer.refusal().path,
+                                  writer.refusal().message)});
     return false;
   }
 
@@ -92,8 +97,10 @@ class JsonEncoder final : public stream::Encoder {
 };
 
 Result<void> check_type(const types::Type& type) {
-  if (type.kind() == Kind::kMap && (type.fields()[0].type.is_nested() || type.fields()[0].type.kind() == Kind::kJson)) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("JSON cannot hold {}: its keys are text", type.to_sql()))
+  if (type.kind() == Kind::kMap &&
+      (type.fields()[0].type.is_nested() || type.fields()[0].type.kind() == Kind::kJson)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("JSON cannot hold {}: its keys are text", type.to_sql()))
         .with_hint("select map_entries(...), which is a list of structs");
   }
   for (const types::Field& field : type.fields()) TRY(check_type(field.type));
@@ -102,14 +109,16 @@ Result<void> check_type(const types::Type& type) {
 
 }  // namespace
 
-Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& schema, std::vector<size_t> key) {
+Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& schema,
+                                                           std::vector<size_t> key) {
   for (const types::Field& field : schema.fields) {
     auto good = check_type(field.type);
     if (!good) return std::move(good).error().at(field.name);
   }
   for (size_t column : key) {
     if (column >= schema.fields.size()) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("the key column {} of {}", column, schema.fields.size()));
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("the key column {} of {}", column, schema.fields.size()));
     }
   }
   return std::unique_ptr<stream::Encoder>(std::make_unique<JsonEncoder>(schema, std::move(key)));

@@ -45,11 +45,12 @@ Encoded encode(const Schema& schema, const types::Batch& batch, std::vector<size
 TEST(JsonEncode, TheFixedTable) {
   Schema schema;
   auto add = [&](std::string_view type) {
-    schema.fields.push_back({.name = fmt::format("c{}", schema.fields.size()), .type = types::parse_type(type).value()});
+    schema.fields.push_back({.name = fmt::format("c{}", schema.fields.size()),
+                             .type = types::parse_type(type).value()});
   };
-  for (auto type : {"BIGINT", "DECIMAL(9,2)", "DOUBLE", "VARCHAR", "BOOLEAN", "UUID", "TIMESTAMPTZ", "TIMESTAMP", "DATE",
-                    "TIME", "BLOB", "JSON", "STRUCT(a INTEGER, b VARCHAR)", "TINYINT[]", "MAP(INTEGER, VARCHAR)",
-                    "INTERVAL", "HUGEINT", "\"NULL\""}) {
+  for (auto type : {"BIGINT", "DECIMAL(9,2)", "DOUBLE", "VARCHAR", "BOOLEAN", "UUID", "TIMESTAMPTZ",
+                    "TIMESTAMP", "DATE", "TIME", "BLOB", "JSON", "STRUCT(a INTEGER, b VARCHAR)",
+                    "TINYINT[]", "MAP(INTEGER, VARCHAR)", "INTERVAL", "HUGEINT", "\"NULL\""}) {
     add(type);
   }
   types::BatchBuffer rows(schema);
@@ -84,12 +85,15 @@ TEST(JsonEncode, TheFixedTable) {
   next().append_null();
   Encoded encoded = encode(schema, rows.view(), {});
   ASSERT_TRUE(encoded.failed.empty());
-  EXPECT_EQ(encoded.values[0],
-            "{\"c0\":-5,\"c1\":12.50,\"c2\":1e+21,\"c3\":\"a \\\"q\\\" \\\\ \\n \\u0001 \xC3\xA9\",\"c4\":true,"
-            "\"c5\":\"d830554e-b128-4f9f-af4e-0658b4173d52\",\"c6\":\"2009-09-15T16:35:18.363000Z\","
-            "\"c7\":\"2009-09-15T16:35:18.363000\",\"c8\":\"1970-01-01\",\"c9\":\"00:00:00.000001\",\"c10\":\"AAEC/w==\","
-            "\"c11\":{\"x\": [1]},\"c12\":{\"a\":7,\"b\":null},\"c13\":[1,null],\"c14\":{\"3\":\"v\"},"
-            "\"c15\":\"P1M2DT3S\",\"c16\":18446744073709551616,\"c17\":null}");
+  EXPECT_EQ(
+      encoded.values[0],
+      "{\"c0\":-5,\"c1\":12.50,\"c2\":1e+21,\"c3\":\"a \\\"q\\\" \\\\ \\n \\u0001 "
+      "\xC3\xA9\",\"c4\":true,"
+      "\"c5\":\"d830554e-b128-4f9f-af4e-0658b4173d52\",\"c6\":\"2009-09-15T16:35:18.363000Z\","
+      "\"c7\":\"2009-09-15T16:35:18.363000\",\"c8\":\"1970-01-01\",\"c9\":\"00:00:00.000001\","
+      "\"c10\":\"AAEC/w==\","
+      "\"c11\":{\"x\": [1]},\"c12\":{\"a\":7,\"b\":null},\"c13\":[1,null],\"c14\":{\"3\":\"v\"},"
+      "\"c15\":\"P1M2DT3S\",\"c16\":18446744073709551616,\"c17\":null}");
   EXPECT_EQ(encoded.keys[0], "-");
   // What is written, the decoder reads back.
   auto text = [&](size_t i) {
@@ -104,8 +108,10 @@ TEST(JsonEncode, TheFixedTable) {
 }
 
 TEST(JsonEncode, KeysAreCanonicalText) {
-  Schema schema{{{.name = "s", .type = Kind::kVarchar}, {.name = "u", .type = Kind::kUuid},
-                 {.name = "t", .type = Kind::kTimestampTz}, {.name = "i", .type = Kind::kInt64}}};
+  Schema schema{{{.name = "s", .type = Kind::kVarchar},
+                 {.name = "u", .type = Kind::kUuid},
+                 {.name = "t", .type = Kind::kTimestampTz},
+                 {.name = "i", .type = Kind::kInt64}}};
   types::BatchBuffer rows(schema);
   rows.column(0).append(StringRef("CH \"x\""));
   rows.column(1).append(*types::parse_uuid("D830554E-B128-4F9F-AF4E-0658B4173D52"));
@@ -116,14 +122,16 @@ TEST(JsonEncode, KeysAreCanonicalText) {
   EXPECT_EQ(encode(schema, rows.view(), {2}).keys[0], "1970-01-01T00:00:00.000000Z");
   EXPECT_EQ(encode(schema, rows.view(), {3}).keys[0], "58");
   EXPECT_EQ(encode(schema, rows.view(), {0, 3}).keys[0], R"(["CH \"x\"",58])");
-  EXPECT_EQ(encode(schema, rows.view(), {3, 1}).keys[0], R"([58,"d830554e-b128-4f9f-af4e-0658b4173d52"])");
+  EXPECT_EQ(encode(schema, rows.view(), {3, 1}).keys[0],
+            R"([58,"d830554e-b128-4f9f-af4e-0658b4173d52"])");
   EXPECT_EQ(make_json_encoder(schema, {4}).error().code(), ErrorCode::kInvalidArgument);
 }
 
 TEST(JsonEncode, RefusesRowsOneByOne) {
-  Schema schema{{{.name = "id", .type = Kind::kInt64},
-                 {.name = "d", .type = Type::structure({{.name = "x", .type = Type::list(Kind::kDouble)}})},
-                 {.name = "j", .type = Kind::kJson}}};
+  Schema schema{
+      {{.name = "id", .type = Kind::kInt64},
+       {.name = "d", .type = Type::structure({{.name = "x", .type = Type::list(Kind::kDouble)}})},
+       {.name = "j", .type = Kind::kJson}}};
   types::BatchBuffer rows(schema);
   auto row = [&](std::optional<int64_t> id, double number, std::string_view json) {
     id ? rows.column(0).append(*id) : rows.column(0).append_null();
@@ -143,8 +151,9 @@ TEST(JsonEncode, RefusesRowsOneByOne) {
   row(7, 1.5, "[01]");
   row(8, 2.5, "\"s\"");
   Encoded encoded = encode(schema, rows.view(), {0});
-  EXPECT_EQ(encoded.values, (std::vector<std::string>{R"({"id":1,"d":{"x":[1,1.5]},"j":[]})", "", "", "", "", "", "",
-                                                      R"({"id":8,"d":{"x":[1,2.5]},"j":"s"})"}));
+  EXPECT_EQ(encoded.values,
+            (std::vector<std::string>{R"({"id":1,"d":{"x":[1,1.5]},"j":[]})", "", "", "", "", "",
+                                      "", R"({"id":8,"d":{"x":[1,2.5]},"j":"s"})"}));
   EXPECT_EQ(encoded.keys, (std::vector<std::string>{"1", "-", "-", "-", "-", "-", "-", "8"}));
   ASSERT_EQ(encoded.failed.size(), 6u);
   EXPECT_EQ(encoded.failed[0].row, 1u);
@@ -153,7 +162,9 @@ TEST(JsonEncode, RefusesRowsOneByOne) {
   EXPECT_EQ(encoded.failed[1].reason, Reason::kNullKey);
   EXPECT_EQ(encoded.failed[1].message, "/id: the key is null");
   EXPECT_EQ(encoded.failed[2].message, "/d/x/1: JSON has no number -inf");
-  EXPECT_TRUE(encoded.failed[3].message.starts_with("/j: the text of a JSON value is broken: at byte 2")) << encoded.failed[3].message;
+  EXPECT_TRUE(
+      encoded.failed[3].message.starts_with("/j: the text of a JSON value is broken: at byte 2"))
+      << encoded.failed[3].message;
   // For people, everything has a text.
   std::string text;
   append_json(rows.view().columns[1], 1, text);
@@ -164,7 +175,8 @@ TEST(JsonEncode, ManyAndLargeRowsKeepTheirBytes) {
   Schema schema{{{.name = "s", .type = Kind::kVarchar}}};
   types::BatchBuffer rows(schema);
   std::vector<std::string> texts;
-  for (size_t i = 0; i < 3000; ++i) texts.push_back(std::string(i * 7 % 5000, static_cast<char>('a' + i % 26)));
+  for (size_t i = 0; i < 3000; ++i)
+    texts.push_back(std::string(i * 7 % 5000, static_cast<char>('a' + i % 26)));
   texts.push_back(std::string(300'000, '\x01'));
   texts.push_back(std::string(1'000'000, 'z'));
   texts.emplace_back("after");
@@ -205,19 +217,23 @@ TEST(JsonString, EscapesWhatJsonWants) {
   }
 }
 
-// --- round trip -----------------------------------------------------------------------------------------------------
+// --- round trip
+// -----------------------------------------------------------------------------------------------------
 
 class RandomValues {
  public:
   explicit RandomValues(unsigned seed) : random_(seed) {}
 
   Type type(int depth) {
-    static const char* kScalars[] = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT",
-                                     "UINTEGER", "UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL(4,2)", "DECIMAL(9,0)",
-                                     "DECIMAL(18,18)", "DECIMAL(38,10)", "VARCHAR", "JSON", "BLOB", "UUID", "DATE",
-                                     "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"};
+    static const char* kScalars[] = {
+        "BOOLEAN",        "TINYINT",   "SMALLINT",     "INTEGER",      "BIGINT",
+        "UTINYINT",       "USMALLINT", "UINTEGER",     "UBIGINT",      "HUGEINT",
+        "FLOAT",          "DOUBLE",    "DECIMAL(4,2)", "DECIMAL(9,0)", "DECIMAL(18,18)",
+        "DECIMAL(38,10)", "VARCHAR",   "JSON",         "BLOB",         "UUID",
+        "DATE",           "TIME",      "TIMESTAMP",    "TIMESTAMPTZ",  "INTERVAL"};
     switch (depth > 0 ? random_() % 6 : 5) {
-      case 0: return Type::list(type(depth - 1));
+      case 0:
+        return Type::list(type(depth - 1));
       case 1:
       case 2: {
         std::vector<Field> fields;
@@ -229,10 +245,12 @@ class RandomValues {
       case 3: {
         Type key;
         do key = types::parse_type(kScalars[random_() % std::size(kScalars)]).value();
-        while (key.kind() == Kind::kJson || key.kind() == Kind::kFloat || key.kind() == Kind::kDouble);
+        while (key.kind() == Kind::kJson || key.kind() == Kind::kFloat ||
+               key.kind() == Kind::kDouble);
         return Type::map(key, type(depth - 1));
       }
-      default: return types::parse_type(kScalars[random_() % std::size(kScalars)]).value();
+      default:
+        return types::parse_type(kScalars[random_() % std::size(kScalars)]).value();
     }
   }
 
@@ -240,16 +258,31 @@ class RandomValues {
     const Type& type = column.type();
     if (nulls && random_() % 5 == 0) return column.append_null();
     switch (type.kind()) {
-      case Kind::kBoolean: return column.append(static_cast<uint8_t>(random_() % 2));
-      case Kind::kInt8: case Kind::kUint8: return column.append(bits<uint8_t>());
-      case Kind::kInt16: case Kind::kUint16: return column.append(bits<uint16_t>());
-      case Kind::kInt32: case Kind::kUint32: return column.append(bits<uint32_t>());
-      case Kind::kInt64: case Kind::kUint64: return column.append(bits<uint64_t>());
-      case Kind::kInt128: case Kind::kUuid: return column.append(Int128{bits<uint64_t>(), bits<int64_t>()});
-      case Kind::kFloat: return column.append(finite<float, uint32_t>());
-      case Kind::kDouble: return column.append(finite<double, uint64_t>());
-      case Kind::kDecimal: return decimal(column);
-      case Kind::kVarchar: return column.append(StringRef(arena.copy(text())));
+      case Kind::kBoolean:
+        return column.append(static_cast<uint8_t>(random_() % 2));
+      case Kind::kInt8:
+      case Kind::kUint8:
+        return column.append(bits<uint8_t>());
+      case Kind::kInt16:
+      case Kind::kUint16:
+        return column.append(bits<uint16_t>());
+      case Kind::kInt32:
+      case Kind::kUint32:
+        return column.append(bits<uint32_t>());
+      case Kind::kInt64:
+      case Kind::kUint64:
+        return column.append(bits<uint64_t>());
+      case Kind::kInt128:
+      case Kind::kUuid:
+        return column.append(Int128{bits<uint64_t>(), bits<int64_t>()});
+      case Kind::kFloat:
+        return column.append(finite<float, uint32_t>());
+      case Kind::kDouble:
+        return column.append(finite<double, uint64_t>());
+      case Kind::kDecimal:
+        return decimal(column);
+      case Kind::kVarchar:
+        return column.append(StringRef(arena.copy(text())));
       case Kind::kJson: {
         std::string json;
         append_json_string(text(), json);
@@ -264,8 +297,10 @@ class RandomValues {
         auto days = bits<int32_t>();
         return column.append(days == INT32_MIN ? types::kDateInfinity : days);
       }
-      case Kind::kTime: return column.append(static_cast<int64_t>(random_() % 86'400'000'001));
-      case Kind::kTimestamp: case Kind::kTimestampTz: {
+      case Kind::kTime:
+        return column.append(static_cast<int64_t>(random_() % 86'400'000'001));
+      case Kind::kTimestamp:
+      case Kind::kTimestampTz: {
         auto micros = bits<int64_t>();
         return column.append(micros == INT64_MIN ? -types::kTimestampInfinity : micros);
       }
@@ -278,24 +313,29 @@ class RandomValues {
         for (uint64_t i = random_() % 4; i > 0; --i) value(column.child(0), arena, true);
         return column.append_list(start);
       }
-      case Kind::kMap: return map(column, arena);
+      case Kind::kMap:
+        return map(column, arena);
       case Kind::kStruct:
         for (size_t i = 0; i < column.child_count(); ++i) value(column.child(i), arena, true);
         return column.append_struct();
-      case Kind::kSqlNull: return column.append_null();
+      case Kind::kSqlNull:
+        return column.append_null();
     }
   }
 
  private:
   template <typename T>
-  T bits() { return static_cast<T>(static_cast<int64_t>(random_()) >> (random_() % 64)); }
+  T bits() {
+    return static_cast<T>(static_cast<int64_t>(random_()) >> (random_() % 64));
+  }
   template <typename T, typename Bits>
   T finite() {
     while (true) {
       auto raw = static_cast<Bits>(random_());
       T value;
       std::memcpy(&value, &raw, sizeof value);
-      if (std::isfinite(value)) return random_() % 3 ? value : static_cast<T>(static_cast<int>(random_() % 1000));
+      if (std::isfinite(value))
+        return random_() % 3 ? value : static_cast<T>(static_cast<int>(random_() % 1000));
     }
   }
   void decimal(VectorBuffer& column) {
@@ -307,16 +347,24 @@ class RandomValues {
     for (int i = 1; i < whole; ++i) digits += static_cast<char>('0' + random_() % 10);
     if (type.scale() > 0) digits += '.';
     for (int i = 0; i < type.scale(); ++i) digits += static_cast<char>('0' + random_() % 10);
-    ASSERT_EQ(types::parse_decimal(digits, type.width(), type.scale(), value), types::NumberError::kNone) << digits;
+    ASSERT_EQ(types::parse_decimal(digits, type.width(), type.scale(), value),
+              types::NumberError::kNone)
+        << digits;
     switch (type.value_size()) {
-      case 2: return column.append(static_cast<int16_t>(value.lower));
-      case 4: return column.append(static_cast<int32_t>(value.lower));
-      case 8: return column.append(static_cast<int64_t>(value.lower));
-      default: return column.append(value);
+      case 2:
+        return column.append(static_cast<int16_t>(value.lower));
+      case 4:
+        return column.append(static_cast<int32_t>(value.lower));
+      case 8:
+        return column.append(static_cast<int64_t>(value.lower));
+      default:
+        return column.append(value);
     }
   }
   std::string text() {
-    static const std::string_view kPieces[] = {"a", "\"", "\\", "\n", "\x01", "\xC3\xA9", "\xF0\x9F\x98\x80", "long piece of text ", "/", "{", "\x7F"};
+    static const std::string_view kPieces[] = {
+        "a", "\"", "\\",  "\n", "\x01", "\xC3\xA9", "\xF0\x9F\x98\x80", "long piece of text ",
+        "/", "{",  "\x7F"};
     std::string text;
     for (uint64_t i = random_() % 12; i > 0; --i) text += kPieces[random_() % std::size(kPieces)];
     return text;
@@ -352,7 +400,8 @@ TEST(JsonRoundTrip, EveryTypeComesBackAsItWas) {
     }
     types::BatchBuffer rows(schema);
     for (int row = 0; row < 20; ++row) {
-      for (size_t i = 0; i < rows.column_count(); ++i) values.value(rows.column(i), rows.arena(), true);
+      for (size_t i = 0; i < rows.column_count(); ++i)
+        values.value(rows.column(i), rows.arena(), true);
     }
     auto encoder = make_json_encoder(schema, {});
     ASSERT_TRUE(encoder.has_value());
@@ -369,7 +418,8 @@ TEST(JsonRoundTrip, EveryTypeComesBackAsItWas) {
     std::vector<uint32_t> indices;
     std::vector<stream::Reject> rejects;
     decoder.value()->decode(batch, back, indices, rejects);
-    ASSERT_TRUE(rejects.empty()) << "seed " << seed << ": " << rejects[0].message << ' ' << *encoded.values[rejects[0].record];
+    ASSERT_TRUE(rejects.empty()) << "seed " << seed << ": " << rejects[0].message << ' '
+                                 << *encoded.values[rejects[0].record];
 
     // Compared by bits where text could hide a difference, and by text throughout.
     stream::EncodedRows again;
@@ -383,7 +433,9 @@ TEST(JsonRoundTrip, EveryTypeComesBackAsItWas) {
       for (size_t row = 0; row < a.size; ++row) {
         ASSERT_EQ(a.valid(row), b.valid(row));
         if (!a.valid(row)) continue;
-        ASSERT_EQ(std::memcmp(static_cast<const char*>(a.data) + row * width, static_cast<const char*>(b.data) + row * width, width), 0)
+        ASSERT_EQ(std::memcmp(static_cast<const char*>(a.data) + row * width,
+                              static_cast<const char*>(b.data) + row * width, width),
+                  0)
             << a.type.to_sql() << ' ' << *encoded.values[row];
       }
     }

@@ -20,7 +20,8 @@ static_assert(limits::kMaxJsonDepth <= 64);
 enum class Start : uint8_t { kBad, kScalar, kObject, kArray };
 constexpr std::array<Start, 256> make_starts() {
   std::array<Start, 256> starts{};
-  for (char c : std::string_view("\"-0123456789tfn")) starts[static_cast<unsigned char>(c)] = Start::kScalar;
+  for (char c : std::string_view("\"-0123456789tfn"))
+    starts[static_cast<unsigned char>(c)] = Start::kScalar;
   starts['{'] = Start::kObject;
   starts['['] = Start::kArray;
   return starts;
@@ -33,7 +34,10 @@ int hex4(const char* at) {
   int value = 0;
   for (int i = 0; i < 4; ++i) {
     char c = at[i];
-    int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = is_digit(c)            ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }
@@ -49,12 +53,14 @@ char* put_utf8(char* into, uint32_t code) {
   } else if (code < 0x10000) {
     put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 63)), put(0x80 | (code & 63));
   } else {
-    put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 63)), put(0x80 | (code >> 6 & 63)), put(0x80 | (code & 63));
+    put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 63)), put(0x80 | (code >> 6 & 63)),
+        put(0x80 | (code & 63));
   }
   return into;
 }
 
-/// The character of "\uXXXX" or of a surrogate pair at `at`, which is moved behind it; -1 when it is none.
+/// The character of "\uXXXX" or of a surrogate pair at `at`, which is moved behind it; -1 when it
+/// is none.
 int64_t take_unicode(const char*& at, const char* end) {
   if (end - at < 6) return -1;
   int code = hex4(at + 2);
@@ -73,8 +79,10 @@ NumberShape number_shape(std::string_view text) {
   const char *at = text.data(), *end = at + text.size();
   if (at < end && *at == '-') ++at;
   if (at == end || !is_digit(*at)) return NumberShape::kNone;
-  if (*at == '0') ++at;
-  else while (at < end && is_digit(*at)) ++at;
+  if (*at == '0')
+    ++at;
+  else
+    while (at < end && is_digit(*at)) ++at;
   if (at == end) return NumberShape::kInteger;
   if (*at == '.') {
     if (++at == end || !is_digit(*at)) return NumberShape::kNone;
@@ -92,7 +100,8 @@ NumberShape number_shape(std::string_view text) {
 char* unescape(std::string_view text, char* into) {
   const char *at = text.data(), *end = at + text.size();
   while (at < end) {
-    const auto* next = static_cast<const char*>(std::memchr(at, '\\', static_cast<size_t>(end - at)));
+    const auto* next =
+        static_cast<const char*>(std::memchr(at, '\\', static_cast<size_t>(end - at)));
     const char* plain = next ? next : end;
     std::memcpy(into, at, static_cast<size_t>(plain - at));
     into += plain - at;
@@ -100,21 +109,38 @@ char* unescape(std::string_view text, char* into) {
     if (at == end) break;
     if (end - at < 2) return nullptr;
     switch (at[1]) {
-      case '"': *into++ = '"'; break;
-      case '\\': *into++ = '\\'; break;
-      case '/': *into++ = '/'; break;
-      case 'b': *into++ = '\b'; break;
-      case 'f': *into++ = '\f'; break;
-      case 'n': *into++ = '\n'; break;
-      case 'r': *into++ = '\r'; break;
-      case 't': *into++ = '\t'; break;
+      case '"':
+        *into++ = '"';
+        break;
+      case '\\':
+        *into++ = '\\';
+        break;
+      case '/':
+        *into++ = '/';
+        break;
+      case 'b':
+        *into++ = '\b';
+        break;
+      case 'f':
+        *into++ = '\f';
+        break;
+      case 'n':
+        *into++ = '\n';
+        break;
+      case 'r':
+        *into++ = '\r';
+        break;
+      case 't':
+        *into++ = '\t';
+        break;
       case 'u': {
         int64_t code = take_unicode(at, end);
         if (code < 0) return nullptr;
         into = put_utf8(into, static_cast<uint32_t>(code));
         continue;
       }
-      default: return nullptr;
+      default:
+        return nullptr;
     }
     at += 2;
   }
@@ -154,12 +180,13 @@ bool JsonIndex::build(std::string_view text, bool lenient) {
   }
   // simdjson writes the index before it looks at UTF-8.
   if (lenient && error == simdjson::UTF8_ERROR) error = simdjson::SUCCESS;
-  if (error != simdjson::SUCCESS) [[unlikely]] return classify(error);
+  if (error != simdjson::SUCCESS) [[unlikely]]
+    return classify(error);
   at_ = parser_->structural_indexes.get();
   count_ = parser_->n_structural_indexes;
   if (kind(0) == '{') [[likely]] {
-    // What a reader past the end sees: a second '{', which no object wants anywhere but as a value, whose key it
-    // then cannot be.
+    // What a reader past the end sees: a second '{', which no object wants anywhere but as a value,
+    // whose key it then cannot be.
     at_[count_] = at_[count_ + 1] = at_[count_ + 2] = at_[0];
   } else {
     if (!lenient) {
@@ -192,12 +219,15 @@ std::string JsonIndex::fault_message() const {
   if (fault_ == JsonFault::kNone) return "";
   if (count_ == 0) return expected_;
   if (fault_ == JsonFault::kTooDeep) {
-    return fmt::format("at byte {}: nested deeper than {} levels", at_[fault_token_], limits::kMaxJsonDepth);
+    return fmt::format("at byte {}: nested deeper than {} levels", at_[fault_token_],
+                       limits::kMaxJsonDepth);
   }
-  if (fault_token_ >= count_) return fmt::format("at byte {}: expected {}, found the end", size_, expected_);
+  if (fault_token_ >= count_)
+    return fmt::format("at byte {}: expected {}, found the end", size_, expected_);
   return fmt::format("at byte {}: expected {}, found '{}'", at_[fault_token_], expected_,
-                     std::string_view(start(fault_token_), 1)[0] & 0x80 ? "a byte that is not ASCII"
-                                                                        : std::string_view(start(fault_token_), 1));
+                     std::string_view(start(fault_token_), 1)[0] & 0x80
+                         ? "a byte that is not ASCII"
+                         : std::string_view(start(fault_token_), 1));
 }
 
 uint32_t JsonIndex::fail(uint32_t token, const char* expected) {
@@ -224,19 +254,32 @@ bool JsonIndex::check_scalar(uint32_t token) {
       while (good) {
         at = static_cast<const char*>(std::memchr(at, '\\', static_cast<size_t>(end - at)));
         if (!at) break;
-        if (end - at < 2) good = false;
-        else if (at[1] == 'u') good = take_unicode(at, end) >= 0;
-        else if (std::string_view("\"\\/bfnrt").find(at[1]) == std::string_view::npos) good = false;
-        else at += 2;
+        if (end - at < 2)
+          good = false;
+        else if (at[1] == 'u')
+          good = take_unicode(at, end) >= 0;
+        else if (std::string_view("\"\\/bfnrt").find(at[1]) == std::string_view::npos)
+          good = false;
+        else
+          at += 2;
       }
       break;
     }
-    case 't': good = text == "true"; break;
-    case 'f': good = text == "false"; break;
-    case 'n': good = text == "null"; break;
-    default: good = number_shape(text) != NumberShape::kNone;
+    case 't':
+      good = text == "true";
+      break;
+    case 'f':
+      good = text == "false";
+      break;
+    case 'n':
+      good = text == "null";
+      break;
+    default:
+      good = number_shape(text) != NumberShape::kNone;
   }
-  if (!good) fail(token, kind(token) == '"' ? "a string with legal escapes" : "a number, true, false or null");
+  if (!good)
+    fail(token,
+         kind(token) == '"' ? "a string with legal escapes" : "a number, true, false or null");
   return good;
 }
 
@@ -280,7 +323,8 @@ value:
         goto close;
       }
       goto value;
-    case Start::kBad: return fail(i, "a value");
+    case Start::kBad:
+      return fail(i, "a value");
   }
 
 next:

@@ -7,8 +7,9 @@
 namespace leat::codec {
 namespace {
 
-/// What we rely on of simdjson's first stage: one entry for every bracket, colon, comma, string and other scalar, at
-/// its first byte; room for three more; no byte read behind the text (see JsonDecode.NeedsNoPadding).
+/// What we rely on of simdjson's first stage: one entry for every bracket, colon, comma, string and
+/// other scalar, at its first byte; room for three more; no byte read behind the text (see
+/// JsonDecode.NeedsNoPadding).
 TEST(JsonIndex, TokensAreWhereTheyBegin) {
   std::string text = " {\"a\\\"b\" : [1.5e3,true] ,\"\":\"{,}\"}\n";
   JsonIndex index;
@@ -30,18 +31,25 @@ TEST(JsonIndex, TokensAreWhereTheyBegin) {
 
 TEST(JsonIndex, AScalarBehindAScalarIsAToken) {
   JsonIndex index;
-  for (auto text : {"{\"a\":\"x\"y}", "{\"a\":\"x\"\"y\"}", "{\"a\":1\"y\"}", "{\"a\":1 2}", "{\"a\":truefalse}"}) {
+  for (auto text : {"{\"a\":\"x\"y}", "{\"a\":\"x\"\"y\"}", "{\"a\":1\"y\"}", "{\"a\":1 2}",
+                    "{\"a\":truefalse}"}) {
     EXPECT_FALSE(index.build(text) && index.check(true)) << text;
   }
 }
 
 TEST(JsonIndex, ChecksTheGrammar) {
   JsonIndex index;
-  for (std::string text : {"{}", "[]", "1", "\"x\"", " null ", "[[],{}]", "{\"a\":{\"b\":[{}]},\"c\":[1,[2]]}", "-0.5e-7", "[\"\\ud83d\\ude00\"]"}) {
+  for (std::string text :
+       {"{}", "[]", "1", "\"x\"", " null ", "[[],{}]", "{\"a\":{\"b\":[{}]},\"c\":[1,[2]]}",
+        "-0.5e-7", "[\"\\ud83d\\ude00\"]"}) {
     EXPECT_TRUE(index.build(text) && index.check(true)) << text << index.fault_message();
   }
-  for (std::string text : {"", "{", "[", "{]", "[}", "[1,]", "[,]", "{,}", "{1:2}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1]]", "1 2", ":", ",",
-                           "]", "[\"\\ud83d\"]", "[01]", "[1.]", "[-]", "[nul]", "[\"\\u12\"]", "[\"\\a\"]", "\x0b[]", "[\xC2\xA0]"}) {
+  for (std::string text :
+       {"",       "{",         "[",     "{]",      "[}",          "[1,]",
+        "[,]",    "{,}",       "{1:2}", "{\"a\"}", "{\"a\":}",    "{\"a\":1,}",
+        "[1]]",   "1 2",       ":",     ",",       "]",           "[\"\\ud83d\"]",
+        "[01]",   "[1.]",      "[-]",   "[nul]",   "[\"\\u12\"]", "[\"\\a\"]",
+        "\x0b[]", "[\xC2\xA0]"}) {
     EXPECT_FALSE(index.build(text) && index.check(true)) << text;
     EXPECT_EQ(index.fault(), JsonFault::kMalformed) << text;
     EXPECT_NE(index.fault_message(), "") << text;
@@ -69,7 +77,8 @@ TEST(JsonIndex, DepthIsBoundedUnlessLenient) {
     for (size_t i = depth; i-- > 0;) text += i % 2 ? "}" : "]";
     ASSERT_TRUE(index.build(text));
     EXPECT_EQ(index.check(true), depth <= limits::kMaxJsonDepth) << depth;
-    EXPECT_EQ(index.fault(), depth <= limits::kMaxJsonDepth ? JsonFault::kNone : JsonFault::kTooDeep);
+    EXPECT_EQ(index.fault(),
+              depth <= limits::kMaxJsonDepth ? JsonFault::kNone : JsonFault::kTooDeep);
     ASSERT_TRUE(index.build(text, /*lenient=*/true));
     EXPECT_TRUE(index.check(true)) << depth;
     ASSERT_TRUE(index.build(open, true));
@@ -85,8 +94,10 @@ TEST(NumberShape, IsRfc8259) {
   for (auto integer : {"0", "-0", "7", "-12", "123456789012345678901234567890"}) {
     EXPECT_EQ(number_shape(integer), NumberShape::kInteger) << integer;
   }
-  for (auto real : {"0.0", "1e5", "1E+5", "-1.5e-10", "0e0"}) EXPECT_EQ(number_shape(real), NumberShape::kReal) << real;
-  for (auto bad : {"", "-", "00", "01", "1.", ".1", "1e", "1e+", "1.e5", "+1", "1x", "0x1", "1e5.5", "--1", " 1", "Infinity"}) {
+  for (auto real : {"0.0", "1e5", "1E+5", "-1.5e-10", "0e0"})
+    EXPECT_EQ(number_shape(real), NumberShape::kReal) << real;
+  for (auto bad : {"", "-", "00", "01", "1.", ".1", "1e", "1e+", "1.e5", "+1", "1x", "0x1", "1e5.5",
+                   "--1", " 1", "Infinity"}) {
     EXPECT_EQ(number_shape(bad), NumberShape::kNone) << bad;
   }
 }

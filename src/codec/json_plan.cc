@@ -14,15 +14,16 @@ using types::Type;
 Result<void> fill(PlanNode& node, const Type* whole);
 
 /// Children of an object: `narrow`'s, as its columns, and what only `whole` has.
-Result<void> add_fields(PlanNode& node, const std::vector<Field>& narrow, const std::vector<Field>* whole) {
+Result<void> add_fields(PlanNode& node, const std::vector<Field>& narrow,
+                        const std::vector<Field>* whole) {
   for (size_t i = 0; i < narrow.size(); ++i) {
     const Field* full = nullptr;
     if (whole) {
       auto found = std::ranges::find(*whole, narrow[i].name, &Field::name);
       if (found == whole->end() || found->type.kind() != narrow[i].type.kind()) {
         return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("the column '{}' {} is not in the schema to validate", narrow[i].name,
-                                 narrow[i].type.to_sql()));
+                     fmt::format("the column '{}' {} is not in the schema to validate",
+                                 narrow[i].name, narrow[i].type.to_sql()));
       }
       full = &*found;
     }
@@ -55,9 +56,11 @@ Result<void> fill(PlanNode& node, const Type* whole) {
     if (node.children.size() > 64) node.seen.resize((node.children.size() + 63) / 64);
   } else if (node.kind == Kind::kList || node.kind == Kind::kMap) {
     const std::vector<Field>& parts = node.type.fields();
-    if (node.kind == Kind::kMap && (parts[0].type.is_nested() || parts[0].type.kind() == Kind::kJson)) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("JSON cannot hold {}: its keys are text, not {}",
-                                                            node.type.to_sql(), parts[0].type.to_sql()))
+    if (node.kind == Kind::kMap &&
+        (parts[0].type.is_nested() || parts[0].type.kind() == Kind::kJson)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("JSON cannot hold {}: its keys are text, not {}", node.type.to_sql(),
+                               parts[0].type.to_sql()))
           .at(node.name);
     }
     for (size_t i = 0; i < parts.size(); ++i) {

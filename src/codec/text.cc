@@ -20,7 +20,8 @@ void append_json_string(std::string_view text, std::string& out) {
   write_json_string(into, text);
 }
 
-void append_json_row(const types::Schema& schema, const types::Batch& batch, size_t row, std::string& out) {
+void append_json_row(const types::Schema& schema, const types::Batch& batch, size_t row,
+                     std::string& out) {
   StringOut text(out);
   JsonWriter writer(text, /*strict=*/false);
   text.put('{');

@@ -1,4 +1,5 @@
-// Every component that a project may name: said what it is, its example lints, its Spec can be written down.
+// Every component that a project may name: said what it is, its example lints, its Spec can be
+// written down.
 #include "components/all.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,8 @@ void expect_described(const Type& type) {
   if (type.check) type.check(*node, diagnostics);
   EXPECT_TRUE(diagnostics.ok()) << diagnostics.to_string();
   for (const auto& field : type.spec->fields())
-    EXPECT_FALSE(field.doc.empty() && field.type.type != config::TypeDoc::Type::kObject) << field.key;
+    EXPECT_FALSE(field.doc.empty() && field.type.type != config::TypeDoc::Type::kObject)
+        << field.key;
   EXPECT_FALSE(config::markdown(*type.spec).empty());
   EXPECT_FALSE(config::json_schema(*type.spec, "x").empty());
 }

@@ -26,10 +26,14 @@ class Appender {
     duckdb_appender_clear(handle_);  // what was not closed is not wanted
     duckdb_appender_destroy(&handle_);
   }
-  Result<void> open(sql::Connection& connection, const std::string& schema, const std::string& table) {
-    return check(duckdb_appender_create_ext(connection.get(), nullptr, schema.c_str(), table.c_str(), &handle_));
+  Result<void> open(sql::Connection& connection, const std::string& schema,
+                    const std::string& table) {
+    return check(duckdb_appender_create_ext(connection.get(), nullptr, schema.c_str(),
+                                            table.c_str(), &handle_));
   }
-  Result<void> append(duckdb_data_chunk chunk) { return check(duckdb_append_data_chunk(handle_, chunk)); }
+  Result<void> append(duckdb_data_chunk chunk) {
+    return check(duckdb_append_data_chunk(handle_, chunk));
+  }
   Result<void> close() { return check(duckdb_appender_close(handle_)); }
 
  private:
@@ -37,7 +41,8 @@ class Appender {
     if (state == DuckDBSuccess) return {};
     duckdb_error_data data = duckdb_appender_error_data(handle_);
     const char* text = duckdb_error_data_message(data);
-    Error error = sql::duckdb_error(duckdb_error_data_error_type(data), text ? text : "cannot append");
+    Error error =
+        sql::duckdb_error(duckdb_error_data_error_type(data), text ? text : "cannot append");
     duckdb_destroy_error_data(&data);
     return error;
   }
@@ -67,14 +72,21 @@ class SinkSession final : public Session {
     ASSIGN(sql::Connection * c, connection());
     if (prepared_) return {};
     static constexpr std::string_view kSame =
-        " WHERE project = $1 AND pipeline = $2 AND sink = $3 AND topic = $4 AND topic_id = $5 AND \"partition\" = $6";
-    ASSIGN(update, c->prepare("UPDATE leat.leat_progress SET next = $7, v_prev = $8, pipeline_hash = $9, cursor = $10, "
-                              "\"in\" = $11, delivered = $12, rejected = $13, dropped = $14, filtered = $15, "
-                              "deduplicated = $16, expired = $17, \"rows\" = $18" +
-                              std::string(kSame) + " AND next = $19"));
+        " WHERE project = $1 AND pipeline = $2 AND sink = $3 AND topic = $4 AND topic_id = $5 AND "
+        "\"partition\" = $6";
+    ASSIGN(
+        update,
+        c->prepare("UPDATE leat.leat_progress SET next = $7, v_prev = $8, pipeline_hash = $9, "
+                   "cursor = $10, "
+                   "\"in\" = $11, delivered = $12, rejected = $13, dropped = $14, filtered = $15, "
+                   "deduplicated = $16, expired = $17, \"rows\" = $18" +
+                   std::string(kSame) + " AND next = $19"));
     ASSIGN(find, c->prepare("SELECT next::VARCHAR FROM leat.leat_progress" + std::string(kSame)));
-    ASSIGN(insert, c->prepare("INSERT INTO leat.leat_progress VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-                              "$12, $13, $14, $15, $16, $17, $18)"));
+    ASSIGN(
+        insert,
+        c->prepare(
+            "INSERT INTO leat.leat_progress VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+            "$12, $13, $14, $15, $16, $17, $18)"));
     prepared_ = true;
     return {};
   }
@@ -94,7 +106,8 @@ class SinkSession final : public Session {
     TRY(s.bind(10, p.cursor));
     const stream::Ledger& l = p.ledger;
     size_t at = 11;
-    for (int64_t n : {l.in, l.delivered, l.rejected, l.dropped, l.filtered, l.deduplicated, l.expired, l.rows})
+    for (int64_t n :
+         {l.in, l.delivered, l.rejected, l.dropped, l.filtered, l.deduplicated, l.expired, l.rows})
       TRY(s.bind(at++, n));
     return {};
   }
@@ -114,7 +127,11 @@ class SinkSession final : public Session {
 class DuckdbSink final : public stream::Sink {
  public:
   DuckdbSink(StoreFile& file, Folder& folder, TablePlan plan, stream::SinkTable table)
-      : file_(file), folder_(folder), plan_(std::move(plan)), table_(std::move(table)), session_(file) {
+      : file_(file),
+        folder_(folder),
+        plan_(std::move(plan)),
+        table_(std::move(table)),
+        session_(file) {
     for (const std::string& name : plan_.key()) key_columns_.push_back(*plan_.schema().find(name));
   }
 
@@ -166,7 +183,8 @@ class DuckdbSink final : public stream::Sink {
  private:
   std::string name() const { return fmt::format("sink {}", table_.sink); }
   static void roll_back(sql::Connection& connection) {
-    (void)connection.run("ROLLBACK").has_value();  // fails when the error has ended the transaction already
+    (void)connection.run("ROLLBACK")
+        .has_value();  // fails when the error has ended the transaction already
   }
 
   // ---- open
@@ -177,8 +195,10 @@ class DuckdbSink final : public stream::Sink {
     ASSIGN(std::optional<StoredTable> stored, find_table(*c));
     std::string change;
     if (!stored) {
-      change = fmt::format("DELETE FROM leat.leat_tables WHERE store = {0} AND name = {1}; {2} INSERT INTO leat.leat_tables VALUES ({0}, {1}, {3});",
-                           quote_literal(plan_.store()), quote_literal(plan_.name()), plan_.create(), key_literal());
+      change = fmt::format(
+          "DELETE FROM leat.leat_tables WHERE store = {0} AND name = {1}; {2} INSERT INTO "
+          "leat.leat_tables VALUES ({0}, {1}, {3});",
+          quote_literal(plan_.store()), quote_literal(plan_.name()), plan_.create(), key_literal());
     } else {
       ASSIGN(change, plan_.evolve(*stored));
     }
@@ -196,13 +216,16 @@ class DuckdbSink final : public stream::Sink {
     }
     TRY(load_columns(*c));
     TRY(count_rows(*c));
-    return read_progress(*c, fmt::format("project = {} AND pipeline = {} AND sink = {}", quote_literal(table_.project),
-                                         quote_literal(table_.pipeline), quote_literal(table_.sink)));
+    return read_progress(
+        *c,
+        fmt::format("project = {} AND pipeline = {} AND sink = {}", quote_literal(table_.project),
+                    quote_literal(table_.pipeline), quote_literal(table_.sink)));
   }
 
   std::string key_literal() const {
     std::string text;
-    for (const std::string& key : plan_.key()) text += (text.empty() ? "" : ", ") + quote_literal(key);
+    for (const std::string& key : plan_.key())
+      text += (text.empty() ? "" : ", ") + quote_literal(key);
     return "[" + text + "]::VARCHAR[]";
   }
 
@@ -213,44 +236,56 @@ class DuckdbSink final : public stream::Sink {
 
   /// The kind of the thing named `name` in the store's schema: "table", "view" or nothing.
   Result<std::string> kind_of(sql::Connection& c, const std::string& name) {
-    return one_text(c, fmt::format("SELECT k FROM (SELECT 'table' k, schema_name s, table_name t FROM duckdb_tables() "
-                                   "UNION ALL SELECT 'view', schema_name, view_name FROM duckdb_views()) "
-                                   "WHERE lower(s) = lower({}) AND lower(t) = lower({})",
-                                   quote_literal(plan_.store()), quote_literal(name)));
+    return one_text(
+        c, fmt::format(
+               "SELECT k FROM (SELECT 'table' k, schema_name s, table_name t FROM duckdb_tables() "
+               "UNION ALL SELECT 'view', schema_name, view_name FROM duckdb_views()) "
+               "WHERE lower(s) = lower({}) AND lower(t) = lower({})",
+               quote_literal(plan_.store()), quote_literal(name)));
   }
 
   Error taken(std::string what) const {
-    return Error(ErrorCode::kIncompatible, fmt::format("{}.{} is {}", plan_.store(), plan_.name(), what))
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("{}.{} is {}", plan_.store(), plan_.name(), what))
         .with_blame(Blame::kUser)
         .with_hint("rename it or name another table in the pipeline");
   }
 
   Result<std::optional<StoredTable>> find_table(sql::Connection& c) {
-    ASSIGN(std::string mark,
-           one_text(c, fmt::format("SELECT 'k' || coalesce(nullif(len(\"key\"), 0)::VARCHAR, '') FROM "
-                                   "leat.leat_tables WHERE store = {} AND lower(name) = lower({})",
-                                   quote_literal(plan_.store()), quote_literal(plan_.name()))));
+    ASSIGN(
+        std::string mark,
+        one_text(c, fmt::format("SELECT 'k' || coalesce(nullif(len(\"key\"), 0)::VARCHAR, '') FROM "
+                                "leat.leat_tables WHERE store = {} AND lower(name) = lower({})",
+                                quote_literal(plan_.store()), quote_literal(plan_.name()))));
     StoredTable stored;
     stored.ours = !mark.empty();
     ASSIGN(std::string kind, kind_of(c, plan_.name()));
     ASSIGN(std::string base, kind_of(c, plan_.name() + "__base"));
     const bool was_keyed = mark.size() > 1;
-    if (was_keyed && base.empty() && kind.empty()) return std::optional<StoredTable>();  // dropped by hand
+    if (was_keyed && base.empty() && kind.empty())
+      return std::optional<StoredTable>();  // dropped by hand
     if (!stored.ours) {
       if (kind.empty()) return std::optional<StoredTable>();
-      if (plan_.keyed()) return taken(fmt::format("a {} that leat did not make; a keyed sink makes its own", kind));
+      if (plan_.keyed())
+        return taken(fmt::format("a {} that leat did not make; a keyed sink makes its own", kind));
       if (kind == "view") return taken("a view; rows cannot be appended to it");
-      ASSIGN(std::string unique, one_text(c, fmt::format("SELECT any_value(constraint_type) FROM duckdb_constraints() WHERE "
-                                                         "schema_name = {} AND table_name = {} AND constraint_type IN "
-                                                         "('PRIMARY KEY', 'UNIQUE')",
-                                                         quote_literal(plan_.store()), quote_literal(plan_.name()))));
-      if (!unique.empty()) return taken(fmt::format("a table with a {}; declare `key:` in the pipeline instead", unique));
+      ASSIGN(std::string unique,
+             one_text(
+                 c, fmt::format("SELECT any_value(constraint_type) FROM duckdb_constraints() WHERE "
+                                "schema_name = {} AND table_name = {} AND constraint_type IN "
+                                "('PRIMARY KEY', 'UNIQUE')",
+                                quote_literal(plan_.store()), quote_literal(plan_.name()))));
+      if (!unique.empty())
+        return taken(
+            fmt::format("a table with a {}; declare `key:` in the pipeline instead", unique));
     } else if (!was_keyed && kind.empty()) {
       return std::optional<StoredTable>();
     }
     if (was_keyed) {
-      ASSIGN(sql::QueryResult keys, c.query(fmt::format("SELECT unnest(\"key\") FROM leat.leat_tables WHERE store = {} AND lower(name) = lower({})",
-                                                        quote_literal(plan_.store()), quote_literal(plan_.name()))));
+      ASSIGN(sql::QueryResult keys,
+             c.query(fmt::format("SELECT unnest(\"key\") FROM leat.leat_tables WHERE store = {} "
+                                 "AND lower(name) = lower({})",
+                                 quote_literal(plan_.store()), quote_literal(plan_.name()))));
       const std::vector<types::Type> text = {types::Type(Kind::kVarchar)};
       for (;;) {
         ASSIGN(std::optional<sql::Chunk> chunk, keys.next());
@@ -260,11 +295,13 @@ class DuckdbSink final : public stream::Sink {
       }
     }
     ASSIGN(stored.columns, columns_of(c, was_keyed ? plan_.base() : plan_.table()));
-    std::erase_if(stored.columns, [&](const types::Field& f) { return was_keyed && f.name == kVersionColumn; });
+    std::erase_if(stored.columns,
+                  [&](const types::Field& f) { return was_keyed && f.name == kVersionColumn; });
     return std::optional<StoredTable>(std::move(stored));
   }
 
-  static Result<std::vector<types::Field>> columns_of(sql::Connection& c, const std::string& table) {
+  static Result<std::vector<types::Field>> columns_of(sql::Connection& c,
+                                                      const std::string& table) {
     ASSIGN(sql::Statement select, c.prepare("SELECT * FROM " + table));
     std::vector<types::Field> columns;
     for (size_t i = 0; i < select.columns(); ++i) {
@@ -279,10 +316,12 @@ class DuckdbSink final : public stream::Sink {
     return columns;
   }
 
-  /// Where each physical column of the appended table comes from in a batch (kVersion: the versions).
+  /// Where each physical column of the appended table comes from in a batch (kVersion: the
+  /// versions).
   Result<void> load_columns(sql::Connection& c) {
     ASSIGN(std::vector<types::Field> physical,
-           columns_of(c, quote_identifier(plan_.store()) + "." + quote_identifier(plan_.append_name())));
+           columns_of(
+               c, quote_identifier(plan_.store()) + "." + quote_identifier(plan_.append_name())));
     columns_.clear();
     types_.clear();
     for (const types::Field& field : physical) {
@@ -296,7 +335,8 @@ class DuckdbSink final : public stream::Sink {
   Result<void> count_rows(sql::Connection& c) {
     if (!plan_.keyed()) return {};
     keyed_ = std::make_shared<KeyedTable>(plan_);
-    for (auto [table, into] : {std::pair(plan_.tail(), &keyed_->tail_rows), {plan_.base(), &keyed_->base_rows}}) {
+    for (auto [table, into] :
+         {std::pair(plan_.tail(), &keyed_->tail_rows), {plan_.base(), &keyed_->base_rows}}) {
       ASSIGN(std::string count, one_text(c, "SELECT count(*)::VARCHAR FROM " + table));
       into->store(std::stoll(count));
     }
@@ -314,7 +354,9 @@ class DuckdbSink final : public stream::Sink {
         const types::Vector& column = chunk.columns[key];
         if (!column.validity) continue;
         for (size_t r = 0; r < chunk.rows; ++r) {
-          if (!column.valid(r)) refused.push_back({c, r, fmt::format("key {} is NULL", plan_.schema().fields[key].name)});
+          if (!column.valid(r))
+            refused.push_back(
+                {c, r, fmt::format("key {} is NULL", plan_.schema().fields[key].name)});
         }
       }
     }
@@ -324,8 +366,10 @@ class DuckdbSink final : public stream::Sink {
 
   static void drop_repeats(std::vector<stream::RefusedRow>& refused) {
     const auto place = [](const stream::RefusedRow& r) { return std::pair(r.chunk, r.row); };
-    std::stable_sort(refused.begin(), refused.end(), [&](auto& a, auto& b) { return place(a) < place(b); });
-    refused.erase(std::unique(refused.begin(), refused.end(), [&](auto& a, auto& b) { return place(a) == place(b); }),
+    std::stable_sort(refused.begin(), refused.end(),
+                     [&](auto& a, auto& b) { return place(a) < place(b); });
+    refused.erase(std::unique(refused.begin(), refused.end(),
+                              [&](auto& a, auto& b) { return place(a) == place(b); }),
                   refused.end());
   }
 
@@ -345,7 +389,8 @@ class DuckdbSink final : public stream::Sink {
   }
 
   Result<void> commit(sql::Connection& c, const stream::SinkBatch& batch) {
-    std::optional<MutexLock> first;  // until the commit: two first rows of one lane would both go in
+    std::optional<MutexLock>
+        first;  // until the commit: two first rows of one lane would both go in
     if (batch.progress.expected_next < 0) first.emplace(file_.first_row());
     if (io::planted_bug("store_commit_before_rows")) {
       TRY(put_progress(batch.progress));
@@ -360,8 +405,11 @@ class DuckdbSink final : public stream::Sink {
     TRY(io::fault_point("store.write.before_commit"));
     auto committed = c.run("COMMIT");
     if (committed) return {};
-    // DuckDB calls it a transaction error also when the disk was full; whether it happened, open() tells.
-    return Error(ErrorCode::kIo, committed.error().message()).context("cannot commit").with_blame(Blame::kExternal);
+    // DuckDB calls it a transaction error also when the disk was full; whether it happened, open()
+    // tells.
+    return Error(ErrorCode::kIo, committed.error().message())
+        .context("cannot commit")
+        .with_blame(Blame::kExternal);
   }
 
   Result<void> append_rows(sql::Connection& c, const stream::SinkBatch& batch) {
@@ -375,7 +423,8 @@ class DuckdbSink final : public stream::Sink {
   }
 
   /// Appends rows [from, to), counted through all chunks.
-  Result<void> append_range(sql::Connection& c, const stream::SinkBatch& batch, size_t from, size_t to) {
+  Result<void> append_range(sql::Connection& c, const stream::SinkBatch& batch, size_t from,
+                            size_t to) {
     if (!session_.chunk) make_chunk();
     Appender appender;
     TRY(appender.open(c, plan_.store(), plan_.append_name()));
@@ -387,7 +436,8 @@ class DuckdbSink final : public stream::Sink {
       const types::Batch physical = arrange(batch, i);
       for (size_t at = std::max(start, from); at < std::min(end, to); at += capacity) {
         duckdb_data_chunk_reset(session_.chunk.get());
-        sql::copy_into(physical, at - start, std::min(capacity, std::min(end, to) - at), session_.chunk.get());
+        sql::copy_into(physical, at - start, std::min(capacity, std::min(end, to) - at),
+                       session_.chunk.get());
         TRY(appender.append(session_.chunk.get()));
       }
     }
@@ -397,14 +447,16 @@ class DuckdbSink final : public stream::Sink {
   void make_chunk() {
     std::vector<sql::LogicalType> owned;
     std::vector<duckdb_logical_type> raw;
-    for (const types::Type& type : types_) raw.push_back(owned.emplace_back(sql::to_duckdb(type)).get());
+    for (const types::Type& type : types_)
+      raw.push_back(owned.emplace_back(sql::to_duckdb(type)).get());
     session_.chunk = sql::Chunk(duckdb_create_data_chunk(raw.data(), raw.size()));
   }
 
   /// Chunk `i` with its columns in the table's physical order, versions among them.
   types::Batch arrange(const stream::SinkBatch& batch, size_t i) const {
     const types::Batch& from = batch.chunks[i];
-    CHECK(from.columns.size() == plan_.schema().fields.size(), "{} columns for {}", from.columns.size(), plan_.name());
+    CHECK(from.columns.size() == plan_.schema().fields.size(), "{} columns for {}",
+          from.columns.size(), plan_.name());
     types::Batch to;
     to.rows = from.rows;
     to.columns.reserve(columns_.size());
@@ -413,7 +465,8 @@ class DuckdbSink final : public stream::Sink {
         to.columns.push_back(from.columns[column]);
         continue;
       }
-      CHECK(i < batch.versions.size() && batch.versions[i].size() == from.rows, "a version for each row");
+      CHECK(i < batch.versions.size() && batch.versions[i].size() == from.rows,
+            "a version for each row");
       types::Vector versions;
       versions.type = types::Type(Kind::kInt64);
       versions.data = batch.versions[i].data();
@@ -428,7 +481,8 @@ class DuckdbSink final : public stream::Sink {
       TRY(SinkSession::bind_identity(session_.find, p));
       ASSIGN(sql::QueryResult found, session_.find.execute());
       ASSIGN(std::string next, found.first_text());
-      if (!next.empty()) return conflict(fmt::format("its position is {}, expected none yet", next));
+      if (!next.empty())
+        return conflict(fmt::format("its position is {}, expected none yet", next));
       TRY(SinkSession::bind_identity(session_.insert, p));
       TRY(SinkSession::bind_values(session_.insert, p));
       ASSIGN(sql::QueryResult inserted, session_.insert.execute());
@@ -442,15 +496,19 @@ class DuckdbSink final : public stream::Sink {
     const int64_t rows = updated->rows_changed();
     if (rows == 1) return {};
     if (rows == 0) return conflict(fmt::format("its position is no longer {}", p.expected_next));
-    return Error(ErrorCode::kCorrupt, fmt::format("{} progress rows for one lane", rows)).with_retry(Retry::kNever);
+    return Error(ErrorCode::kCorrupt, fmt::format("{} progress rows for one lane", rows))
+        .with_retry(Retry::kNever);
   }
 
   static Error conflict(std::string message) {
-    return Error(ErrorCode::kConflict, std::move(message)).with_retry(Retry::kNever).with_blame(Blame::kExternal);
+    return Error(ErrorCode::kConflict, std::move(message))
+        .with_retry(Retry::kNever)
+        .with_blame(Blame::kExternal);
   }
   /// DuckDB's conflict between transactions means that somebody else wrote the same progress row.
   static Error moved(Error error) {
-    return error.code() == ErrorCode::kConflict ? std::move(error).with_retry(Retry::kNever) : error;
+    return error.code() == ErrorCode::kConflict ? std::move(error).with_retry(Retry::kNever)
+                                                : error;
   }
 
   /// Finds the rows that are refused by halving, each try rolled back.
@@ -487,16 +545,19 @@ class DuckdbSink final : public stream::Sink {
   // ---- reset
 
   Result<void> rewrite(sql::Connection& c, std::span<const stream::Progress> rows, bool truncate) {
-    const std::string mine = fmt::format("project = {} AND pipeline = {} AND sink = {}", quote_literal(table_.project),
-                                         quote_literal(table_.pipeline), quote_literal(table_.sink));
+    const std::string mine =
+        fmt::format("project = {} AND pipeline = {} AND sink = {}", quote_literal(table_.project),
+                    quote_literal(table_.pipeline), quote_literal(table_.sink));
     if (truncate) {
       TRY(truncate_table(c));
       TRY(c.run("DELETE FROM leat.leat_progress WHERE " + mine));
     }
     for (const stream::Progress& row : rows) {
-      TRY(c.run(fmt::format("DELETE FROM leat.leat_progress WHERE {} AND topic = {} AND topic_id = {} AND \"partition\" = {}",
-                            mine, quote_literal(row.input.topic), quote_literal(row.input.topic_id.to_string()),
-                            row.input.partition)));
+      TRY(
+          c.run(fmt::format("DELETE FROM leat.leat_progress WHERE {} AND topic = {} AND topic_id = "
+                            "{} AND \"partition\" = {}",
+                            mine, quote_literal(row.input.topic),
+                            quote_literal(row.input.topic_id.to_string()), row.input.partition)));
       TRY(SinkSession::bind_identity(session_.insert, row));
       TRY(SinkSession::bind_values(session_.insert, row));
       ASSIGN(sql::QueryResult inserted, session_.insert.execute());
@@ -504,18 +565,21 @@ class DuckdbSink final : public stream::Sink {
     return {};
   }
 
-  /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next open() to make.
+  /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next
+  /// open() to make.
   Result<void> truncate_table(sql::Connection& c) {
     ASSIGN(std::optional<StoredTable> stored, find_table(c));
     if (!stored) return {};
     if (!stored->ours || plan_.evolve(*stored).has_value()) return c.run(plan_.empty());
-    for (const auto& [name, kind] : {std::pair(plan_.table(), plan_.name()), {plan_.base(), plan_.name() + "__base"},
+    for (const auto& [name, kind] : {std::pair(plan_.table(), plan_.name()),
+                                     {plan_.base(), plan_.name() + "__base"},
                                      {plan_.tail(), plan_.name() + "__tail"}}) {
       ASSIGN(std::string what, kind_of(c, kind));
       if (!what.empty()) TRY(c.run(fmt::format("DROP {} {}", what, name)));
     }
-    return c.run(fmt::format("DELETE FROM leat.leat_tables WHERE store = {} AND lower(name) = lower({})",
-                             quote_literal(plan_.store()), quote_literal(plan_.name())));
+    return c.run(
+        fmt::format("DELETE FROM leat.leat_tables WHERE store = {} AND lower(name) = lower({})",
+                    quote_literal(plan_.store()), quote_literal(plan_.name())));
   }
 
   static constexpr size_t kVersion = static_cast<size_t>(-1);
@@ -525,19 +589,21 @@ class DuckdbSink final : public stream::Sink {
   const TablePlan plan_;
   const stream::SinkTable table_;
   SinkSession session_;
-  std::vector<size_t> key_columns_;      // in the schema
-  std::vector<size_t> columns_;          // of the appended table: index in the schema, or kVersion
-  std::vector<types::Type> types_;       // of the appended table
-  std::shared_ptr<KeyedTable> keyed_;    // null: append
-  std::optional<Error> row_error_;       // why transaction() failed, when a row is to blame
+  std::vector<size_t> key_columns_;    // in the schema
+  std::vector<size_t> columns_;        // of the appended table: index in the schema, or kVersion
+  std::vector<types::Type> types_;     // of the appended table
+  std::shared_ptr<KeyedTable> keyed_;  // null: append
+  std::optional<Error> row_error_;     // why transaction() failed, when a row is to blame
 };
 
 }  // namespace
 
-Result<std::unique_ptr<stream::Sink>> make_duckdb_sink(StoreFile& file, Folder& folder, const std::string& store,
+Result<std::unique_ptr<stream::Sink>> make_duckdb_sink(StoreFile& file, Folder& folder,
+                                                       const std::string& store,
                                                        const stream::SinkTable& table) {
   ASSIGN(TablePlan plan, TablePlan::make(store, table));
-  return std::unique_ptr<stream::Sink>(std::make_unique<DuckdbSink>(file, folder, std::move(plan), table));
+  return std::unique_ptr<stream::Sink>(
+      std::make_unique<DuckdbSink>(file, folder, std::move(plan), table));
 }
 
 }  // namespace leat::components

@@ -1,5 +1,6 @@
-// Kills, failing disks and damaged WALs: rows and position must always agree. The writer runs in a process of its
-// own (this program again, DuckdbCrashChild), because fault points are armed when a process starts.
+// Kills, failing disks and damaged WALs: rows and position must always agree. The writer runs in a
+// process of its own (this program again, DuckdbCrashChild), because fault points are armed when a
+// process starts.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
@@ -27,9 +28,12 @@ DuckdbOptions small() {
   return options;
 }
 
-std::string file_in(const std::string& directory) { return directory + "/" + std::string(kDuckdbFile); }
+std::string file_in(const std::string& directory) {
+  return directory + "/" + std::string(kDuckdbFile);
+}
 
-/// Record `n` of the endless input. From the second round of keys on, every tenth is a late, old version.
+/// Record `n` of the endless input. From the second round of keys on, every tenth is a late, old
+/// version.
 Row record(int64_t n) {
   if (n >= kKeys && n % 10 == 9) return {n % kKeys, "late", 0};
   return {n % kKeys, "value " + std::to_string(n), n + 1};
@@ -79,13 +83,15 @@ TEST(DuckdbCrashChild, Writes) {
   ASSERT_OK(store);
   Writer append(**store, users({}, "log")), keyed(**store, users());
   for (Writer* writer : {&append, &keyed}) {
-    for (int tries = 0; tries < 3 && !writer->open(); ++tries) {}
+    for (int tries = 0; tries < 3 && !writer->open(); ++tries) {
+    }
   }
   const int64_t end = append.next() + 400;
   for (int step = 0; append.next() < end; ++step) {
     ASSERT_OK(append.step());
     ASSERT_OK(keyed.step());
-    if (step % 5 == 4) (void)(*store)->maintain().has_value();  // an injected error there stops nobody
+    if (step % 5 == 4)
+      (void)(*store)->maintain().has_value();  // an injected error there stops nobody
     ASSERT_EQ(::write(STDOUT_FILENO, "\n", 1), 1);
   }
   std::_Exit(::testing::Test::HasFailure() ? 1 : 0);
@@ -96,8 +102,10 @@ struct Ended {
   int status = 0;
 };
 
-/// Runs the child with LEAT_FAULT=`fault`, LEAT_PLANT=`plant`; kills it after `lines` steps (-1: never).
-Ended run_child(const std::string& directory, const std::string& fault, const std::string& plant = "", int lines = -1) {
+/// Runs the child with LEAT_FAULT=`fault`, LEAT_PLANT=`plant`; kills it after `lines` steps (-1:
+/// never).
+Ended run_child(const std::string& directory, const std::string& fault,
+                const std::string& plant = "", int lines = -1) {
   int pipe_fds[2];
   CHECK(::pipe2(pipe_fds, O_CLOEXEC) == 0);
   const pid_t child = ::fork();
@@ -107,7 +115,8 @@ Ended run_child(const std::string& directory, const std::string& fault, const st
     ::setenv(kDirectory, directory.c_str(), 1);
     ::setenv("LEAT_FAULT", fault.c_str(), 1);
     ::setenv("LEAT_PLANT", plant.c_str(), 1);
-    ::execl("/proc/self/exe", "child", "--gtest_filter=DuckdbCrashChild.Writes", "--gtest_brief=1", nullptr);
+    ::execl("/proc/self/exe", "child", "--gtest_filter=DuckdbCrashChild.Writes", "--gtest_brief=1",
+            nullptr);
     ::_exit(127);
   }
   ::close(pipe_fds[1]);
@@ -118,7 +127,8 @@ Ended run_child(const std::string& directory, const std::string& fault, const st
   ::close(pipe_fds[0]);
   int status = 0;
   CHECK(::waitpid(child, &status, 0) == child);
-  return {WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, WIFEXITED(status) ? WEXITSTATUS(status) : -1};
+  return {WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+          WIFEXITED(status) ? WEXITSTATUS(status) : -1};
 }
 
 /// What is wrong in the store: "" when rows and positions agree exactly.
@@ -130,7 +140,8 @@ std::string judge(DuckdbStore& store) {
     const int64_t n = p.next;
     const auto expect = [&](const std::string& sql, const std::string& answer) {
       const std::string got = ask(store, sql);
-      if (got != answer) wrong += fmt::format("{} at {}: {} gives {}, expected {}\n", p.sink, n, sql, got, answer);
+      if (got != answer)
+        wrong += fmt::format("{} at {}: {} gives {}, expected {}\n", p.sink, n, sql, got, answer);
     };
     if (p.sink == "serving.log") {
       int64_t ids = 0, late = 0;
@@ -161,8 +172,12 @@ std::string judge_in(const std::string& directory) {
   return judge(**store);
 }
 
-constexpr const char* kPoints[] = {"store.write.begin",        "store.write.after_rows", "store.write.before_commit",
-                                   "store.write.after_commit", "store.fold",             "store.checkpoint"};
+constexpr const char* kPoints[] = {"store.write.begin",
+                                   "store.write.after_rows",
+                                   "store.write.before_commit",
+                                   "store.write.after_commit",
+                                   "store.fold",
+                                   "store.checkpoint"};
 
 TEST(DuckdbCrash, KilledAtEachFaultPoint) {
   leat::testing::TempDir dir;
@@ -279,7 +294,8 @@ TEST(DuckdbCrash, AFullDiskStopsWritesUntilThereIsSpace) {
   auto store = DuckdbStore::open(file_in(dir.path()), small());
   ASSERT_OK(store);
   const auto table = users({}, "log"), other_table = users();
-  auto sink = std::move(*(*store)->make_sink("serving", table)), other = std::move(*(*store)->make_sink("serving", other_table));
+  auto sink = std::move(*(*store)->make_sink("serving", table)),
+       other = std::move(*(*store)->make_sink("serving", other_table));
   ASSERT_OK(sink->open());
   ASSERT_OK(other->open());
   ASSERT_OK(sink->write(batch_of(table, {record(0)}, -1, 1)->batch));

@@ -15,13 +15,17 @@ namespace leat::components {
 namespace {
 
 // DuckDB's own names beside the file; the last two exist while a checkpoint runs, or died.
-constexpr std::array<std::string_view, 3> kWalSuffixes = {".wal", ".wal.checkpoint", ".wal.recovery"};
+constexpr std::array<std::string_view, 3> kWalSuffixes = {".wal", ".wal.checkpoint",
+                                                          ".wal.recovery"};
 
 constexpr std::string_view kSchemaSql =
     "CREATE SCHEMA IF NOT EXISTS leat;"
-    "CREATE TABLE IF NOT EXISTS leat.leat_progress (project VARCHAR, pipeline VARCHAR, sink VARCHAR,"
-    " topic VARCHAR, topic_id VARCHAR, \"partition\" INTEGER, next BIGINT, v_prev BIGINT, pipeline_hash VARCHAR,"
-    " cursor VARCHAR, \"in\" BIGINT, delivered BIGINT, rejected BIGINT, dropped BIGINT, filtered BIGINT,"
+    "CREATE TABLE IF NOT EXISTS leat.leat_progress (project VARCHAR, pipeline VARCHAR, sink "
+    "VARCHAR,"
+    " topic VARCHAR, topic_id VARCHAR, \"partition\" INTEGER, next BIGINT, v_prev BIGINT, "
+    "pipeline_hash VARCHAR,"
+    " cursor VARCHAR, \"in\" BIGINT, delivered BIGINT, rejected BIGINT, dropped BIGINT, filtered "
+    "BIGINT,"
     " deduplicated BIGINT, expired BIGINT, \"rows\" BIGINT);"
     "CREATE TABLE IF NOT EXISTS leat.leat_tables (store VARCHAR, name VARCHAR, \"key\" VARCHAR[]);";
 
@@ -46,9 +50,9 @@ bool Gate::close(int64_t timeout_ms) {
   const auto nobody = [&]() NO_THREAD_SAFETY_ANALYSIS { return inside_ == 0; };
   changed_.wait(mutex_, std::stop_token(), [&]() NO_THREAD_SAFETY_ANALYSIS { return !closed_; });
   closed_ = true;
-  bool alone = timeout_ms < 0
-                   ? changed_.wait(mutex_, std::stop_token(), nobody)
-                   : changed_.wait_for(mutex_, std::stop_token(), std::chrono::milliseconds(timeout_ms), nobody);
+  bool alone = timeout_ms < 0 ? changed_.wait(mutex_, std::stop_token(), nobody)
+                              : changed_.wait_for(mutex_, std::stop_token(),
+                                                  std::chrono::milliseconds(timeout_ms), nobody);
   if (!alone) closed_ = false, changed_.notify_all();
   return alone;
 }
@@ -74,7 +78,8 @@ Result<sql::Connection*> Session::connection() {
   MutexLock lock(mutex_);
   if (!connection_) {
     if (!file_.database_) {
-      return Error(ErrorCode::kUnavailable, fmt::format("{} is not open", file_.path_)).with_retry(Retry::kReconnect);
+      return Error(ErrorCode::kUnavailable, fmt::format("{} is not open", file_.path_))
+          .with_retry(Retry::kReconnect);
     }
     ASSIGN(sql::Connection made, sql::Connection::open(*file_.database_));
     connection_ = std::make_unique<sql::Connection>(std::move(made));
@@ -124,7 +129,8 @@ Result<void> StoreFile::open_database() {
       {"access_mode", options_.read_only ? "READ_ONLY" : "READ_WRITE"},
       {"threads", fmt::format("{}", options_.threads)},
       {"memory_limit", fmt::format("{}B", options_.memory_bytes)},
-      {"checkpoint_threshold", "1TB"},  // maintain() decides when, not the writer that happens to commit
+      {"checkpoint_threshold",
+       "1TB"},  // maintain() decides when, not the writer that happens to commit
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
   };
@@ -138,15 +144,19 @@ Result<void> StoreFile::open_database() {
   return {};
 }
 
-// Decides by experiment whether the WAL is to blame for `why`, never by its text: DuckDB replays a WAL in memory
-// when it opens read-only, so a sound one opens then; and without a bad one the main file opens.
+// Decides by experiment whether the WAL is to blame for `why`, never by its text: DuckDB replays a
+// WAL in memory when it opens read-only, so a sound one opens then; and without a bad one the main
+// file opens.
 Result<void> StoreFile::quarantine(Error why) {
-  const auto give_up = [&]() -> Error { return std::move(why).context("cannot open the embedded store").with_retry(Retry::kReconnect); };
+  const auto give_up = [&]() -> Error {
+    return std::move(why).context("cannot open the embedded store").with_retry(Retry::kReconnect);
+  };
   std::vector<std::string> present;
   for (std::string_view suffix : kWalSuffixes) {
     if (io::exists(path_ + std::string(suffix))) present.emplace_back(suffix);
   }
-  // Only while this process has the file closed: closing any descriptor of it would drop DuckDB's lock.
+  // Only while this process has the file closed: closing any descriptor of it would drop DuckDB's
+  // lock.
   const int holder = io::FileLock::holder(path_);
   if (holder != 0) {
     return Error(ErrorCode::kConflict, fmt::format("{} is being read by another process", path_))
@@ -159,18 +169,25 @@ Result<void> StoreFile::quarantine(Error why) {
     return std::move(why)
         .context("cannot open the embedded store")
         .with_retry(Retry::kNever)
-        .with_hint("if it is damaged, put back a copy made by `leat backup`, or move it away and `leat reset` its sinks");
+        .with_hint(
+            "if it is damaged, put back a copy made by `leat backup`, or move it away and `leat "
+            "reset` its sinks");
   }
   if (opens()) return give_up();
   const std::string mark = fmt::format(".bad-{}", io::system_clock().now_ms());
-  for (const std::string& suffix : present) TRY(io::rename_file(path_ + suffix, path_ + suffix + mark));
+  for (const std::string& suffix : present)
+    TRY(io::rename_file(path_ + suffix, path_ + suffix + mark));
   if (!opens()) {
-    for (const std::string& suffix : present) TRY(io::rename_file(path_ + suffix + mark, path_ + suffix));
+    for (const std::string& suffix : present)
+      TRY(io::rename_file(path_ + suffix + mark, path_ + suffix));
     return give_up();
   }
   const std::string put = path_ + present.front() + mark;
-  spdlog::error("embedded store: the write-ahead log could not be replayed and was put aside as {}: {}. Rows and "
-                "positions since the last checkpoint went back together; they come again from the topics", put, why.to_string());
+  spdlog::error(
+      "embedded store: the write-ahead log could not be replayed and was put aside as {}: {}. Rows "
+      "and "
+      "positions since the last checkpoint went back together; they come again from the topics",
+      put, why.to_string());
   MutexLock lock(mutex_);
   quarantined_ = put;
   return {};
@@ -179,7 +196,8 @@ Result<void> StoreFile::quarantine(Error why) {
 Result<void> StoreFile::prepare() {
   ASSIGN(sql::Connection * connection, keeper_->connection());
   ASSIGN(sql::QueryResult there,
-         connection->query("SELECT count(*)::VARCHAR FROM duckdb_tables() WHERE schema_name = 'leat'"));
+         connection->query(
+             "SELECT count(*)::VARCHAR FROM duckdb_tables() WHERE schema_name = 'leat'"));
   ASSIGN(std::string count, there.first_text());
   there.reset();
   if (count != "2") TRY(connection->run(std::string(kSchemaSql)));
@@ -252,11 +270,12 @@ Result<bool> StoreFile::try_checkpoint(sql::Connection& connection) {
   return true;
 }
 
-// DuckDB refuses a checkpoint while a transaction writes, or while an old snapshot still sees what was deleted or
-// updated since. So the writers are held, for as long as it takes (20-100 ms), and readers only when the WAL has grown
-// far past its bound. It could checkpoint beside appends, but then column statistics were seen too narrow for what a
-// query read ("Perfect hash aggregate: ... statistics in your data source are corrupt", 1.5.6), and FORCE CHECKPOINT
-// would wait for readers with the writers locked out.
+// DuckDB refuses a checkpoint while a transaction writes, or while an old snapshot still sees what
+// was deleted or updated since. So the writers are held, for as long as it takes (20-100 ms), and
+// readers only when the WAL has grown far past its bound. It could checkpoint beside appends, but
+// then column statistics were seen too narrow for what a query read ("Perfect hash aggregate: ...
+// statistics in your data source are corrupt", 1.5.6), and FORCE CHECKPOINT would wait for readers
+// with the writers locked out.
 Result<bool> StoreFile::checkpoint() {
   if (poisoned_.load()) return false;
   auto connection = keeper_->connection();
@@ -286,12 +305,15 @@ std::string StoreFile::quarantined() {
   return quarantined_;
 }
 
-Result<std::vector<stream::Progress>> read_progress(sql::Connection& connection, const std::string& where) {
-  ASSIGN(sql::QueryResult result,
-         connection.query("SELECT project, pipeline, sink, topic, topic_id, \"partition\"::BIGINT, next, v_prev, "
-                          "pipeline_hash, cursor, \"in\", delivered, rejected, dropped, filtered, deduplicated, "
-                          "expired, \"rows\" FROM leat.leat_progress" +
-                          (where.empty() ? where : " WHERE " + where) + " ORDER BY ALL"));
+Result<std::vector<stream::Progress>> read_progress(sql::Connection& connection,
+                                                    const std::string& where) {
+  ASSIGN(
+      sql::QueryResult result,
+      connection.query(
+          "SELECT project, pipeline, sink, topic, topic_id, \"partition\"::BIGINT, next, v_prev, "
+          "pipeline_hash, cursor, \"in\", delivered, rejected, dropped, filtered, deduplicated, "
+          "expired, \"rows\" FROM leat.leat_progress" +
+          (where.empty() ? where : " WHERE " + where) + " ORDER BY ALL"));
   using types::Kind;
   std::vector<types::Type> types(18, types::Type(Kind::kInt64));
   for (size_t i : {0, 1, 2, 3, 4, 8, 9}) types[i] = types::Type(Kind::kVarchar);
@@ -306,11 +328,15 @@ Result<std::vector<stream::Progress>> read_progress(sql::Connection& connection,
       stream::Progress row;
       row.project = text(0), row.pipeline = text(1), row.sink = text(2), row.input.topic = text(3);
       auto id = stream::TopicId::parse(text(4));
-      if (!id) return Error(ErrorCode::kCorrupt, fmt::format("leat_progress: `{}` is no topic id", text(4)));
+      if (!id)
+        return Error(ErrorCode::kCorrupt,
+                     fmt::format("leat_progress: `{}` is no topic id", text(4)));
       row.input.topic_id = *id;
       row.input.partition = static_cast<int32_t>(number(5));
-      row.next = number(6), row.v_prev = number(7), row.pipeline_hash = text(8), row.cursor = text(9);
-      row.ledger = {number(10), number(11), number(12), number(13), number(14), number(15), number(16), number(17)};
+      row.next = number(6), row.v_prev = number(7), row.pipeline_hash = text(8),
+      row.cursor = text(9);
+      row.ledger = {number(10), number(11), number(12), number(13),
+                    number(14), number(15), number(16), number(17)};
       row.expected_next = row.next;
       rows.push_back(std::move(row));
     }

@@ -55,14 +55,19 @@ inline stream::Progress progress(const stream::SinkTable& table, int64_t expecte
   return p;
 }
 
-inline std::unique_ptr<OwnedBatch> batch_of(const stream::SinkTable& table, const std::vector<Row>& rows, int64_t expected,
+inline std::unique_ptr<OwnedBatch> batch_of(const stream::SinkTable& table,
+                                            const std::vector<Row>& rows, int64_t expected,
                                             int64_t next) {
   auto made = std::make_unique<OwnedBatch>(table);
   for (const Row& row : rows) {
-    if (row.id) made->buffer.column(0).append(*row.id);
-    else made->buffer.column(0).append_null();
-    if (row.name) made->buffer.column(1).append(types::StringRef(made->buffer.arena().copy(*row.name)));
-    else made->buffer.column(1).append_null();
+    if (row.id)
+      made->buffer.column(0).append(*row.id);
+    else
+      made->buffer.column(0).append_null();
+    if (row.name)
+      made->buffer.column(1).append(types::StringRef(made->buffer.arena().copy(*row.name)));
+    else
+      made->buffer.column(1).append_null();
     for (size_t c = 2; c < made->buffer.column_count(); ++c) made->buffer.column(c).append_null();
     made->versions.push_back(row.version);
     made->offsets.push_back(expected + static_cast<int64_t>(made->offsets.size()));
@@ -79,24 +84,29 @@ inline std::unique_ptr<OwnedBatch> batch_of(const stream::SinkTable& table, cons
 /// The values of a one-column query as text, joined by "|"; "ERROR code: text" when it fails.
 inline std::string ask(DuckdbStore& store, const std::string& sql) {
   auto rows = store.query(sql, QueryLimits{});
-  if (!rows) return "ERROR " + std::string(to_string(rows.error().code())) + ": " + rows.error().to_string();
+  if (!rows)
+    return "ERROR " + std::string(to_string(rows.error().code())) + ": " + rows.error().to_string();
   std::string text;
   for (const types::Batch& batch : rows->batches) {
     for (size_t r = 0; r < batch.rows; ++r) {
       const types::Vector& v = batch.columns[0];
       if (!text.empty()) text += "|";
-      if (!v.valid(r)) text += "NULL";
-      else if (v.type.is_string()) text += v.text(r);
-      else if (v.type.kind() == types::Kind::kInt64) text += std::to_string(v.at<int64_t>(r));
-      else text += "?" + v.type.to_sql();
+      if (!v.valid(r))
+        text += "NULL";
+      else if (v.type.is_string())
+        text += v.text(r);
+      else if (v.type.kind() == types::Kind::kInt64)
+        text += std::to_string(v.at<int64_t>(r));
+      else
+        text += "?" + v.type.to_sql();
     }
   }
   return text;
 }
 
-#define ASSERT_OK(...)                                              \
-  do {                                                              \
-    auto&& leat_ok = (__VA_ARGS__);                                 \
+#define ASSERT_OK(...)                                               \
+  do {                                                               \
+    auto&& leat_ok = (__VA_ARGS__);                                  \
     ASSERT_TRUE(leat_ok.has_value()) << leat_ok.error().to_string(); \
   } while (false)
 

@@ -40,7 +40,9 @@ Result<void> Folder::run(sql::Connection& connection, KeyedTable& table) {
   TRY(connection.run("DROP TABLE leat_fold"));
   TRY(io::fault_point("store.fold"));
   if (auto committed = connection.run("COMMIT"); !committed)
-    return Error(ErrorCode::kIo, committed.error().message()).context("cannot commit").with_blame(Blame::kExternal);
+    return Error(ErrorCode::kIo, committed.error().message())
+        .context("cannot commit")
+        .with_blame(Blame::kExternal);
   table.tail_rows.fetch_sub(folded);
   table.base_rows.fetch_add(changed[2] - changed[1]);
   return io::fault_point("store.fold");
@@ -52,7 +54,9 @@ Result<void> Folder::fold(KeyedTable& table) {
   if (!connection) return std::move(connection).error();
   auto done = run(**connection, table);
   if (done) return {};
-  (void)(*connection)->run("ROLLBACK").has_value();  // fails when nothing is open any more: then it is done
+  (void)(*connection)
+      ->run("ROLLBACK")
+      .has_value();  // fails when nothing is open any more: then it is done
   return file_.judge(std::move(done).error()).context("folding " + table.plan.table());
 }
 

@@ -1,5 +1,6 @@
-// Reading the embedded store: query(), tables(), progress(), export_table(), backup(). Each call has a connection
-// of its own inside the readers' gate, so it sees one snapshot and stops no writer.
+// Reading the embedded store: query(), tables(), progress(), export_table(), backup(). Each call
+// has a connection of its own inside the readers' gate, so it sees one snapshot and stops no
+// writer.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -16,20 +17,21 @@
 namespace leat::components {
 namespace {
 
-/// Interrupts the session's query at a deadline or when stop is asked for, again and again until it has ended:
-/// DuckDB forgets an interrupt that comes between two steps of a query.
+/// Interrupts the session's query at a deadline or when stop is asked for, again and again until it
+/// has ended: DuckDB forgets an interrupt that comes between two steps of a query.
 class Watch {
  public:
-  Watch(Session& session, int64_t deadline_ms, std::stop_token stop) : thread_([this, &session, deadline_ms, stop] {
-    MutexLock lock(mutex_);
-    const auto ended = [this]() NO_THREAD_SAFETY_ANALYSIS { return ended_; };
-    changed_.wait_for(mutex_, stop, std::chrono::milliseconds(deadline_ms), ended);
-    while (!ended_) {
-      cause_ = stop.stop_requested() ? Cause::kStop : Cause::kDeadline;
-      session.interrupt();
-      changed_.wait_for(mutex_, std::stop_token(), kAgain, ended);
-    }
-  }) {}
+  Watch(Session& session, int64_t deadline_ms, std::stop_token stop)
+      : thread_([this, &session, deadline_ms, stop] {
+          MutexLock lock(mutex_);
+          const auto ended = [this]() NO_THREAD_SAFETY_ANALYSIS { return ended_; };
+          changed_.wait_for(mutex_, stop, std::chrono::milliseconds(deadline_ms), ended);
+          while (!ended_) {
+            cause_ = stop.stop_requested() ? Cause::kStop : Cause::kDeadline;
+            session.interrupt();
+            changed_.wait_for(mutex_, std::stop_token(), kAgain, ended);
+          }
+        }) {}
   ~Watch() {
     {
       MutexLock lock(mutex_);
@@ -39,13 +41,14 @@ class Watch {
     thread_.join();
   }
 
-  /// What an error means, when the watch has caused it. Its code does not say: interrupted while it prepares a
-  /// statement, DuckDB calls the statement wrong.
+  /// What an error means, when the watch has caused it. Its code does not say: interrupted while it
+  /// prepares a statement, DuckDB calls the statement wrong.
   Error explain(Error error, int64_t deadline_ms) {
     MutexLock lock(mutex_);
     if (cause_ == Cause::kNone) return error;
     if (cause_ == Cause::kStop) return Error(ErrorCode::kCancelled, "the query was stopped");
-    return Error(ErrorCode::kTimeout, fmt::format("the query was ended after {}", format_duration_ms(deadline_ms)))
+    return Error(ErrorCode::kTimeout,
+                 fmt::format("the query was ended after {}", format_duration_ms(deadline_ms)))
         .with_retry(Retry::kNever)
         .with_hint("read fewer rows, or give it more time");
   }
@@ -84,12 +87,17 @@ struct Named {
 };
 
 Result<std::vector<Named>> list(sql::Connection& c) {
-  ASSIGN(sql::QueryResult result,
-         c.query("SELECT s, t FROM (SELECT schema_name s, table_name t FROM duckdb_tables() WHERE NOT internal AND "
-                 "database_name = current_database() AND NOT ((t LIKE '%\\_\\_base' ESCAPE '\\' OR t LIKE "
-                 "'%\\_\\_tail' ESCAPE '\\') AND EXISTS (SELECT 1 FROM leat.leat_tables l WHERE l.store = s AND "
-                 "l.name = t[:-7])) UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal AND "
-                 "database_name = current_database()) WHERE s != 'leat' ORDER BY ALL"));
+  ASSIGN(
+      sql::QueryResult result,
+      c.query(
+          "SELECT s, t FROM (SELECT schema_name s, table_name t FROM duckdb_tables() WHERE NOT "
+          "internal AND "
+          "database_name = current_database() AND NOT ((t LIKE '%\\_\\_base' ESCAPE '\\' OR t LIKE "
+          "'%\\_\\_tail' ESCAPE '\\') AND EXISTS (SELECT 1 FROM leat.leat_tables l WHERE l.store = "
+          "s AND "
+          "l.name = t[:-7])) UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE NOT "
+          "internal AND "
+          "database_name = current_database()) WHERE s != 'leat' ORDER BY ALL"));
   const std::vector<types::Type> types(2, types::Type(types::Kind::kVarchar));
   std::vector<Named> names;
   for (;;) {
@@ -97,20 +105,24 @@ Result<std::vector<Named>> list(sql::Connection& c) {
     if (!chunk) return names;
     const types::Batch batch = sql::view_of(chunk->get(), types);
     for (size_t r = 0; r < batch.rows; ++r)
-      names.push_back({std::string(batch.columns[0].text(r)), std::string(batch.columns[1].text(r))});
+      names.push_back(
+          {std::string(batch.columns[0].text(r)), std::string(batch.columns[1].text(r))});
   }
 }
 
-std::string full_name(const Named& named) { return quote_identifier(named.store) + "." + quote_identifier(named.name); }
+std::string full_name(const Named& named) {
+  return quote_identifier(named.store) + "." + quote_identifier(named.name);
+}
 
-/// Views of the connection's own for names that one store alone has. Not a search path, which would let the first
-/// of two stores win silently and show __base and __tail.
+/// Views of the connection's own for names that one store alone has. Not a search path, which would
+/// let the first of two stores win silently and show __base and __tail.
 Result<void> short_names(sql::Connection& c, const std::vector<Named>& names) {
   std::string sql;
   for (const Named& named : names) {
     const auto same = [&](const Named& other) { return other.name == named.name; };
     if (std::count_if(names.begin(), names.end(), same) != 1 || named.store == "main") continue;
-    sql += fmt::format("CREATE TEMP VIEW {} AS FROM {};", quote_identifier(named.name), full_name(named));
+    sql += fmt::format("CREATE TEMP VIEW {} AS FROM {};", quote_identifier(named.name),
+                       full_name(named));
   }
   return sql.empty() ? Result<void>() : c.run(sql);
 }
@@ -140,11 +152,14 @@ class Reader {
 };
 
 bool is_name(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '.'; });
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '.';
+  });
 }
 
 /// The SELECT for "serving.t", "t" or a SELECT, which the guard judges.
-Result<std::string> select_for(sql::Connection& c, const std::vector<Named>& names, std::string_view what) {
+Result<std::string> select_for(sql::Connection& c, const std::vector<Named>& names,
+                               std::string_view what) {
   if (is_name(what)) {
     std::vector<Named> found;
     for (const Named& named : names) {
@@ -152,13 +167,18 @@ Result<std::string> select_for(sql::Connection& c, const std::vector<Named>& nam
     }
     if (found.size() == 1) return "FROM " + full_name(found[0]);
     std::vector<std::string> candidates;
-    for (const Named& named : found.empty() ? names : found) candidates.push_back(named.store + "." + named.name);
-    return Error(ErrorCode::kNotFound, fmt::format("{} table {}", found.empty() ? "no" : "more than one", what))
+    for (const Named& named : found.empty() ? names : found)
+      candidates.push_back(named.store + "." + named.name);
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("{} table {}", found.empty() ? "no" : "more than one", what))
         .with_blame(Blame::kUser)
-        .with_hint(candidates.empty() ? "the store has no tables yet" : "there is " + join(candidates, ", "));
+        .with_hint(candidates.empty() ? "the store has no tables yet"
+                                      : "there is " + join(candidates, ", "));
   }
   TRY(sql::admit_select(c, what));
-  while (!what.empty() && (what.back() == ';' || std::isspace(static_cast<unsigned char>(what.back())))) what.remove_suffix(1);
+  while (!what.empty() &&
+         (what.back() == ';' || std::isspace(static_cast<unsigned char>(what.back()))))
+    what.remove_suffix(1);
   return std::string(what);
 }
 
@@ -192,7 +212,8 @@ Result<QueryRows> fetch(sql::Statement& statement, const QueryLimits& limits) {
     }
     for (const types::Vector& column : batch.columns) bytes += bytes_of(column);
     if (bytes > limits.max_bytes) {
-      return Error(ErrorCode::kLimit, fmt::format("the result is larger than {} MiB", limits.max_bytes >> 20))
+      return Error(ErrorCode::kLimit,
+                   fmt::format("the result is larger than {} MiB", limits.max_bytes >> 20))
           .with_blame(Blame::kUser)
           .with_hint("select fewer columns or rows, or `leat export` it to a file");
     }
@@ -207,9 +228,12 @@ Result<QueryRows> fetch(sql::Statement& statement, const QueryLimits& limits) {
 
 }  // namespace
 
-Result<QueryRows> DuckdbStore::query(std::string_view sql, const QueryLimits& limits, std::stop_token stop) {
+Result<QueryRows> DuckdbStore::query(std::string_view sql, const QueryLimits& limits,
+                                     std::stop_token stop) {
   if (sql.size() > limits::kMaxSqlBytes) {
-    return Error(ErrorCode::kLimit, fmt::format("the query is longer than {} bytes", limits::kMaxSqlBytes)).with_blame(Blame::kUser);
+    return Error(ErrorCode::kLimit,
+                 fmt::format("the query is longer than {} bytes", limits::kMaxSqlBytes))
+        .with_blame(Blame::kUser);
   }
   Reader reader(*impl_->file);
   ASSIGN(sql::Connection * c, reader.open());
@@ -240,8 +264,10 @@ Result<std::vector<TableInfo>> DuckdbStore::tables() {
     ASSIGN(sql::QueryResult count, c->query("SELECT count(*)::VARCHAR FROM " + full_name(named)));
     ASSIGN(std::string text, count.first_text());
     info.rows = std::stoll(text);
-    ASSIGN(sql::QueryResult keys, c->query(fmt::format("SELECT unnest(\"key\") FROM leat.leat_tables WHERE store = {} AND name = {}",
-                                                       quote_literal(named.store), quote_literal(named.name))));
+    ASSIGN(sql::QueryResult keys,
+           c->query(fmt::format(
+               "SELECT unnest(\"key\") FROM leat.leat_tables WHERE store = {} AND name = {}",
+               quote_literal(named.store), quote_literal(named.name))));
     const std::vector<types::Type> one(1, types::Type(types::Kind::kVarchar));
     for (;;) {
       ASSIGN(std::optional<sql::Chunk> chunk, keys.next());
@@ -260,10 +286,12 @@ Result<std::vector<stream::Progress>> DuckdbStore::progress(const std::string& p
   return read_progress(*c, project.empty() ? "" : "project = " + quote_literal(project));
 }
 
-Result<int64_t> DuckdbStore::export_table(std::string_view table_or_select, const std::string& path, std::stop_token stop) {
+Result<int64_t> DuckdbStore::export_table(std::string_view table_or_select, const std::string& path,
+                                          std::stop_token stop) {
   const bool parquet = path.ends_with(".parquet");
   if (!parquet && !path.ends_with(".csv")) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{}: expected a name that ends in .parquet or .csv", path));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{}: expected a name that ends in .parquet or .csv", path));
   }
   Reader reader(*impl_->file);
   ASSIGN(sql::Connection * c, reader.open());
@@ -281,9 +309,12 @@ Result<int64_t> DuckdbStore::export_table(std::string_view table_or_select, cons
 }
 
 Result<void> DuckdbStore::backup(const std::string& directory, std::stop_token stop) {
-  const std::string path = fmt::format("{}/{}", directory, kDuckdbFile), partial = path + ".partial";
+  const std::string path = fmt::format("{}/{}", directory, kDuckdbFile),
+                    partial = path + ".partial";
   if (io::exists(path)) {
-    return Error(ErrorCode::kAlreadyExists, fmt::format("{} exists", path)).with_blame(Blame::kUser).with_hint("name an empty directory");
+    return Error(ErrorCode::kAlreadyExists, fmt::format("{} exists", path))
+        .with_blame(Blame::kUser)
+        .with_hint("name an empty directory");
   }
   TRY(io::make_directories(directory));
   TRY(io::remove_all(partial));
@@ -295,7 +326,8 @@ Result<void> DuckdbStore::backup(const std::string& directory, std::stop_token s
   current.reset();
   Watch watch(reader.session(), kDayMs, std::move(stop));
   TRY(c->run(fmt::format("ATTACH {} AS \"leat-backup\" (READ_WRITE)", quote_literal(partial))));
-  auto copied = c->run(fmt::format("COPY FROM DATABASE {} TO \"leat-backup\"", quote_identifier(name)));
+  auto copied =
+      c->run(fmt::format("COPY FROM DATABASE {} TO \"leat-backup\"", quote_identifier(name)));
   auto detached = c->run("DETACH \"leat-backup\"");  // checkpoints it
   if (copied) copied = std::move(detached);
   if (copied) return io::rename_file(partial, path);

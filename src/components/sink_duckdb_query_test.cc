@@ -17,7 +17,9 @@ class DuckdbQueryTest : public ::testing::Test {
     auto table = users();
     sink_ = std::move(*store_->make_sink("serving", table));
     ASSERT_OK(sink_->open());
-    ASSERT_OK(sink_->write(batch_of(table, {{1, "ann", 1}, {2, "bob, \"b\"", 2}, {3, std::nullopt, 3}}, -1, 3)->batch));
+    ASSERT_OK(sink_->write(
+        batch_of(table, {{1, "ann", 1}, {2, "bob, \"b\"", 2}, {3, std::nullopt, 3}}, -1, 3)
+            ->batch));
   }
   void open(DuckdbOptions options) {
     sink_.reset();
@@ -64,9 +66,11 @@ TEST_F(DuckdbQueryTest, AmbiguousShortNamesAreNotGuessed) {
 TEST_F(DuckdbQueryTest, OnlyOneSelectPasses) {
   const std::string out = dir_ / "out.csv";
   for (const std::string& sql :
-       {"COPY users TO '" + out + "'", std::string("DELETE FROM serving.users__base"), std::string("SELECT 1; SELECT 2"),
-        std::string("SET memory_limit='1TB'"), std::string("ATTACH 'x'"), std::string("SELECT * FROM read_csv('/etc/passwd')"),
-        std::string("FROM '/etc/passwd'"), std::string("CREATE TABLE t (i INT)"), std::string("CHECKPOINT"), std::string("")}) {
+       {"COPY users TO '" + out + "'", std::string("DELETE FROM serving.users__base"),
+        std::string("SELECT 1; SELECT 2"), std::string("SET memory_limit='1TB'"),
+        std::string("ATTACH 'x'"), std::string("SELECT * FROM read_csv('/etc/passwd')"),
+        std::string("FROM '/etc/passwd'"), std::string("CREATE TABLE t (i INT)"),
+        std::string("CHECKPOINT"), std::string("")}) {
     EXPECT_NE(refused(sql), ErrorCode::kInternal) << sql;
   }
   EXPECT_FALSE(io::exists(out));
@@ -91,7 +95,9 @@ TEST_F(DuckdbQueryTest, RowsBytesAndTimeAreCapped) {
   EXPECT_EQ(refused("SELECT range FROM range(5000)", few), ErrorCode::kLimit);
   QueryLimits quick;
   quick.deadline_ms = 50;
-  EXPECT_EQ(refused("SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range % 3 = b.range % 7", quick),
+  EXPECT_EQ(refused("SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range % "
+                    "3 = b.range % 7",
+                    quick),
             ErrorCode::kTimeout);
   EXPECT_EQ(ask("SELECT count(*) FROM users"), "3");
 }
@@ -99,15 +105,18 @@ TEST_F(DuckdbQueryTest, RowsBytesAndTimeAreCapped) {
 TEST_F(DuckdbQueryTest, StopEndsAQuery) {
   std::stop_source stop;
   stop.request_stop();
-  auto rows = store_->query("SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range % 3 = b.range % 7", {},
-                            stop.get_token());
+  auto rows = store_->query(
+      "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range % 3 = b.range % "
+      "7",
+      {}, stop.get_token());
   ASSERT_FALSE(rows.has_value());
   EXPECT_EQ(rows.error().code(), ErrorCode::kCancelled);
 }
 
 TEST_F(DuckdbQueryTest, StopEndsAQueryThatIsBeingPrepared) {
   std::string joins = "SELECT count(*) FROM range(9) t0";
-  for (int i = 1; i < 10; ++i) joins += fmt::format(" JOIN range(9) t{0} ON t{0}.range = t{1}.range", i, i / 2);
+  for (int i = 1; i < 10; ++i)
+    joins += fmt::format(" JOIN range(9) t{0} ON t{0}.range = t{1}.range", i, i / 2);
   std::stop_source stop;
   stop.request_stop();
   for (int i = 0; i < 10; ++i) {
@@ -179,7 +188,8 @@ TEST_F(DuckdbQueryTest, BackupsAndQueriesBesideWritersAreConsistent) {
   std::atomic<bool> done = false;
   std::thread writer([&] {
     for (int64_t n = 0; !done; ++n) {
-      auto written = (*sink)->write(batch_of(table, {{n, "x", n + 1}}, n == 0 ? -1 : n, n + 1)->batch);
+      auto written =
+          (*sink)->write(batch_of(table, {{n, "x", n + 1}}, n == 0 ? -1 : n, n + 1)->batch);
       ASSERT_TRUE(written.has_value()) << written.error().to_string();
     }
   });
@@ -191,8 +201,11 @@ TEST_F(DuckdbQueryTest, BackupsAndQueriesBesideWritersAreConsistent) {
     options.read_only = true;
     auto copy = DuckdbStore::open(to + "/" + std::string(kDuckdbFile), options);
     EXPECT_TRUE(copy.has_value());
-    EXPECT_EQ(testing::ask(**copy, "SELECT count(*) - coalesce((SELECT max(next) FROM leat.leat_progress WHERE sink = 'serving.log'), 0) "
-                                   "FROM log"), "0");
+    EXPECT_EQ(testing::ask(**copy,
+                           "SELECT count(*) - coalesce((SELECT max(next) FROM leat.leat_progress "
+                           "WHERE sink = 'serving.log'), 0) "
+                           "FROM log"),
+              "0");
   }
   done = true;
   writer.join();

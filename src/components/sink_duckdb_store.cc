@@ -22,7 +22,8 @@ const config::Spec<Config>& spec() {
 /// One store name of the shared file.
 class NamedStore final : public stream::Store {
  public:
-  NamedStore(std::shared_ptr<DuckdbStore> file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
+  NamedStore(std::shared_ptr<DuckdbStore> file, std::string name)
+      : file_(std::move(file)), name_(std::move(name)) {}
   Result<std::unique_ptr<stream::Sink>> make_sink(const stream::SinkTable& table) override {
     return file_->make_sink(name_, table);
   }
@@ -38,12 +39,14 @@ class NamedStore final : public stream::Store {
 DuckdbStore::DuckdbStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DuckdbStore::~DuckdbStore() = default;
 
-Result<std::shared_ptr<DuckdbStore>> DuckdbStore::open(const std::string& path, const DuckdbOptions& options) {
+Result<std::shared_ptr<DuckdbStore>> DuckdbStore::open(const std::string& path,
+                                                       const DuckdbOptions& options) {
   ASSIGN(std::unique_ptr<StoreFile> file, StoreFile::open(path, options));
   return std::shared_ptr<DuckdbStore>(new DuckdbStore(std::make_unique<Impl>(std::move(file))));
 }
 
-Result<std::unique_ptr<stream::Sink>> DuckdbStore::make_sink(const std::string& store, const stream::SinkTable& table) {
+Result<std::unique_ptr<stream::Sink>> DuckdbStore::make_sink(const std::string& store,
+                                                             const stream::SinkTable& table) {
   CHECK(!impl_->file->options().read_only, "a sink of a store opened to read");
   return make_duckdb_sink(*impl_->file, impl_->folder, store, table);
 }
@@ -78,7 +81,8 @@ Result<bool> DuckdbStore::settle() {
 std::vector<stream::Progress> DuckdbStore::checkpointed() { return impl_->file->checkpointed(); }
 std::string DuckdbStore::quarantined() { return impl_->file->quarantined(); }
 
-Result<std::shared_ptr<DuckdbStore>> DuckdbHub::open(const std::string& path, const DuckdbOptions& options) {
+Result<std::shared_ptr<DuckdbStore>> DuckdbHub::open(const std::string& path,
+                                                     const DuckdbOptions& options) {
   MutexLock lock(mutex_);
   std::weak_ptr<DuckdbStore>& known = stores_[path];
   if (std::shared_ptr<DuckdbStore> store = known.lock()) return store;
@@ -93,15 +97,18 @@ void register_sink_duckdb(stream::Registry& registry, std::shared_ptr<DuckdbHub>
   type.name = "duckdb";
   type.summary = "The embedded store: a schema of one DuckDB file in the data directory.";
   type.guarantee =
-      "Rows and position are written in one transaction, synced before it ends: whatever dies when, each record's rows "
+      "Rows and position are written in one transaction, synced before it ends: whatever dies "
+      "when, each record's rows "
       "are there once. An older version of a key never replaces a newer one.";
   type.example_yaml = "{}";
   type.spec = &spec();
   type.embedded = true;
-  type.open = [hub](const config::Node&, const stream::StoreContext& context) -> Result<std::unique_ptr<stream::Store>> {
+  type.open = [hub](const config::Node&,
+                    const stream::StoreContext& context) -> Result<std::unique_ptr<stream::Store>> {
     const std::string path = fmt::format("{}/{}", context.data_dir, kDuckdbFile);
     ASSIGN(std::shared_ptr<DuckdbStore> file, hub->open(path));
-    return std::unique_ptr<stream::Store>(std::make_unique<NamedStore>(std::move(file), context.store));
+    return std::unique_ptr<stream::Store>(
+        std::make_unique<NamedStore>(std::move(file), context.store));
   };
   registry.add(std::move(type));
 }

@@ -11,21 +11,27 @@
 namespace leat::components {
 namespace {
 
-constexpr std::array<std::string_view, 6> kReservedStores = {"leat",       "main",              "temp", "system",
-                                                             "pg_catalog", "information_schema"};
+constexpr std::array<std::string_view, 6> kReservedStores = {
+    "leat", "main", "temp", "system", "pg_catalog", "information_schema"};
 constexpr std::string_view kOwnPrefix = "_leat_";
 
 Error refused(std::string message, std::string hint) {
-  return Error(ErrorCode::kInvalidArgument, std::move(message)).with_blame(Blame::kUser).with_hint(std::move(hint));
+  return Error(ErrorCode::kInvalidArgument, std::move(message))
+      .with_blame(Blame::kUser)
+      .with_hint(std::move(hint));
 }
 
-bool ends_with_own_suffix(std::string_view name) { return name.ends_with("__base") || name.ends_with("__tail"); }
+bool ends_with_own_suffix(std::string_view name) {
+  return name.ends_with("__base") || name.ends_with("__tail");
+}
 
 bool same_names(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const std::string& x, const std::string& y) {
-    return std::equal(x.begin(), x.end(), y.begin(), y.end(),
-                      [](unsigned char p, unsigned char q) { return std::tolower(p) == std::tolower(q); });
-  });
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(), [](const std::string& x, const std::string& y) {
+        return std::equal(
+            x.begin(), x.end(), y.begin(), y.end(),
+            [](unsigned char p, unsigned char q) { return std::tolower(p) == std::tolower(q); });
+      });
 }
 
 std::string key_text(const std::vector<std::string>& key) {
@@ -36,22 +42,27 @@ std::string key_text(const std::vector<std::string>& key) {
 
 Result<TablePlan> TablePlan::make(const std::string& store, const stream::SinkTable& table) {
   if (std::find(kReservedStores.begin(), kReservedStores.end(), store) != kReservedStores.end()) {
-    return refused(fmt::format("`{}` cannot be the name of an embedded store: DuckDB or leat uses it", store),
-                   "choose another store name, such as `serving`");
+    return refused(
+        fmt::format("`{}` cannot be the name of an embedded store: DuckDB or leat uses it", store),
+        "choose another store name, such as `serving`");
   }
   if (table.table.empty() || ends_with_own_suffix(table.table)) {
-    return refused(fmt::format("`{}` cannot be the name of a table: __base and __tail are leat's own", table.table),
-                   "choose another table name");
+    return refused(
+        fmt::format("`{}` cannot be the name of a table: __base and __tail are leat's own",
+                    table.table),
+        "choose another table name");
   }
   TablePlan plan;
   plan.store_ = store;
   plan.name_ = table.table;
   plan.schema_ = table.schema;
-  if (table.schema.fields.empty()) return refused("a table needs at least one column", "select one in the SQL");
+  if (table.schema.fields.empty())
+    return refused("a table needs at least one column", "select one in the SQL");
   for (const types::Field& field : table.schema.fields) {
     if (field.name.starts_with(kOwnPrefix)) {
-      return refused(fmt::format("column {}: names that begin with _leat_ are leat's own", field.name),
-                     "rename it in the SQL");
+      return refused(
+          fmt::format("column {}: names that begin with _leat_ are leat's own", field.name),
+          "rename it in the SQL");
     }
     if (field.type.kind() == types::Kind::kSqlNull) {
       return refused(fmt::format("column {} has no type: it is always NULL", field.name),
@@ -60,24 +71,34 @@ Result<TablePlan> TablePlan::make(const std::string& store, const stream::SinkTa
   }
   for (const std::string& name : table.key) {
     auto at = table.schema.find(name);
-    if (!at) return refused(fmt::format("key {} is no column of the pipeline's output", name), "select it in the SQL");
+    if (!at)
+      return refused(fmt::format("key {} is no column of the pipeline's output", name),
+                     "select it in the SQL");
     const types::Field& field = table.schema.fields[*at];
     if (field.type.is_nested()) {
-      return refused(fmt::format("key {} is a {}: only plain values can be keys", name, field.type.to_sql()),
-                     "select the part that identifies the row");
+      return refused(
+          fmt::format("key {} is a {}: only plain values can be keys", name, field.type.to_sql()),
+          "select the part that identifies the row");
     }
     plan.key_.push_back(field.name);
   }
   return plan;
 }
 
-std::string TablePlan::table() const { return quote_identifier(store_) + "." + quote_identifier(name_); }
-std::string TablePlan::base() const { return quote_identifier(store_) + "." + quote_identifier(name_ + "__base"); }
-std::string TablePlan::tail() const { return quote_identifier(store_) + "." + quote_identifier(name_ + "__tail"); }
+std::string TablePlan::table() const {
+  return quote_identifier(store_) + "." + quote_identifier(name_);
+}
+std::string TablePlan::base() const {
+  return quote_identifier(store_) + "." + quote_identifier(name_ + "__base");
+}
+std::string TablePlan::tail() const {
+  return quote_identifier(store_) + "." + quote_identifier(name_ + "__tail");
+}
 
 std::string TablePlan::column_list(std::string_view alias) const {
   std::string text;
-  for (const types::Field& field : schema_.fields) fmt::format_to(std::back_inserter(text), "{}{}, ", alias, quote_identifier(field.name));
+  for (const types::Field& field : schema_.fields)
+    fmt::format_to(std::back_inserter(text), "{}{}, ", alias, quote_identifier(field.name));
   return text + fmt::format("{}{}", alias, kVersionColumn);
 }
 
@@ -85,7 +106,8 @@ std::string TablePlan::same_key(std::string_view a, std::string_view b) const {
   std::string text;
   for (const std::string& name : key_) {
     const std::string column = quote_identifier(name);
-    fmt::format_to(std::back_inserter(text), "{}{}.{} = {}.{}", text.empty() ? "" : " AND ", a, column, b, column);
+    fmt::format_to(std::back_inserter(text), "{}{}.{} = {}.{}", text.empty() ? "" : " AND ", a,
+                   column, b, column);
   }
   return text;
 }
@@ -93,29 +115,35 @@ std::string TablePlan::same_key(std::string_view a, std::string_view b) const {
 std::string TablePlan::newest() const {
   std::string keys;
   for (const std::string& name : key_) keys += (keys.empty() ? "" : ", ") + quote_identifier(name);
-  const std::string order = io::planted_bug("store_drop_version_check") ? "rowid DESC" : fmt::format("{} DESC, rowid DESC", kVersionColumn);
+  const std::string order = io::planted_bug("store_drop_version_check")
+                                ? "rowid DESC"
+                                : fmt::format("{} DESC, rowid DESC", kVersionColumn);
   return fmt::format(
-      "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {}) AS _leat_rank FROM {}) "
+      "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {}) AS _leat_rank "
+      "FROM {}) "
       "WHERE _leat_rank = 1)",
       keys, order, tail());
 }
 
-// Two ANTI JOINs, each with its hash table over the tail: at 5 M rows and a tail of 53,000, a scan takes 67 ms
-// (16 ms without the tail), a point read 12 ms. NOT EXISTS plans a join of the whole base: 700 ms.
+// Two ANTI JOINs, each with its hash table over the tail: at 5 M rows and a tail of 53,000, a scan
+// takes 67 ms (16 ms without the tail), a point read 12 ms. NOT EXISTS plans a join of the whole
+// base: 700 ms.
 std::string TablePlan::view() const {
   return fmt::format(
       "CREATE OR REPLACE VIEW {} AS\n"
       "SELECT {} FROM {} b ANTI JOIN {} t ON {} AND t.{} >= b.{}\n"
       "UNION ALL\n"
       "SELECT {} FROM {} n ANTI JOIN {} b ON {} AND b.{} > n.{};\n",
-      table(), column_list("b."), base(), tail(), same_key("t", "b"), kVersionColumn, kVersionColumn,
-      column_list("n."), newest(), base(), same_key("b", "n"), kVersionColumn, kVersionColumn);
+      table(), column_list("b."), base(), tail(), same_key("t", "b"), kVersionColumn,
+      kVersionColumn, column_list("n."), newest(), base(), same_key("b", "n"), kVersionColumn,
+      kVersionColumn);
 }
 
 std::string TablePlan::create() const {
   std::string columns;
   for (const types::Field& field : schema_.fields)
-    fmt::format_to(std::back_inserter(columns), "{}{} {}", columns.empty() ? "" : ", ", quote_identifier(field.name), field.type.to_sql());
+    fmt::format_to(std::back_inserter(columns), "{}{} {}", columns.empty() ? "" : ", ",
+                   quote_identifier(field.name), field.type.to_sql());
   std::string sql = fmt::format("CREATE SCHEMA IF NOT EXISTS {};\n", quote_identifier(store_));
   if (!keyed()) return sql + fmt::format("CREATE TABLE {} ({});\n", table(), columns);
   for (const std::string& one : {base(), tail()})
@@ -125,30 +153,37 @@ std::string TablePlan::create() const {
 
 Result<std::string> TablePlan::evolve(const StoredTable& stored) const {
   std::string differences, sql;
-  const auto differ = [&](std::string text) { differences += (differences.empty() ? "" : "; ") + std::move(text); };
+  const auto differ = [&](std::string text) {
+    differences += (differences.empty() ? "" : "; ") + std::move(text);
+  };
   if (!same_names(stored.key, key_))
-    differ(fmt::format("key: the table has {}, the pipeline {}", key_text(stored.key), key_text(key_)));
+    differ(fmt::format("key: the table has {}, the pipeline {}", key_text(stored.key),
+                       key_text(key_)));
   types::Schema has;
   has.fields = stored.columns;
   for (const types::Field& field : schema_.fields) {
     auto at = has.find(field.name);
     if (!at) {
-      const std::vector<std::string> tables = keyed() ? std::vector{base(), tail()} : std::vector{table()};
+      const std::vector<std::string> tables =
+          keyed() ? std::vector{base(), tail()} : std::vector{table()};
       for (const std::string& one : tables)
-        sql += fmt::format("ALTER TABLE {} ADD COLUMN {} {};\n", one, quote_identifier(field.name), field.type.to_sql());
+        sql += fmt::format("ALTER TABLE {} ADD COLUMN {} {};\n", one, quote_identifier(field.name),
+                           field.type.to_sql());
       continue;
     }
     const std::string there = has.fields[*at].type.to_sql(), here = field.type.to_sql();
     if (there != here)
-      differ(fmt::format("column {}: the table has {}, the pipeline gives {}", field.name, there, here));
+      differ(fmt::format("column {}: the table has {}, the pipeline gives {}", field.name, there,
+                         here));
   }
   for (const types::Field& field : stored.columns) {
     if (!schema_.find(field.name))
-      differ(fmt::format("column {} {}: in the table, not in the pipeline's output", field.name, field.type.to_sql()));
+      differ(fmt::format("column {} {}: in the table, not in the pipeline's output", field.name,
+                         field.type.to_sql()));
   }
   if (!differences.empty()) {
-    return Error(ErrorCode::kIncompatible,
-                 fmt::format("table {}.{} does not fit the pipeline: {}", store_, name_, differences))
+    return Error(ErrorCode::kIncompatible, fmt::format("table {}.{} does not fit the pipeline: {}",
+                                                       store_, name_, differences))
         .with_blame(Blame::kUser)
         .with_hint(
             "cast or select the column as it was, or write to another table, or start over with "
@@ -175,9 +210,10 @@ std::vector<std::string> TablePlan::fold() const {
                                 : fmt::format("b.{} <= n.{}", kVersionColumn, kVersionColumn);
   return {
       fmt::format("CREATE OR REPLACE TEMP TABLE leat_fold AS SELECT {} FROM {}", all, newest()),
-      fmt::format("DELETE FROM {} b USING leat_fold n WHERE {} AND {}", base(), same_key("b", "n"), older),
-      fmt::format("INSERT INTO {} ({}) SELECT {} FROM leat_fold n ANTI JOIN {} b ON {}", base(), all,
-                  column_list("n."), base(), same_key("b", "n")),
+      fmt::format("DELETE FROM {} b USING leat_fold n WHERE {} AND {}", base(), same_key("b", "n"),
+                  older),
+      fmt::format("INSERT INTO {} ({}) SELECT {} FROM leat_fold n ANTI JOIN {} b ON {}", base(),
+                  all, column_list("n."), base(), same_key("b", "n")),
   };
 }
 

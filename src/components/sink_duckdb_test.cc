@@ -32,15 +32,16 @@ class DuckdbSinkTest : public ::testing::Test {
     return *sinks_.back();
   }
   /// Writes and expects success; returns the refused rows.
-  static std::vector<stream::RefusedRow> put(stream::Sink& sink, const stream::SinkTable& table, const std::vector<Row>& rows,
-                                             int64_t expected, int64_t next) {
+  static std::vector<stream::RefusedRow> put(stream::Sink& sink, const stream::SinkTable& table,
+                                             const std::vector<Row>& rows, int64_t expected,
+                                             int64_t next) {
     auto owned = batch_of(table, rows, expected, next);
     auto refused = sink.write(owned->batch);
     EXPECT_TRUE(refused.has_value()) << refused.error().to_string();
     return refused ? *refused : std::vector<stream::RefusedRow>();
   }
-  static ErrorCode write_error(stream::Sink& sink, const stream::SinkTable& table, const std::vector<Row>& rows, int64_t expected,
-                               int64_t next) {
+  static ErrorCode write_error(stream::Sink& sink, const stream::SinkTable& table,
+                               const std::vector<Row>& rows, int64_t expected, int64_t next) {
     auto owned = batch_of(table, rows, expected, next);
     auto refused = sink.write(owned->batch);
     EXPECT_FALSE(refused.has_value());
@@ -59,9 +60,11 @@ TEST_F(DuckdbSinkTest, AppendKeepsEveryRowAndTheProgress) {
   auto rows = s.open();
   ASSERT_OK(rows);
   EXPECT_TRUE(rows->empty());
-  put(s, table, {{1, "a", 10}, {1, "a much longer name than twelve", 11}, {2, std::nullopt, 12}}, -1, 3);
+  put(s, table, {{1, "a", 10}, {1, "a much longer name than twelve", 11}, {2, std::nullopt, 12}},
+      -1, 3);
   put(s, table, {}, 3, 9);
-  EXPECT_EQ(ask("SELECT name FROM serving.users ORDER BY id, name"), "a|a much longer name than twelve|NULL");
+  EXPECT_EQ(ask("SELECT name FROM serving.users ORDER BY id, name"),
+            "a|a much longer name than twelve|NULL");
   reopen();
   rows = sink(table).open();
   ASSERT_OK(rows);
@@ -77,13 +80,15 @@ TEST_F(DuckdbSinkTest, LargeBatchesOfSeveralChunksArriveWhole) {
   stream::Sink& s = sink(table);
   ASSERT_OK(s.open());
   std::vector<Row> many;
-  for (int64_t i = 0; i < 5000; ++i) many.push_back({i, "a name that is not inlined " + std::to_string(i), i});
+  for (int64_t i = 0; i < 5000; ++i)
+    many.push_back({i, "a name that is not inlined " + std::to_string(i), i});
   auto first = batch_of(table, many, -1, 10000), second = batch_of(table, many, -1, 10000);
   first->batch.chunks.push_back(second->batch.chunks[0]);
   first->batch.versions.push_back(second->batch.versions[0]);
   first->batch.offsets.push_back(second->batch.offsets[0]);
   ASSERT_OK(s.write(first->batch));
-  EXPECT_EQ(ask("SELECT count(*) FROM users WHERE name = 'a name that is not inlined ' || id"), "10000");
+  EXPECT_EQ(ask("SELECT count(*) FROM users WHERE name = 'a name that is not inlined ' || id"),
+            "10000");
   EXPECT_EQ(ask("SELECT count(DISTINCT id) FROM users"), "5000");
 }
 
@@ -148,7 +153,8 @@ TEST_F(DuckdbSinkTest, SeveralKeyColumnsOfOddNames) {
   put(s, table, {{1, "x", 1}, {1, "y", 2}, {1, "x", 3}}, -1, 3);
   ASSERT_OK(store_->settle());
   put(s, table, {{1, "y", 4}}, 3, 4);
-  EXPECT_EQ(ask("SELECT \"a \"\"b\"\"\" || _leat_version FROM serving.\"odd-name\" ORDER BY 1"), "x3|y4");
+  EXPECT_EQ(ask("SELECT \"a \"\"b\"\"\" || _leat_version FROM serving.\"odd-name\" ORDER BY 1"),
+            "x3|y4");
 }
 
 TEST_F(DuckdbSinkTest, PositionIsComparedAndSet) {
@@ -158,7 +164,8 @@ TEST_F(DuckdbSinkTest, PositionIsComparedAndSet) {
   ASSERT_OK(s.open());
   ASSERT_OK(zombie.open());
   put(s, table, {{1, "a", 1}}, -1, 5);
-  EXPECT_EQ(write_error(zombie, table, {{1, "z", 1}}, -1, 5), ErrorCode::kConflict);  // the first row exists
+  EXPECT_EQ(write_error(zombie, table, {{1, "z", 1}}, -1, 5),
+            ErrorCode::kConflict);  // the first row exists
   EXPECT_EQ(write_error(zombie, table, {{1, "z", 1}}, 4, 6), ErrorCode::kConflict);
   put(s, table, {{2, "b", 2}}, 5, 6);
   EXPECT_EQ(ask("SELECT name FROM users ORDER BY id"), "a|b");
@@ -188,7 +195,8 @@ TEST_F(DuckdbSinkTest, NullKeysAreRefusedAndNothingIsWritten) {
   auto table = users({"id", "name"});
   stream::Sink& s = sink(table);
   ASSERT_OK(s.open());
-  auto refused = put(s, table, {{1, "a", 1}, {std::nullopt, std::nullopt, 2}, {3, std::nullopt, 3}}, -1, 3);
+  auto refused =
+      put(s, table, {{1, "a", 1}, {std::nullopt, std::nullopt, 2}, {3, std::nullopt, 3}}, -1, 3);
   ASSERT_EQ(refused.size(), 2u);
   EXPECT_EQ(refused[0].row, 1u);
   EXPECT_EQ(refused[1].row, 2u);
@@ -234,7 +242,8 @@ TEST_F(DuckdbSinkTest, ResetRewritesProgressAndTruncates) {
 
 TEST_F(DuckdbSinkTest, AddedColumnsEvolveTheTable) {
   for (bool keyed : {true, false}) {
-    auto table = users(keyed ? std::vector<std::string>{"id"} : std::vector<std::string>{}, keyed ? "k" : "a");
+    auto table = users(keyed ? std::vector<std::string>{"id"} : std::vector<std::string>{},
+                       keyed ? "k" : "a");
     stream::Sink& s = sink(table);
     ASSERT_OK(s.open());
     put(s, table, {{1, "a", 1}}, -1, 1);
@@ -243,19 +252,23 @@ TEST_F(DuckdbSinkTest, AddedColumnsEvolveTheTable) {
     auto wider = table;
     // Two added, and the order changed: names count, not places.
     wider.schema.fields = {column("id", types::Kind::kInt64), column("name", types::Kind::kVarchar),
-                           column("tags", types::Type::list(types::Kind::kVarchar)), column("age", types::Kind::kInt32)};
+                           column("tags", types::Type::list(types::Kind::kVarchar)),
+                           column("age", types::Kind::kInt32)};
     stream::Sink& t = sink(wider);
     ASSERT_OK(t.open());
     put(t, wider, {{3, "c", 3}}, 2, 3);
     ASSERT_OK(store_->settle());
-    EXPECT_EQ(ask(fmt::format("SELECT name FROM {} WHERE age IS NULL AND tags IS NULL ORDER BY id", table.table)), "a|b|c");
+    EXPECT_EQ(ask(fmt::format("SELECT name FROM {} WHERE age IS NULL AND tags IS NULL ORDER BY id",
+                              table.table)),
+              "a|b|c");
     reopen();
     EXPECT_EQ(ask(fmt::format("SELECT count(*) FROM {} WHERE age IS NULL", table.table)), "3");
     std::swap(wider.schema.fields[2], wider.schema.fields[3]);
     stream::Sink& u = sink(wider);
     ASSERT_OK(u.open());
     put(u, wider, {{4, "d", 4}}, 3, 4);
-    EXPECT_EQ(ask(fmt::format("SELECT count(*) FROM {} WHERE name IN ('c', 'd')", table.table)), "2");
+    EXPECT_EQ(ask(fmt::format("SELECT count(*) FROM {} WHERE name IN ('c', 'd')", table.table)),
+              "2");
   }
 }
 
@@ -263,15 +276,18 @@ TEST_F(DuckdbSinkTest, IncompatibleChangesAreRefusedWithTheDifference) {
   auto table = users();
   ASSERT_OK(sink(table).open());
   auto changed = users();
-  changed.schema.fields = {column("id", types::Kind::kVarchar), column("mail", types::Kind::kVarchar)};
+  changed.schema.fields = {column("id", types::Kind::kVarchar),
+                           column("mail", types::Kind::kVarchar)};
   changed.key = {"mail"};
   auto opened = sink(changed).open();
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().code(), ErrorCode::kIncompatible);
   EXPECT_EQ(exit_code(opened.error()), 2);
   const std::string text = opened.error().to_string();
-  for (const char* part : {"column id: the table has BIGINT, the pipeline gives VARCHAR", "key: the table has (id), the pipeline (mail)",
-                           "column name VARCHAR: in the table, not in the pipeline's output", "reset"}) {
+  for (const char* part :
+       {"column id: the table has BIGINT, the pipeline gives VARCHAR",
+        "key: the table has (id), the pipeline (mail)",
+        "column name VARCHAR: in the table, not in the pipeline's output", "reset"}) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   }
   EXPECT_FALSE(sink(users({})).open().has_value());  // keyed once, append now
@@ -307,7 +323,9 @@ TEST_F(DuckdbSinkTest, TheUsersOwnConstraintsRefuseSingleRows) {
     ASSERT_OK(database);
     auto c = sql::Connection::open(*database);
     ASSERT_OK(c);
-    ASSERT_OK(c->run("CREATE SCHEMA serving; CREATE TABLE serving.users (name VARCHAR NOT NULL, id BIGINT CHECK (id < 1000))"));
+    ASSERT_OK(
+        c->run("CREATE SCHEMA serving; CREATE TABLE serving.users (name VARCHAR NOT NULL, id "
+               "BIGINT CHECK (id < 1000))"));
     ASSERT_OK(c->run("CREATE TABLE serving.unique_users (id BIGINT PRIMARY KEY, name VARCHAR)"));
   }
   reopen();
@@ -315,7 +333,9 @@ TEST_F(DuckdbSinkTest, TheUsersOwnConstraintsRefuseSingleRows) {
   stream::Sink& s = sink(table);
   ASSERT_OK(s.open());
   std::vector<Row> rows;
-  for (int64_t i = 0; i < 3000; ++i) rows.push_back({i == 2500 ? 5000 : i % 1000, i == 7 ? std::nullopt : std::optional<std::string>("n"), i});
+  for (int64_t i = 0; i < 3000; ++i)
+    rows.push_back(
+        {i == 2500 ? 5000 : i % 1000, i == 7 ? std::nullopt : std::optional<std::string>("n"), i});
   auto refused = put(s, table, rows, -1, 3000);
   ASSERT_EQ(refused.size(), 2u);
   EXPECT_EQ(refused[0].row, 7u);
@@ -354,9 +374,12 @@ TEST_F(DuckdbSinkTest, FoldsBesideWritersAndReadersLoseNothing) {
   std::thread reader([&] {
     while (!done) {
       // Within one snapshot: never two rows a key, and what is shown is what the position says.
-      EXPECT_EQ(ask("SELECT count(*) FROM (SELECT id FROM users GROUP BY id HAVING count(*) > 1)"), "0");
-      const std::string max = ask("SELECT coalesce(max(_leat_version), 0) - coalesce((SELECT max(next) FROM leat.leat_progress "
-                                  "WHERE sink = 'serving.users'), 0) FROM users");
+      EXPECT_EQ(ask("SELECT count(*) FROM (SELECT id FROM users GROUP BY id HAVING count(*) > 1)"),
+                "0");
+      const std::string max =
+          ask("SELECT coalesce(max(_leat_version), 0) - coalesce((SELECT max(next) FROM "
+              "leat.leat_progress "
+              "WHERE sink = 'serving.users'), 0) FROM users");
       EXPECT_EQ(max, "0");
     }
   });
@@ -365,14 +388,19 @@ TEST_F(DuckdbSinkTest, FoldsBesideWritersAndReadersLoseNothing) {
   done = true;
   keeper.join(), reader.join();
   for (const char* name : {"users", "others"}) {
-    EXPECT_EQ(ask(fmt::format("SELECT count(*) FROM {} WHERE _leat_version > {}", name, kBatches * kRows - kKeys)), std::to_string(kKeys));
-    EXPECT_EQ(ask(fmt::format("SELECT count(*) FROM {} WHERE name != 'value ' || (_leat_version - 1)", name)), "0");
+    EXPECT_EQ(ask(fmt::format("SELECT count(*) FROM {} WHERE _leat_version > {}", name,
+                              kBatches * kRows - kKeys)),
+              std::to_string(kKeys));
+    EXPECT_EQ(ask(fmt::format(
+                  "SELECT count(*) FROM {} WHERE name != 'value ' || (_leat_version - 1)", name)),
+              "0");
   }
   reopen();
   EXPECT_EQ(ask("SELECT count(*) FROM users"), std::to_string(kKeys));
 }
 
-// The oracle keeps, per key, the last row that was not older; the store must agree after any mixture.
+// The oracle keeps, per key, the last row that was not older; the store must agree after any
+// mixture.
 TEST_F(DuckdbSinkTest, AgreesWithASimpleModel) {
   io::Random random(7);
   auto table = users();
@@ -383,7 +411,8 @@ TEST_F(DuckdbSinkTest, AgreesWithASimpleModel) {
   for (int step = 0; step < 60; ++step) {
     std::vector<Row> rows;
     for (uint64_t i = 0; i < random.below(12); ++i) {
-      const auto id = static_cast<int64_t>(random.below(15)), version = static_cast<int64_t>(random.below(40));
+      const auto id = static_cast<int64_t>(random.below(15)),
+                 version = static_cast<int64_t>(random.below(40));
       std::string name = fmt::format("{}.{}", step, i);
       rows.push_back({id, name, version});
       auto at = model.find(id);
@@ -393,8 +422,12 @@ TEST_F(DuckdbSinkTest, AgreesWithASimpleModel) {
     next = step;
     if (random.below(4) == 0) ASSERT_OK(store_->settle());
     std::string expected;
-    for (auto& [id, value] : model) expected += fmt::format("{}{}:{}:{}", expected.empty() ? "" : "|", id, value.first, value.second);
-    ASSERT_EQ(ask("SELECT id || ':' || _leat_version || ':' || name FROM users ORDER BY id"), expected) << "step " << step;
+    for (auto& [id, value] : model)
+      expected +=
+          fmt::format("{}{}:{}:{}", expected.empty() ? "" : "|", id, value.first, value.second);
+    ASSERT_EQ(ask("SELECT id || ':' || _leat_version || ':' || name FROM users ORDER BY id"),
+              expected)
+        << "step " << step;
   }
 }
 
@@ -426,7 +459,8 @@ TEST_F(DuckdbSinkTest, TheRegisteredTypeSharesOneFile) {
   ASSERT_OK(store);
   EXPECT_EQ(testing::ask(**store, "SELECT count(*) FROM warehouse.users"), "0");
   EXPECT_EQ(testing::ask(**store, "SELECT count(*) FROM serving.users"), "0");
-  EXPECT_EQ(testing::ask(**store, "SELECT count(*) FROM users").substr(0, 5), "ERROR");  // which of the two?
+  EXPECT_EQ(testing::ask(**store, "SELECT count(*) FROM users").substr(0, 5),
+            "ERROR");  // which of the two?
 }
 
 }  // namespace

@@ -1,21 +1,24 @@
-// Source `file`: records from files: NDJSON, JSON arrays, CSV; plain, gzip or zstd; once, or followed as they grow.
+// Source `file`: records from files: NDJSON, JSON arrays, CSV; plain, gzip or zstd; once, or
+// followed as they grow.
 //
-// Guarantee: every record of every file that matches is delivered exactly once in effect: each file has a position
-// of its own, committed with the records, and files can be read again. A broken record inside a whole file is
-// dead-lettered; a file that cannot be framed (a cut array, broken gzip) fails the pipeline and names the byte.
+// Guarantee: every record of every file that matches is delivered exactly once in effect: each file
+// has a position of its own, committed with the records, and files can be read again. A broken
+// record inside a whole file is dead-lettered; a file that cannot be framed (a cut array, broken
+// gzip) fails the pipeline and names the byte.
 //
 //   source:
 //     file:
 //       path: data/users-*.ndjson.gz
 //
-// What counts as the same file: read once, one of the same name that begins with the same bytes and is not shorter;
-// followed, one of the same inode, whatever its name, so a file that is rotated away is finished first and the new
-// one of its name begins at its start. A followed file that shrinks is read from its start again. The last line of a
-// followed file waits for its newline. A changed file in another format than NDJSON or CSV is not read again.
+// What counts as the same file: read once, one of the same name that begins with the same bytes and
+// is not shorter; followed, one of the same inode, whatever its name, so a file that is rotated
+// away is finished first and the new one of its name begins at its start. A followed file that
+// shrinks is read from its start again. The last line of a followed file waits for its newline. A
+// changed file in another format than NDJSON or CSV is not read again.
 //
-// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n"}]}: `at` counts bytes of the
-// decompressed content (records, with `records:`), `head` is the digest of the first n bytes of the file as it lies.
-// One thread (the lane's read thread) calls everything.
+// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n"}]}: `at` counts bytes of
+// the decompressed content (records, with `records:`), `head` is the digest of the first n bytes of
+// the file as it lies. One thread (the lane's read thread) calls everything.
 #include "components/source_file.h"
 
 #include <fmt/core.h>
@@ -49,10 +52,10 @@ using file::Format;
 using file::format_of;
 using file::spec;
 
-constexpr size_t kHeadBytes = 1024;              // of a file, by which it is known again
+constexpr size_t kHeadBytes = 1024;                // of a file, by which it is known again
 constexpr size_t kSliceBytes = 64 * limits::kKiB;  // framed at once; grows while no record ends
-constexpr size_t kPageBytes = limits::kMiB;      // of one page, unless one record is larger
-constexpr size_t kPageRecords = 10'000;          // after which no further slice is taken
+constexpr size_t kPageBytes = limits::kMiB;        // of one page, unless one record is larger
+constexpr size_t kPageRecords = 10'000;            // after which no further slice is taken
 
 /// A file that is, or was, read. What the cursor keeps.
 struct FileState {
@@ -67,7 +70,7 @@ struct FileState {
   std::string path;  // where it lies now
   std::unique_ptr<ByteStream> stream;
   std::unique_ptr<codec::Framer> framer;
-  std::shared_ptr<const std::string> whole;     // with `records:`: the file, and its records
+  std::shared_ptr<const std::string> whole;  // with `records:`: the file, and its records
   std::vector<std::string_view> whole_records;
   std::string carry;     // read, not yet framed
   bool rotated = false;  // another file has its name, or none: it ends where it ends
@@ -96,7 +99,8 @@ class FileSource final : public stream::Source {
   Result<void> scan();
   Result<void> take_found(const std::string& name);
   FileState* known(const std::string& name, const io::FileStatus& status);
-  Result<bool> is_same(const FileState& state, const std::string& path, const io::FileStatus& status) const;
+  Result<bool> is_same(const FileState& state, const std::string& path,
+                       const io::FileStatus& status) const;
   Result<void> remember_head(FileState& state) const;
   Result<void> open_file(FileState& state);
   Result<void> open_at(FileState& state);
@@ -104,7 +108,8 @@ class FileSource final : public stream::Source {
   Result<void> fill(FileState& state, stream::SourcePage& page, std::stop_token stop);
   Result<bool> fill_slice(FileState& state, stream::SourcePage& page);
   Result<bool> fill_whole(FileState& state, stream::SourcePage& page);
-  Result<void> take_too_long(FileState& state, std::shared_ptr<std::string> buffer, stream::SourcePage& page);
+  Result<void> take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
+                             stream::SourcePage& page);
   Result<bool> look(FileState& state);
 
   const Config config_;
@@ -121,10 +126,13 @@ Result<void> FileSource::open(std::string_view cursor) {
   opened_before_ = !cursor.empty();
   if (cursor.empty()) return {};
   auto json = nlohmann::json::parse(cursor, nullptr, false);
-  auto bad = [&] { return Error(ErrorCode::kCorrupt, "the cursor of source file is not one of its own"); };
+  auto bad = [&] {
+    return Error(ErrorCode::kCorrupt, "the cursor of source file is not one of its own");
+  };
   if (!json.is_object() || json.value("v", 0) != 1 || !json["files"].is_array()) return bad();
   for (const auto& each : json["files"]) {
-    if (!each.is_object() || !each["path"].is_string() || !each["at"].is_number_integer()) return bad();
+    if (!each.is_object() || !each["path"].is_string() || !each["at"].is_number_integer())
+      return bad();
     FileState state;
     state.name = each["path"];
     state.device = each.value("dev", uint64_t{0});
@@ -160,7 +168,8 @@ std::string FileSource::cursor() const {
 /// Brings files_ up to date with what the patterns match, in the order of names.
 Result<void> FileSource::scan() {
   std::string dir = dir_;
-  for (size_t i = 0; (i = dir.find_first_of("\\*?[", i)) != std::string::npos; i += 2) dir.insert(i, "\\");
+  for (size_t i = 0; (i = dir.find_first_of("\\*?[", i)) != std::string::npos; i += 2)
+    dir.insert(i, "\\");
   std::set<std::string> found;
   for (const std::string& pattern : config_.paths) {
     const bool relative = !pattern.starts_with('/') && !dir_.empty();
@@ -168,7 +177,8 @@ Result<void> FileSource::scan() {
     size_t matched = 0;
     for (std::string& path : paths) {
       if (io::is_directory(path)) continue;
-      found.insert(relative && path.starts_with(dir_ + "/") ? path.substr(dir_.size() + 1) : std::move(path));
+      found.insert(relative && path.starts_with(dir_ + "/") ? path.substr(dir_.size() + 1)
+                                                            : std::move(path));
       ++matched;
     }
     if (matched == 0 && !config_.follow && !opened_before_)
@@ -190,7 +200,8 @@ Result<void> FileSource::scan() {
   return {};
 }
 
-/// The state of this file, or null for one not seen before. Followed files go by inode, others by name.
+/// The state of this file, or null for one not seen before. Followed files go by inode, others by
+/// name.
 FileState* FileSource::known(const std::string& name, const io::FileStatus& status) {
   for (FileState& state : files_) {
     const bool same_inode = state.device == status.device && state.inode == status.inode;
@@ -244,8 +255,8 @@ Result<void> FileSource::take_found(const std::string& name) {
 
 Result<bool> FileSource::is_same(const FileState& state, const std::string& path,
                                  const io::FileStatus& status) const {
-  if (file::compression_of(path, config_.compression) == Compression::kNone && config_.records.empty() &&
-      status.size < state.at)
+  if (file::compression_of(path, config_.compression) == Compression::kNone &&
+      config_.records.empty() && status.size < state.at)
     return false;
   if (state.head_bytes == 0) return true;
   ASSIGN(auto reader, io::FileReader::open(path));
@@ -284,7 +295,8 @@ Result<void> FileSource::remember_head(FileState& state) const {
 Result<void> FileSource::open_file(FileState& state) {
   state.path = full(state.name);
   auto status = io::file_status(state.path);
-  if (config_.follow && (!status || status->inode != state.inode || status->device != state.device)) {
+  if (config_.follow &&
+      (!status || status->inode != state.inode || status->device != state.device)) {
     state.rotated = true;
     std::string dir = state.path.substr(0, state.path.rfind('/') + 1);
     ASSIGN(auto names, io::list_directory(dir.empty() ? "." : dir));
@@ -299,8 +311,10 @@ Result<void> FileSource::open_file(FileState& state) {
       break;
     }
     if (!found) {
-      spdlog::warn("source file: {} was rotated away and is not to be found: what it held behind byte {} is lost",
-                   state.name, state.at);
+      spdlog::warn(
+          "source file: {} was rotated away and is not to be found: what it held behind byte {} is "
+          "lost",
+          state.name, state.at);
       state.done = true;
       return {};
     }
@@ -350,7 +364,8 @@ Result<std::vector<std::string>> FileSource::csv_columns(const FileState& state)
 Result<void> FileSource::fill(FileState& state, stream::SourcePage& page, std::stop_token stop) {
   if (!state.stream && !state.whole) TRY(open_file(state));
   if (state.done) return {};
-  const bool whole = format_of(state.name, config_.format) == Format::kJson && !config_.records.empty();
+  const bool whole =
+      format_of(state.name, config_.format) == Format::kJson && !config_.records.empty();
   size_t bytes = 0;
   while (!stop.stop_requested() && page.records.size() < kPageRecords && bytes < kPageBytes) {
     const size_t before = page.storage.size();
@@ -384,7 +399,8 @@ Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) 
   std::vector<std::string_view> records;
   auto used = state.framer->frame(*buffer, last, records);
   if (!used) {
-    if (used.error().code() == ErrorCode::kLimit && format_of(state.name, config_.format) == Format::kNdjson) {
+    if (used.error().code() == ErrorCode::kLimit &&
+        format_of(state.name, config_.format) == Format::kNdjson) {
       TRY(take_too_long(state, std::move(buffer), page));
       return true;
     }
@@ -416,7 +432,8 @@ Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) 
   return !end;
 }
 
-/// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest is stepped over.
+/// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest
+/// is stepped over.
 Result<void> FileSource::take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
                                        stream::SourcePage& page) {
   int64_t length = 0;
@@ -431,7 +448,9 @@ Result<void> FileSource::take_too_long(FileState& state, std::shared_ptr<std::st
     for (;;) {
       ASSIGN(size_t got, state.stream->read(rest.data(), kSliceBytes));
       newline = got == 0 ? 0 : std::string_view(rest).substr(0, got).find('\n');
-      length += static_cast<int64_t>(newline == std::string::npos ? got : got == 0 ? 0 : newline + 1);
+      length += static_cast<int64_t>(newline == std::string::npos ? got
+                                     : got == 0                   ? 0
+                                                                  : newline + 1);
       if (newline == std::string::npos) continue;
       rest = got == 0 ? std::string() : rest.substr(newline + 1, got - newline - 1);
       break;
@@ -453,9 +472,11 @@ Result<bool> FileSource::fill_whole(FileState& state, stream::SourcePage& page) 
     for (size_t got = 1; got > 0;) {
       size_t size = text->size();
       if (size > limits::kMaxHttpBodyBytes)
-        return Error(ErrorCode::kLimit, fmt::format("{}: more than {} bytes", state.name, limits::kMaxHttpBodyBytes))
+        return Error(ErrorCode::kLimit,
+                     fmt::format("{}: more than {} bytes", state.name, limits::kMaxHttpBodyBytes))
             .with_blame(Blame::kUser)
-            .with_hint("with `records:` a file is read whole; make it one array, or one record a line");
+            .with_hint(
+                "with `records:` a file is read whole; make it one array, or one record a line");
       text->resize(size + kPageBytes);
       ASSIGN(got, stream->read(text->data() + size, kPageBytes));
       text->resize(size + got);
@@ -477,7 +498,8 @@ Result<bool> FileSource::fill_whole(FileState& state, stream::SourcePage& page) 
   return false;
 }
 
-/// A followed file that gave nothing: was it rotated or truncated? True when it is worth another read.
+/// A followed file that gave nothing: was it rotated or truncated? True when it is worth another
+/// read.
 Result<bool> FileSource::look(FileState& state) {
   if (state.done || state.rotated || !state.stream) return false;
   auto status = io::file_status(full(state.name));
@@ -499,7 +521,8 @@ Result<stream::SourcePage> FileSource::read(std::stop_token stop) {
   constexpr int kRounds = 3;
   for (int round = 0; round < kRounds && page.records.empty() && !stop.stop_requested(); ++round) {
     // Read once, the list is made when all of it is read; followed, before each round.
-    const bool all_done = std::all_of(files_.begin(), files_.end(), [](const FileState& s) { return s.done; });
+    const bool all_done =
+        std::all_of(files_.begin(), files_.end(), [](const FileState& s) { return s.done; });
     if (config_.follow || all_done || !scanned_ || round > 0) TRY(scan());
     scanned_ = true;
     bool again = false;
@@ -537,7 +560,8 @@ void register_source_file(stream::Registry& registry) {
   type.name = "file";
   type.summary = "Reads NDJSON, JSON or CSV files, plain or compressed, once or as they grow.";
   type.guarantee =
-      "Each file has its own position, committed with its records: every record takes effect once, whatever dies "
+      "Each file has its own position, committed with its records: every record takes effect once, "
+      "whatever dies "
       "when. A rotated file is finished before its successor; files that appear later are read.";
   type.example_yaml = kExample;
   type.spec = &spec();
@@ -545,7 +569,8 @@ void register_source_file(stream::Registry& registry) {
   type.make = [](const config::Node& node,
                  const stream::SourceContext& context) -> Result<std::unique_ptr<stream::Source>> {
     ASSIGN(auto config, spec().parse(node, context.environment, "source.file"));
-    std::unique_ptr<stream::Source> source = std::make_unique<FileSource>(std::move(config), context);
+    std::unique_ptr<stream::Source> source =
+        std::make_unique<FileSource>(std::move(config), context);
     return source;
   };
   registry.add(std::move(type));

@@ -15,7 +15,8 @@ const config::Spec<Csv>& csv_spec() {
   static const auto spec = [] {
     config::Spec<Csv> s("csv", "How CSV files are written.");
     s.field("delimiter", &Csv::delimiter).syntax("one character", is_delimiter);
-    s.field("columns", &Csv::columns).doc("Their names; without it the first line of a file names them.");
+    s.field("columns", &Csv::columns)
+        .doc("Their names; without it the first line of a file names them.");
     return s;
   }();
   return spec;
@@ -39,19 +40,27 @@ const config::Spec<Config>& spec() {
         .required()
         .one_or_list()
         .syntax("a path or pattern", is_path)
-        .doc("Paths or patterns (`*`, `?`, `[a-z]`), relative to the project; read in the order of their names.")
+        .doc(
+            "Paths or patterns (`*`, `?`, `[a-z]`), relative to the project; read in the order of "
+            "their names.")
         .example("data/users-*.ndjson");
     s.field("format", &Config::format)
-        .choices({{"auto", Format::kAuto}, {"ndjson", Format::kNdjson}, {"json", Format::kJson},
+        .choices({{"auto", Format::kAuto},
+                  {"ndjson", Format::kNdjson},
+                  {"json", Format::kJson},
                   {"csv", Format::kCsv}})
         .doc("`auto` goes by the name: `.csv`, `.json` (an array), else one JSON record a line.");
     s.field("compression", &Config::compression)
-        .choices({{"auto", Compression::kAuto}, {"none", Compression::kNone}, {"gzip", Compression::kGzip},
+        .choices({{"auto", Compression::kAuto},
+                  {"none", Compression::kNone},
+                  {"gzip", Compression::kGzip},
                   {"zstd", Compression::kZstd}})
         .doc("`auto` goes by the name: `.gz`, `.zst`.");
     s.field("records", &Config::records)
         .syntax("a JSON Pointer such as `/results`", is_pointer)
-        .doc("Of `json`: where the array of records lies; without it the file is the array, of any length.");
+        .doc(
+            "Of `json`: where the array of records lies; without it the file is the array, of any "
+            "length.");
     s.field("csv", &Config::csv).of(csv_spec());
     s.field("follow", &Config::follow)
         .doc("Go on reading as files grow, appear and are rotated, like `tail -F`.");
@@ -66,8 +75,8 @@ const config::Spec<Config>& spec() {
           reading.error(node.entry("follow")->key_mark, "a JSON array cannot be followed", {}, {},
                         "write one record a line, or CSV");
         else if (compression_of(path, c.compression) != Compression::kNone)
-          reading.error(node.entry("follow")->key_mark, "a compressed file cannot be followed", {}, {},
-                        "follow the file before it is compressed");
+          reading.error(node.entry("follow")->key_mark, "a compressed file cannot be followed", {},
+                        {}, "follow the file before it is compressed");
       }
     });
     return s;

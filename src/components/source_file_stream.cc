@@ -77,7 +77,8 @@ class GzipStream final : public ByteStream {
       z_.avail_in = static_cast<uInt>(input_.size());
       int status = inflate(&z_, Z_NO_FLUSH);
       input_.take(input_.size() - z_.avail_in);
-      if (status == Z_STREAM_END) inside_ = false;
+      if (status == Z_STREAM_END)
+        inside_ = false;
       else if (status != Z_OK && status != Z_BUF_ERROR)
         return corrupt(path_, "gzip", z_.msg ? z_.msg : "broken data");
     }
@@ -146,7 +147,8 @@ Result<std::unique_ptr<ByteStream>> open_stream(const std::string& path, Compres
   // Compressed data has no seek: what was read before is decoded once more.
   std::string skipped(64 * limits::kKiB, '\0');
   while (at > 0) {
-    ASSIGN(size_t got, stream->read(skipped.data(), std::min<size_t>(skipped.size(), static_cast<size_t>(at))));
+    ASSIGN(size_t got,
+           stream->read(skipped.data(), std::min<size_t>(skipped.size(), static_cast<size_t>(at))));
     if (got == 0) return corrupt(path, "the file that was read before", "it has become shorter");
     at -= static_cast<int64_t>(got);
   }

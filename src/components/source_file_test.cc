@@ -76,7 +76,9 @@ class FileSourceTest : public ::testing::Test {
     ADD_FAILURE() << "never exhausted";
     return out;
   }
-  Strings all(const std::string& yaml, const std::string& cursor = "") { return all(*make(yaml, cursor)); }
+  Strings all(const std::string& yaml, const std::string& cursor = "") {
+    return all(*make(yaml, cursor));
+  }
 
   leat::testing::TempDir dir_;
   std::string cursor_, error_;
@@ -95,7 +97,8 @@ TEST_F(FileSourceTest, ResumesAtEveryPageWithoutLossOrDoubles) {
   std::string text;
   Strings expected;
   for (int i = 0; i < 25'000; ++i) {
-    expected.push_back("{\"n\":" + std::to_string(i) + ",\"pad\":\"" + std::string(static_cast<size_t>(i % 90), 'x') + "\"}");
+    expected.push_back("{\"n\":" + std::to_string(i) + ",\"pad\":\"" +
+                       std::string(static_cast<size_t>(i % 90), 'x') + "\"}");
     text += expected.back() + "\n";
   }
   write(dir_ / "p.ndjson", text);
@@ -108,14 +111,17 @@ TEST_F(FileSourceTest, ResumesAtEveryPageWithoutLossOrDoubles) {
   for (size_t i = 0; i < expected.size(); ++i) array += (i ? ",\n" : "") + expected[i];
   write(dir_ / "j.json", array + "]");
   write(dir_ / "r.json", "{\"a\":{\"list\":" + array + "]}}");
-  for (std::string name : {"p.ndjson", "g.ndjson.gz", "z.ndjson.zst", "c.csv", "j.json", "r.json"}) {
+  for (std::string name :
+       {"p.ndjson", "g.ndjson.gz", "z.ndjson.zst", "c.csv", "j.json", "r.json"}) {
     SCOPED_TRACE(name);
     std::string yaml = "path: " + name + (name == "r.json" ? "\nrecords: /a/list" : "");
     Strings whole = all(yaml), pieces;
     ASSERT_EQ(error_, "");
     ASSERT_EQ(whole.size(), expected.size());
-    if (name != "c.csv") EXPECT_EQ(whole, expected);
-    else EXPECT_EQ(whole[7], R"({"n":"7","pad":"a\nb"})");
+    if (name != "c.csv")
+      EXPECT_EQ(whole, expected);
+    else
+      EXPECT_EQ(whole[7], R"({"n":"7","pad":"a\nb"})");
     std::string cursor;
     int pages = 0;
     for (bool exhausted = false; !exhausted && pages < 1000; ++pages) {
@@ -152,7 +158,9 @@ TEST_F(FileSourceTest, CutAndBrokenFilesNameThePlace) {
   std::string packed = gzip("1\n2\n");
   write(dir_ / "cut.ndjson.gz", packed.substr(0, packed.size() - 6));
   EXPECT_EQ(all("path: cut.ndjson.gz"), Strings{});
-  EXPECT_NE(error_.find("cut.ndjson.gz: not a whole gzip file: it ends too early"), std::string::npos) << error_;
+  EXPECT_NE(error_.find("cut.ndjson.gz: not a whole gzip file: it ends too early"),
+            std::string::npos)
+      << error_;
   write(dir_ / "no.ndjson.zst", "not zstd at all");
   all("path: no.ndjson.zst");
   EXPECT_NE(error_.find("not zstd"), std::string::npos) << error_;
@@ -256,9 +264,11 @@ TEST_F(FileSourceTest, WrongKeysAreRefused) {
   EXPECT_EQ(said(registry.source("file")->example_yaml.c_str()), "");
   EXPECT_EQ(said("path: a.json\nfollow: true"),
             "f:2:1: a JSON array cannot be followed; write one record a line, or CSV\n");
-  EXPECT_EQ(said("path: a.log.gz\nfollow: true"),
-            "f:2:1: a compressed file cannot be followed; follow the file before it is compressed\n");
-  EXPECT_EQ(said("path: a.csv\ncsv: {delimiter: ab}"), "f:2:18: csv.delimiter: expected one character, found `ab`\n");
+  EXPECT_EQ(
+      said("path: a.log.gz\nfollow: true"),
+      "f:2:1: a compressed file cannot be followed; follow the file before it is compressed\n");
+  EXPECT_EQ(said("path: a.csv\ncsv: {delimiter: ab}"),
+            "f:2:18: csv.delimiter: expected one character, found `ab`\n");
   EXPECT_FALSE(make("path: x")->open("{}"));
   EXPECT_FALSE(make("path: x")->open("{\"v\":1,\"files\":[{\"path\":1}]}"));
 }

@@ -89,7 +89,8 @@ TEST(Generate, KeysBoundTheIds) {
 TEST(Generate, BadRecordsHaveTheirShareAndKind) {
   auto count = [](const std::string& kind, auto broken) {
     size_t n = 0;
-    for (const auto& value : run("{count: 800, bad: {" + kind + ": 0.25}}").values) n += broken(value) ? 1 : 0;
+    for (const auto& value : run("{count: 800, bad: {" + kind + ": 0.25}}").values)
+      n += broken(value) ? 1 : 0;
     EXPECT_NEAR(static_cast<double>(n), 200, 50) << kind;
   };
   using Value = std::optional<std::string>;
@@ -105,7 +106,8 @@ TEST(Generate, BadRecordsHaveTheirShareAndKind) {
   count("bad_email", [&](const Value& v) { return v->find('@') == std::string::npos; });
   count("bad_date", [](const Value& v) { return v->find("31/12/1999") != std::string::npos; });
   count("duplicate_key", [](const Value& v) { return v->find("second@") != std::string::npos; });
-  count("out_of_range", [](const Value& v) { return v->find("\"age\":9999999") != std::string::npos; });
+  count("out_of_range",
+        [](const Value& v) { return v->find("\"age\":9999999") != std::string::npos; });
   count("too_deep", [](const Value& v) { return v->find("[[[[") != std::string::npos; });
   bool large = false;
   for (const auto& value : run("{count: 3, bad: {too_large: 1}}").values)

@@ -467,7 +467,8 @@ TEST_F(SourceHttpTest, OAuth2TokensAreFetchedRenewedAndReplaced) {
 
 TEST_F(SourceHttpTest, TheClientSecretStaysAtTheOriginOfTheTokenUrl) {
   RawServer issuer([&](const std::string&, int) {
-    return Answer{http_answer("", "Location: " + server_->url("/steal") + "\r\n", "307 X"), Then::kNext};
+    return Answer{http_answer("", "Location: " + server_->url("/steal") + "\r\n", "307 X"),
+                  Then::kNext};
   });
   serve([](const std::string&, int) { return Answer{http_answer("[1]")}; });
   auto page = (*make(fmt::format("auth: {{oauth2: {{token_url: '{}', client_id: id, client_secret: "

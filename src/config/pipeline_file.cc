@@ -274,8 +274,10 @@ const Spec<BatchDecl>& batch_spec() {
     s.field("delay", &BatchDecl::delay_ms)
         .unit(Unit::kDuration)
         .range(0, double{limits::kMaxBackoffMs})
-        .doc("How long a batch of a topic may wait for its `records`; 0: it is what is there when the "
-             "one before it is done.");
+        .doc(
+            "How long a batch of a topic may wait for its `records`; 0: it is what is there when "
+            "the "
+            "one before it is done.");
     return s;
   }();
   return spec;
@@ -283,10 +285,12 @@ const Spec<BatchDecl>& batch_spec() {
 
 const Spec<RestartDecl>& restart_spec() {
   static const auto spec = [] {
-    Spec<RestartDecl> s("restart",
-                        "What happens after a failure that may pass: a wait of a random length up to "
-                        "a bound, then a new start.");
-    s.field("enabled", &RestartDecl::enabled).doc("Start again by itself; else the pipeline fails.");
+    Spec<RestartDecl> s(
+        "restart",
+        "What happens after a failure that may pass: a wait of a random length up to "
+        "a bound, then a new start.");
+    s.field("enabled", &RestartDecl::enabled)
+        .doc("Start again by itself; else the pipeline fails.");
     s.field("first", &RestartDecl::first_ms)
         .unit(Unit::kDuration)
         .range(1, double{limits::kMaxBackoffMs})

@@ -49,7 +49,8 @@ bool arm() {
   for (size_t at = 0; at < spec.size();) {
     size_t end = std::min(spec.find(',', at), spec.size());
     std::string one = spec.substr(at, end - at);
-    size_t last = one.rfind(':'), first = last == std::string::npos ? last : one.rfind(':', last - 1);
+    size_t last = one.rfind(':'),
+           first = last == std::string::npos ? last : one.rfind(':', last - 1);
     int n = 0;
     bool ok = first != std::string::npos && last != first;
     if (ok) std::from_chars(one.data() + first + 1, one.data() + last, n);

@@ -93,11 +93,13 @@ int written_pid(int fd) {
 
 Error os_error(int errnum, std::string_view what, std::string_view path) {
   auto code = ErrorCode::kIo;
-  if (errnum == ENOENT) code = ErrorCode::kNotFound;
-  else if (errnum == ENOSPC || errnum == EDQUOT) code = ErrorCode::kNoSpace;
-  else if (errnum == EACCES || errnum == EPERM) code = ErrorCode::kPermission;
-  return Error(code,
-               fmt::format("{} {}: {}", what, path, std::generic_category().message(errnum)));
+  if (errnum == ENOENT)
+    code = ErrorCode::kNotFound;
+  else if (errnum == ENOSPC || errnum == EDQUOT)
+    code = ErrorCode::kNoSpace;
+  else if (errnum == EACCES || errnum == EPERM)
+    code = ErrorCode::kPermission;
+  return Error(code, fmt::format("{} {}: {}", what, path, std::generic_category().message(errnum)));
 }
 
 Result<std::string> read_file(const std::string& path, size_t max_bytes) {
@@ -111,8 +113,9 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
     ASSIGN(size_t n, read_some(fd.get(), content.data() + used, content.size() - used, path));
     used += n;
     if (used > max_bytes) {
-      return Error(ErrorCode::kLimit,
-                   fmt::format("{} is larger than {} bytes, the most that is read", path, max_bytes))
+      return Error(
+                 ErrorCode::kLimit,
+                 fmt::format("{} is larger than {} bytes, the most that is read", path, max_bytes))
           .with_blame(Blame::kUser);
     }
     if (n == 0) {
@@ -145,7 +148,8 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
 }
 
 Result<void> rename_file(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return os_error(errno, "cannot rename to " + to + ":", from);
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return os_error(errno, "cannot rename to " + to + ":", from);
   return sync_directory(parent_of(to));
 }
 
@@ -246,13 +250,16 @@ Result<void> FileReader::seek(int64_t offset) {
   return {};
 }
 
-Result<size_t> FileReader::read(char* into, size_t size) { return read_some(fd_, into, size, path_); }
+Result<size_t> FileReader::read(char* into, size_t size) {
+  return read_some(fd_, into, size, path_);
+}
 
 // Locks of the open file description (not of the process, as POSIX's): a second acquire in the same
 // process fails too, and holder() can look without taking the lock.
 FileLock::FileLock(int fd) : fd_(fd) {}
 FileLock::~FileLock() {
-  // The content is only for messages; a failure leaves a stale pid that nobody reads while unlocked.
+  // The content is only for messages; a failure leaves a stale pid that nobody reads while
+  // unlocked.
   [[maybe_unused]] int ignored = ::ftruncate(fd_, 0);
   ::close(fd_);
 }
@@ -264,9 +271,9 @@ Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path) {
   if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES) return os_error(errno, "cannot lock", path);
     int pid = written_pid(fd.get());
-    return Error(ErrorCode::kConflict,
-                 pid > 0 ? fmt::format("{} is held by process {}", path, pid)
-                         : fmt::format("{} is held by another process", path));
+    return Error(ErrorCode::kConflict, pid > 0
+                                           ? fmt::format("{} is held by process {}", path, pid)
+                                           : fmt::format("{} is held by another process", path));
   }
   std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(fd.get(), 0) != 0) return os_error(errno, "cannot write", path);

@@ -25,7 +25,8 @@ TEST(File, WritesAndReadsBack) {
   struct stat st {};
   ASSERT_EQ(::stat((dir / "f").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 0777, 0600u);
-  EXPECT_EQ(list_directory(dir.path()).value(), std::vector<std::string>{"f"});  // no temporary is left
+  EXPECT_EQ(list_directory(dir.path()).value(),
+            std::vector<std::string>{"f"});  // no temporary is left
 }
 
 TEST(File, ReadsALargeFileWhole) {
@@ -45,7 +46,8 @@ TEST(File, NamesThePathAndTheReason) {
   TempDir dir;
   auto absent = read_file(dir / "no", 1);
   EXPECT_EQ(absent.error().code(), ErrorCode::kNotFound);
-  EXPECT_EQ(absent.error().message(), "cannot open " + (dir / "no") + ": No such file or directory");
+  EXPECT_EQ(absent.error().message(),
+            "cannot open " + (dir / "no") + ": No such file or directory");
   EXPECT_EQ(write_file_atomic(dir / "no/f", "x").error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(list_directory(dir / "no").error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(file_status(dir / "no").error().code(), ErrorCode::kNotFound);
@@ -78,8 +80,10 @@ TEST(File, MakesAndRemovesTrees) {
 
 TEST(File, GlobSortsAndMayBeEmpty) {
   TempDir dir;
-  for (const char* name : {"b.json", "a.json", "c.csv"}) ASSERT_TRUE(write_file_atomic(dir / name, ""));
-  EXPECT_EQ(glob(dir / "*.json").value(), (std::vector<std::string>{dir / "a.json", dir / "b.json"}));
+  for (const char* name : {"b.json", "a.json", "c.csv"})
+    ASSERT_TRUE(write_file_atomic(dir / name, ""));
+  EXPECT_EQ(glob(dir / "*.json").value(),
+            (std::vector<std::string>{dir / "a.json", dir / "b.json"}));
   EXPECT_TRUE(glob(dir / "*.xml").value().empty());
   EXPECT_TRUE(glob(dir / "no/*").value().empty());
 }

@@ -12,7 +12,9 @@ class Random {
   explicit Random(uint64_t seed) : engine_(seed) {}
   uint64_t next() { return engine_(); }
   /// Uniform in [0, bound); bound > 0.
-  uint64_t below(uint64_t bound) { return std::uniform_int_distribution<uint64_t>(0, bound - 1)(engine_); }
+  uint64_t below(uint64_t bound) {
+    return std::uniform_int_distribution<uint64_t>(0, bound - 1)(engine_);
+  }
   /// Uniform in [0, 1).
   double unit() { return static_cast<double>(engine_() >> 11) * 0x1.0p-53; }
 

@@ -46,7 +46,8 @@ struct EmbeddedLog::Impl {
 EmbeddedLog::EmbeddedLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EmbeddedLog::~EmbeddedLog() = default;
 
-Result<std::unique_ptr<EmbeddedLog>> EmbeddedLog::open(const std::string& dir, const Options& options) {
+Result<std::unique_ptr<EmbeddedLog>> EmbeddedLog::open(const std::string& dir,
+                                                       const Options& options) {
   ASSIGN(auto store, Store::open(dir, options));
   io::Clock& clock = options.clock ? *options.clock : io::system_clock();
   auto impl = std::make_unique<Impl>(std::move(store), clock, options.codec);
@@ -83,7 +84,8 @@ Result<std::optional<std::string>> EmbeddedLog::state(std::string_view key) {
   return at.get(at->state, state_key(key));
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> EmbeddedLog::states(std::string_view prefix) {
+Result<std::vector<std::pair<std::string, std::string>>> EmbeddedLog::states(
+    std::string_view prefix) {
   std::vector<std::pair<std::string, std::string>> rows;
   TRY(for_each_state(*impl_->store, state_key(prefix),
                      [&](std::string_view key, std::string_view value) -> Result<void> {
@@ -93,12 +95,13 @@ Result<std::vector<std::pair<std::string, std::string>>> EmbeddedLog::states(std
   return rows;
 }
 
-Result<std::vector<Retired>> EmbeddedLog::enforce_retention(int64_t now_ms, const RetentionFloor& floor) {
+Result<std::vector<Retired>> EmbeddedLog::enforce_retention(int64_t now_ms,
+                                                            const RetentionFloor& floor) {
   std::vector<Retired> retired;
   ASSIGN(auto all, impl_->topics.list());
   for (const auto& topic : all) {
-    TRY(log::enforce_retention(*impl_->store, impl_->topics, impl_->write_mutex, topic, now_ms, floor,
-                               retired));
+    TRY(log::enforce_retention(*impl_->store, impl_->topics, impl_->write_mutex, topic, now_ms,
+                               floor, retired));
   }
   return retired;
 }

@@ -38,7 +38,7 @@ TEST_F(LogTest, KeepsNullsKeysAndHeaders) {
   records[0].key = "k";
   records[0].value = "v";
   records[0].headers = headers;
-  records[1].key = "";     // empty is not null
+  records[1].key = "";  // empty is not null
   records[1].value = std::nullopt;
   records[2].value = "";
   records[3].headers = std::span(headers, 1);
@@ -239,7 +239,8 @@ TEST_F(LogTest, TakesARecordOfTheGreatestSizeAndNoLarger) {
   auto seen = read(users, 0, 0, {1000, 100}).value();
   ASSERT_EQ(seen.size(), 3u);
   EXPECT_EQ(seen[1].value, big);
-  EXPECT_EQ(append(users, 0, {std::string(limits::kMaxRecordBytes + 1, 'x')}).error().code(), ErrorCode::kLimit);
+  EXPECT_EQ(append(users, 0, {std::string(limits::kMaxRecordBytes + 1, 'x')}).error().code(),
+            ErrorCode::kLimit);
   std::vector<stream::Header> headers(limits::kMaxHeaders + 1, {"k", "v"});
   stream::OutRecord record;
   record.headers = headers;
@@ -259,7 +260,8 @@ TEST_F(LogTest, EveryCodecIsRead) {
   open();
   auto all = read(users(), 0).value();
   ASSERT_EQ(all.size(), 3000u);
-  for (int i = 0; i < 3000; ++i) EXPECT_EQ(all[static_cast<size_t>(i)].value, fmt::format("value {}", i % 1000));
+  for (int i = 0; i < 3000; ++i)
+    EXPECT_EQ(all[static_cast<size_t>(i)].value, fmt::format("value {}", i % 1000));
 }
 
 TEST_F(LogTest, CommittersAtTheSameTimeGetDenseOffsetsInOrder) {
@@ -272,7 +274,8 @@ TEST_F(LogTest, CommittersAtTheSameTimeGetDenseOffsetsInOrder) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < kCommits; ++i) {
           auto tx = log_->begin(fmt::format("lane {}", t)).value();
-          ASSERT_TRUE(put(*tx, users, 0, {fmt::format("{} {} a", t, i), fmt::format("{} {} b", t, i)}));
+          ASSERT_TRUE(
+              put(*tx, users, 0, {fmt::format("{} {} a", t, i), fmt::format("{} {} b", t, i)}));
           ASSERT_TRUE(tx->put_progress(progress(i == 0 ? -1 : i - 1, i, fmt::format("sink{}", t))));
           ASSERT_TRUE(tx->commit());
         }
@@ -285,7 +288,7 @@ TEST_F(LogTest, CommittersAtTheSameTimeGetDenseOffsetsInOrder) {
   for (size_t i = 0; i < all.size(); i += 2) {
     EXPECT_EQ(all[i].offset, static_cast<int64_t>(i));
     int t = (*all[i].value)[0] - '0';
-    EXPECT_EQ(all[i].value, fmt::format("{} {} a", t, next[t]));  // each lane's own order
+    EXPECT_EQ(all[i].value, fmt::format("{} {} a", t, next[t]));      // each lane's own order
     EXPECT_EQ(all[i + 1].value, fmt::format("{} {} b", t, next[t]));  // transactions do not mingle
     ++next[t];
   }
@@ -303,10 +306,13 @@ TEST_F(LogTest, ARefusedMemberOfAGroupDoesNotHarmTheOthers) {
         for (int i = 0; i < 25; ++i) {
           auto tx = log_->begin(fmt::format("lane {}", t)).value();
           ASSERT_TRUE(put(*tx, users, 0, {"a"}));
-          ASSERT_TRUE(tx->put_progress(progress(t % 2 == 0 ? -1 : 99, 1, fmt::format("sink{}.{}", t, i))));
+          ASSERT_TRUE(
+              tx->put_progress(progress(t % 2 == 0 ? -1 : 99, 1, fmt::format("sink{}.{}", t, i))));
           auto committed = tx->commit();
-          if (committed) ++done;
-          else if (committed.error().code() == ErrorCode::kConflict) ++conflicts;
+          if (committed)
+            ++done;
+          else if (committed.error().code() == ErrorCode::kConflict)
+            ++conflicts;
         }
       });
     }

@@ -1,5 +1,5 @@
-// The fault points and planted bugs of the log, each in a process of its own that reads them from its
-// environment (io/fault.h): gtest's threadsafe death tests start this program again.
+// The fault points and planted bugs of the log, each in a process of its own that reads them from
+// its environment (io/fault.h): gtest's threadsafe death tests start this program again.
 #include <signal.h>
 
 #include <cstdlib>
@@ -33,7 +33,8 @@ class FaultTest : public LogTest {
       TRY(tx->commit());
     }
     clock_.advance_ms(1);
-    TRY(log_->enforce_retention(clock_.now_ms(), [](const stream::TopicInfo&, int32_t) { return 2; }));
+    TRY(log_->enforce_retention(clock_.now_ms(),
+                                [](const stream::TopicInfo&, int32_t) { return 2; }));
     return {};
   }
   /// Exits with 0, or 10 + the error's retry.
@@ -52,7 +53,8 @@ class KillTest : public FaultTest, public ::testing::WithParamInterface<Expected
 
 TEST_P(KillTest, LeavesWholeTransactions) {
   std::string where = temp_ / "killed";
-  if (const char* inherited = std::getenv("LEAT_TEST_DIR")) where = inherited;  // in the one that dies
+  if (const char* inherited = std::getenv("LEAT_TEST_DIR"))
+    where = inherited;  // in the one that dies
   ::setenv("LEAT_TEST_DIR", where.c_str(), 1);
   ::setenv("LEAT_FAULT", fmt::format("{}:kill", GetParam().point).c_str(), 1);
   EXPECT_EXIT(run_and_exit(where), KilledBySignal(SIGKILL), "");
@@ -72,13 +74,13 @@ TEST_P(KillTest, LeavesWholeTransactions) {
   EXPECT_EQ(rows.empty() ? 0 : rows[0].next, GetParam().commits);
 }
 
-INSTANTIATE_TEST_SUITE_P(Points, KillTest,
-                         ::testing::Values(Expected{"log.open:1", -1}, Expected{"log.topic.before:1", -1},
-                                           Expected{"log.topic.after:1", 0}, Expected{"log.commit.before:1", 0},
-                                           Expected{"log.commit.after:1", 1}, Expected{"log.commit.before:3", 2},
-                                           Expected{"log.commit.after:3", 3},
-                                           Expected{"log.retention.before:1", 3},
-                                           Expected{"log.retention.after:1", 3}));
+INSTANTIATE_TEST_SUITE_P(
+    Points, KillTest,
+    ::testing::Values(Expected{"log.open:1", -1}, Expected{"log.topic.before:1", -1},
+                      Expected{"log.topic.after:1", 0}, Expected{"log.commit.before:1", 0},
+                      Expected{"log.commit.after:1", 1}, Expected{"log.commit.before:3", 2},
+                      Expected{"log.commit.after:3", 3}, Expected{"log.retention.before:1", 3},
+                      Expected{"log.retention.after:1", 3}));
 
 TEST_F(FaultTest, AnIoErrorIsFatalAndAFullDiskIsNot) {
   ::setenv("LEAT_FAULT", "log.commit.before:2:eio", 1);
@@ -113,7 +115,8 @@ TEST_F(FaultTest, PlantedBugsAreThere) {
     if (!scenario(dir())) std::_Exit(99);
     auto users = log_->topics().find("users").value();
     int64_t end = log_->topics().bounds(users, 0)->end;
-    std::_Exit(static_cast<int>(end) + 10 * static_cast<int>(log_->progress("users", "store")->size()));
+    std::_Exit(static_cast<int>(end) +
+               10 * static_cast<int>(log_->progress("users", "store")->size()));
   };
   EXPECT_EXIT(count_and_exit(), ExitedWithCode(16), "");
   ::setenv("LEAT_PLANT", "log_skip_last_record", 1);

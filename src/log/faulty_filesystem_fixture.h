@@ -1,12 +1,14 @@
-// FaultyFileSystem: files below RocksDB that fail at a chosen operation, and a disk that forgets what was not
-// synced. For the log's tests only.
+// FaultyFileSystem: files below RocksDB that fail at a chosen operation, and a disk that forgets
+// what was not synced. For the log's tests only.
 //
-// Operations are counted from 1: creating or renaming a file, appending to it, syncing it or its directory.
-// At the armed one:
-//   kCrash     half of an append is written, and every operation fails from then on: the machine lost power.
+// Operations are counted from 1: creating or renaming a file, appending to it, syncing it or its
+// directory. At the armed one:
+//   kCrash     half of an append is written, and every operation fails from then on: the machine
+//   lost power.
 //              Then lose_unsynced() cuts every file back to what was synced.
 //   kIoError   that operation alone fails
-//   kNoSpace   half of an append is written, and every append, sync and creation fails until space_is_back()
+//   kNoSpace   half of an append is written, and every append, sync and creation fails until
+//   space_is_back()
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -48,7 +50,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     MutexLock lock(mutex_);
     failing_ = false;
   }
-  /// After a crash, and after the log is destroyed. `torn`: half of what was not synced is there all the same.
+  /// After a crash, and after the log is destroyed. `torn`: half of what was not synced is there
+  /// all the same.
   void lose_unsynced(bool torn) {
     MutexLock lock(mutex_);
     if (!torn) {
@@ -61,7 +64,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     }
     for (const auto& [path, size] : files_) {
       if (!std::filesystem::exists(path) || size.written <= size.synced) continue;
-      std::filesystem::resize_file(path, torn ? size.synced + (size.written - size.synced) / 2 : size.synced);
+      std::filesystem::resize_file(
+          path, torn ? size.synced + (size.written - size.synced) / 2 : size.synced);
     }
   }
 
@@ -75,7 +79,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
                                  std::unique_ptr<rocksdb::FSDirectory>* result,
                                  rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
-                               const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+                               const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
 
  private:
   class File;
@@ -84,7 +89,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     uint64_t written = 0, synced = 0;
   };
 
-  /// Counts one operation: OK, or how it fails. `torn` is set when half of an append should be written.
+  /// Counts one operation: OK, or how it fails. `torn` is set when half of an append should be
+  /// written.
   rocksdb::IOStatus operation(bool* torn = nullptr) {
     MutexLock lock(mutex_);
     if (failing_) return failure();
@@ -123,7 +129,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   int left_ GUARDED_BY(mutex_) = 0;
   bool failing_ GUARDED_BY(mutex_) = false, triggered_ GUARDED_BY(mutex_) = false;
   std::map<std::string, Size> files_ GUARDED_BY(mutex_);
-  // Since their directory was synced: files that are new, and those that a rename replaced (nullopt: none).
+  // Since their directory was synced: files that are new, and those that a rename replaced
+  // (nullopt: none).
   std::set<std::string> created_ GUARDED_BY(mutex_);
   std::vector<std::pair<std::string, std::optional<std::string>>> renamed_ GUARDED_BY(mutex_);
 };
@@ -137,7 +144,8 @@ class FaultyFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper 
                            rocksdb::IODebugContext* debug) override {
     bool torn = false;
     rocksdb::IOStatus status = owner_.operation(&torn);
-    rocksdb::Slice part = status.ok() ? data : rocksdb::Slice(data.data(), torn ? data.size() / 2 : 0);
+    rocksdb::Slice part =
+        status.ok() ? data : rocksdb::Slice(data.data(), torn ? data.size() / 2 : 0);
     if (!part.empty()) {
       auto written = target()->Append(part, options, debug);
       if (!written.ok()) return written;
@@ -146,7 +154,8 @@ class FaultyFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper 
     return status;
   }
   rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                           const rocksdb::DataVerificationInfo&, rocksdb::IODebugContext* debug) override {
+                           const rocksdb::DataVerificationInfo&,
+                           rocksdb::IODebugContext* debug) override {
     return Append(data, options, debug);
   }
   // The disk's own sync is left out: what counts as synced is what lose_unsynced() keeps.
@@ -155,10 +164,12 @@ class FaultyFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper 
     if (status.ok()) owner_.synced(path_);
     return status;
   }
-  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* debug) override {
     return Sync(options, debug);
   }
-  rocksdb::IOStatus RangeSync(uint64_t, uint64_t, const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+  rocksdb::IOStatus RangeSync(uint64_t, uint64_t, const rocksdb::IOOptions&,
+                              rocksdb::IODebugContext*) override {
     return rocksdb::IOStatus::OK();
   }
   rocksdb::IOStatus Truncate(uint64_t size, const rocksdb::IOOptions& options,
@@ -182,7 +193,8 @@ class FaultyFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
     if (status.ok()) owner_.directory_synced();
     return status;
   }
-  rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug,
+  rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options,
+                                        rocksdb::IODebugContext* debug,
                                         const rocksdb::DirFsyncOptions&) override {
     return Fsync(options, debug);
   }
@@ -191,13 +203,13 @@ class FaultyFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
   FaultyFileSystem& owner_;
 };
 
-inline rocksdb::IOStatus FaultyFileSystem::NewWritableFile(const std::string& path,
-                                                           const rocksdb::FileOptions& options,
-                                                           std::unique_ptr<rocksdb::FSWritableFile>* result,
-                                                           rocksdb::IODebugContext* debug) {
+inline rocksdb::IOStatus FaultyFileSystem::NewWritableFile(
+    const std::string& path, const rocksdb::FileOptions& options,
+    std::unique_ptr<rocksdb::FSWritableFile>* result, rocksdb::IODebugContext* debug) {
   if (auto status = operation(); !status.ok()) return status;
   std::unique_ptr<rocksdb::FSWritableFile> file;
-  if (auto status = target()->NewWritableFile(path, options, &file, debug); !status.ok()) return status;
+  if (auto status = target()->NewWritableFile(path, options, &file, debug); !status.ok())
+    return status;
   {
     MutexLock lock(mutex_);
     files_[path] = {};
@@ -207,28 +219,29 @@ inline rocksdb::IOStatus FaultyFileSystem::NewWritableFile(const std::string& pa
   return rocksdb::IOStatus::OK();
 }
 
-inline rocksdb::IOStatus FaultyFileSystem::ReopenWritableFile(const std::string& path,
-                                                              const rocksdb::FileOptions& options,
-                                                              std::unique_ptr<rocksdb::FSWritableFile>* result,
-                                                              rocksdb::IODebugContext* debug) {
+inline rocksdb::IOStatus FaultyFileSystem::ReopenWritableFile(
+    const std::string& path, const rocksdb::FileOptions& options,
+    std::unique_ptr<rocksdb::FSWritableFile>* result, rocksdb::IODebugContext* debug) {
   if (auto status = operation(); !status.ok()) return status;
   std::unique_ptr<rocksdb::FSWritableFile> file;
-  if (auto status = target()->ReopenWritableFile(path, options, &file, debug); !status.ok()) return status;
+  if (auto status = target()->ReopenWritableFile(path, options, &file, debug); !status.ok())
+    return status;
   *result = std::make_unique<File>(*this, path, std::move(file));
   return rocksdb::IOStatus::OK();
 }
 
-inline rocksdb::IOStatus FaultyFileSystem::NewDirectory(const std::string& path,
-                                                        const rocksdb::IOOptions& options,
-                                                        std::unique_ptr<rocksdb::FSDirectory>* result,
-                                                        rocksdb::IODebugContext* debug) {
+inline rocksdb::IOStatus FaultyFileSystem::NewDirectory(
+    const std::string& path, const rocksdb::IOOptions& options,
+    std::unique_ptr<rocksdb::FSDirectory>* result, rocksdb::IODebugContext* debug) {
   std::unique_ptr<rocksdb::FSDirectory> directory;
-  if (auto status = target()->NewDirectory(path, options, &directory, debug); !status.ok()) return status;
+  if (auto status = target()->NewDirectory(path, options, &directory, debug); !status.ok())
+    return status;
   *result = std::make_unique<Directory>(*this, std::move(directory));
   return rocksdb::IOStatus::OK();
 }
 
-inline rocksdb::IOStatus FaultyFileSystem::RenameFile(const std::string& from, const std::string& to,
+inline rocksdb::IOStatus FaultyFileSystem::RenameFile(const std::string& from,
+                                                      const std::string& to,
                                                       const rocksdb::IOOptions& options,
                                                       rocksdb::IODebugContext* debug) {
   if (auto status = operation(); !status.ok()) return status;

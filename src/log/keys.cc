@@ -173,8 +173,8 @@ std::string encode_progress(const stream::Progress& progress) {
   put_string(out, progress.pipeline_hash);
   put_string(out, progress.cursor);
   const auto& l = progress.ledger;
-  for (int64_t n : {l.in, l.delivered, l.rejected, l.dropped, l.filtered, l.deduplicated, l.expired,
-                    l.rows}) {
+  for (int64_t n :
+       {l.in, l.delivered, l.rejected, l.dropped, l.filtered, l.deduplicated, l.expired, l.rows}) {
     put_zigzag(out, n);
   }
   return out;
@@ -183,8 +183,8 @@ std::string encode_progress(const stream::Progress& progress) {
 Result<stream::Progress> decode_progress(std::string_view key, std::string_view value) {
   stream::Progress progress;
   std::string_view rest = key.substr(std::min(key.size(), kProgressPrefix.size()));
-  for (std::string* part : {&progress.project, &progress.pipeline, &progress.sink,
-                            &progress.input.topic}) {
+  for (std::string* part :
+       {&progress.project, &progress.pipeline, &progress.sink, &progress.input.topic}) {
     size_t end = std::min(rest.find('\0'), rest.size());
     *part = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));

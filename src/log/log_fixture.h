@@ -1,5 +1,5 @@
-// What the log's tests share: a log in a directory of the test's own, and short ways to write and read.
-// For tests only.
+// What the log's tests share: a log in a directory of the test's own, and short ways to write and
+// read. For tests only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -44,20 +44,21 @@ class LogTest : public ::testing::Test {
     return log_->topics().ensure(spec).value();
   }
   /// One transaction with these values.
-  Result<void> append(const stream::TopicInfo& to, int32_t partition, const std::vector<std::string>& values) {
+  Result<void> append(const stream::TopicInfo& to, int32_t partition,
+                      const std::vector<std::string>& values) {
     ASSIGN(auto tx, log_->begin("test"));
     TRY(put(*tx, to, partition, values));
     return tx->commit();
   }
-  static Result<void> put(stream::LogTransaction& tx, const stream::TopicInfo& to, int32_t partition,
-                          const std::vector<std::string>& values) {
+  static Result<void> put(stream::LogTransaction& tx, const stream::TopicInfo& to,
+                          int32_t partition, const std::vector<std::string>& values) {
     std::vector<stream::OutRecord> records(values.size());
     for (size_t i = 0; i < values.size(); ++i) records[i].value = values[i];
     return tx.append(to, partition, records);
   }
   /// All records of a partition from `offset` to its present end.
-  Result<std::vector<Seen>> read(const stream::TopicInfo& from, int32_t partition, int64_t offset = 0,
-                                 stream::ReadLimits limits = {}) {
+  Result<std::vector<Seen>> read(const stream::TopicInfo& from, int32_t partition,
+                                 int64_t offset = 0, stream::ReadLimits limits = {}) {
     ASSIGN(auto reader, log_->reader(from));
     TRY(reader->seek(partition, offset));
     std::vector<Seen> all;
@@ -80,7 +81,8 @@ class LogTest : public ::testing::Test {
     for (const auto& record : records) out.push_back(record.value.value_or("(null)"));
     return out;
   }
-  static stream::Progress progress(int64_t expected, int64_t next, const std::string& sink = "serving.users") {
+  static stream::Progress progress(int64_t expected, int64_t next,
+                                   const std::string& sink = "serving.users") {
     stream::Progress row;
     row.project = "users";
     row.pipeline = "store";

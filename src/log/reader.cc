@@ -21,12 +21,13 @@ struct Cursor {
 
 class Reader final : public stream::TopicReader {
  public:
-  Reader(Store& store, TopicTable& topics, std::shared_ptr<Topic> topic, const stream::TopicInfo& info)
+  Reader(Store& store, TopicTable& topics, std::shared_ptr<Topic> topic,
+         const stream::TopicInfo& info)
       : store_(store), topics_(topics), topic_(std::move(topic)), info_(info) {}
 
   Result<void> seek(int32_t partition, int64_t offset) override;
-  Result<bool> poll(stream::RecordBatch& out, const stream::ReadLimits& limits, std::stop_token stop,
-                    std::chrono::milliseconds timeout) override;
+  Result<bool> poll(stream::RecordBatch& out, const stream::ReadLimits& limits,
+                    std::stop_token stop, std::chrono::milliseconds timeout) override;
   Result<stream::PartitionBounds> bounds(int32_t partition) override {
     return topics_.bounds(info_, partition);
   }
@@ -52,23 +53,30 @@ class Reader final : public stream::TopicReader {
 
 Error Reader::lost(const Cursor& cursor, const Partition& bounds) const {
   if (cursor.next < bounds.start) {
-    return Error(ErrorCode::kDataLost,
-                 fmt::format("records {}[{}] from offset {} to {} were deleted by retention before they were "
-                             "read",
-                             info_.spec.name, cursor.partition, cursor.next, bounds.start - 1))
-        .with_hint(fmt::format("`leat reset PIPELINE --to start` goes on at offset {}", bounds.start));
+    return Error(
+               ErrorCode::kDataLost,
+               fmt::format(
+                   "records {}[{}] from offset {} to {} were deleted by retention before they were "
+                   "read",
+                   info_.spec.name, cursor.partition, cursor.next, bounds.start - 1))
+        .with_hint(
+            fmt::format("`leat reset PIPELINE --to start` goes on at offset {}", bounds.start));
   }
-  return Error(ErrorCode::kDataLost,
-               fmt::format("{}[{}] ends at offset {}, but offset {} was read before: records {} to {} are lost",
-                           info_.spec.name, cursor.partition, bounds.end, cursor.next, bounds.end,
-                           cursor.next - 1))
-      .with_hint("the log's directory is older than the position: restore it, or `leat reset PIPELINE --to end`");
+  return Error(ErrorCode::kDataLost, fmt::format("{}[{}] ends at offset {}, but offset {} was read "
+                                                 "before: records {} to {} are lost",
+                                                 info_.spec.name, cursor.partition, bounds.end,
+                                                 cursor.next, bounds.end, cursor.next - 1))
+      .with_hint(
+          "the log's directory is older than the position: restore it, or `leat reset PIPELINE "
+          "--to end`");
 }
 
 Error Reader::corrupt(const Cursor& cursor, int64_t from, int64_t to, std::string_view why) const {
-  return Error(ErrorCode::kCorrupt, fmt::format("records {}[{}] from offset {} to {} cannot be read: {}",
-                                                info_.spec.name, cursor.partition, from, to - 1, why))
-      .with_hint(fmt::format("restore a backup, or `leat reset PIPELINE --to {}` goes on after them", to));
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("records {}[{}] from offset {} to {} cannot be read: {}",
+                           info_.spec.name, cursor.partition, from, to - 1, why))
+      .with_hint(
+          fmt::format("restore a backup, or `leat reset PIPELINE --to {}` goes on after them", to));
 }
 
 Result<void> Reader::seek(int32_t partition, int64_t offset) {
@@ -87,8 +95,8 @@ Result<void> Reader::seek(int32_t partition, int64_t offset) {
   return {};
 }
 
-Result<bool> Reader::poll(stream::RecordBatch& out, const stream::ReadLimits& limits, std::stop_token stop,
-                          std::chrono::milliseconds timeout) {
+Result<bool> Reader::poll(stream::RecordBatch& out, const stream::ReadLimits& limits,
+                          std::stop_token stop, std::chrono::milliseconds timeout) {
   out.clear();
   // In turn, so that a busy partition does not starve the others.
   watched_.clear();
@@ -112,8 +120,8 @@ Result<bool> Reader::poll(stream::RecordBatch& out, const stream::ReadLimits& li
   // An error behind good records waits for the next call, which meets it again.
   if (!filled && out.records.empty()) return std::move(filled).error();
   for (size_t i = 0; i < out.records.size(); ++i) {
-    out.records[i].headers = std::span(out.header_storage)
-                                 .subspan(header_ranges_[i].first, header_ranges_[i].second);
+    out.records[i].headers =
+        std::span(out.header_storage).subspan(header_ranges_[i].first, header_ranges_[i].second);
   }
   out.next_offset = cursor.next;
   return true;
@@ -121,7 +129,9 @@ Result<bool> Reader::poll(stream::RecordBatch& out, const stream::ReadLimits& li
 
 Result<void> Reader::fill(Cursor& cursor, int64_t end, stream::RecordBatch& out,
                           const stream::ReadLimits& limits) {
-  auto full = [&] { return out.records.size() >= limits.max_records || out.bytes >= limits.max_bytes; };
+  auto full = [&] {
+    return out.records.size() >= limits.max_records || out.bytes >= limits.max_bytes;
+  };
   if (cursor.batch) TRY(take(cursor, out, limits));
   if (cursor.batch || cursor.next >= end || full()) return {};
   ASSIGN(auto at, store_.access());
@@ -151,9 +161,11 @@ Result<void> Reader::load(Cursor& cursor, int64_t end, rocksdb::Iterator& it) {
     it.Next();
     auto after = it.Valid() ? parse_log_key(view(it.key())) : std::nullopt;
     bool known = after && after->topic_id == topic_->id && after->partition == cursor.partition;
-    return corrupt(cursor, place->base_offset, known ? after->base_offset : end, batch.error().message());
+    return corrupt(cursor, place->base_offset, known ? after->base_offset : end,
+                   batch.error().message());
   }
-  if (batch->end_offset() <= cursor.next) return corrupt(cursor, cursor.next, end, "no batch is there");
+  if (batch->end_offset() <= cursor.next)
+    return corrupt(cursor, cursor.next, end, "no batch is there");
   if (auto skipped = batch->skip_to(cursor.next); !skipped) {
     return corrupt(cursor, batch->base_offset(), batch->end_offset(), skipped.error().message());
   }
@@ -162,7 +174,8 @@ Result<void> Reader::load(Cursor& cursor, int64_t end, rocksdb::Iterator& it) {
 }
 
 /// Hands out what fits from the open batch; forgets it at its end.
-Result<void> Reader::take(Cursor& cursor, stream::RecordBatch& out, const stream::ReadLimits& limits) {
+Result<void> Reader::take(Cursor& cursor, stream::RecordBatch& out,
+                          const stream::ReadLimits& limits) {
   BatchReader& batch = *cursor.batch;
   out.storage.push_back(batch.bytes());
   stream::Record record;
@@ -173,7 +186,8 @@ Result<void> Reader::take(Cursor& cursor, stream::RecordBatch& out, const stream
       cursor.batch.reset();
       return error;
     }
-    size_t bytes = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+    size_t bytes =
+        (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
     for (size_t i = first_header; i < out.header_storage.size(); ++i) {
       bytes += out.header_storage[i].key.size() + out.header_storage[i].value.size();
     }

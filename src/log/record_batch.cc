@@ -15,9 +15,12 @@ constexpr int kLz4Acceleration = 1;
 
 std::string_view name_of(Codec codec) {
   switch (codec) {
-    case Codec::kNone: return "none";
-    case Codec::kLz4: return "lz4";
-    case Codec::kZstd: return "zstd";
+    case Codec::kNone:
+      return "none";
+    case Codec::kLz4:
+      return "lz4";
+    case Codec::kZstd:
+      return "zstd";
   }
   return "unknown";
 }
@@ -112,8 +115,8 @@ std::string batch_header(const EncodedBatch& batch, std::string_view key, int64_
 
 size_t encoded_bytes(const stream::OutRecord& record) {
   constexpr size_t kLengths = 25;  // time, key, value, count of headers
-  size_t bytes = kLengths + (record.key ? record.key->size() : 0) +
-                 (record.value ? record.value->size() : 0);
+  size_t bytes =
+      kLengths + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
   for (const auto& header : record.headers) bytes += 10 + header.key.size() + header.value.size();
   return bytes;
 }
@@ -149,7 +152,8 @@ void BatchBuilder::finish(Compressor& compressor, std::vector<EncodedBatch>& out
 Result<BatchReader> BatchReader::open(std::string_view key, std::string_view value,
                                       Compressor& compressor) {
   auto place = parse_log_key(key);
-  if (!place) return corrupt(fmt::format("a key of {} bytes instead of {}", key.size(), kLogKeyBytes));
+  if (!place)
+    return corrupt(fmt::format("a key of {} bytes instead of {}", key.size(), kLogKeyBytes));
   BatchReader batch;
   ByteReader in(value);
   auto format = in.fixed<uint8_t>();
@@ -198,7 +202,8 @@ Result<void> BatchReader::next(stream::Record& record, std::vector<stream::Heade
     if (reader_.ok()) headers.push_back({name.value_or(""), value.value_or("")});
   }
   if (!reader_.ok() || record.timestamp_ms > last_time_) {
-    return corrupt(fmt::format("record {} of a batch of {} does not follow the grammar", read_, count_));
+    return corrupt(
+        fmt::format("record {} of a batch of {} does not follow the grammar", read_, count_));
   }
   ++read_;
   if (done() && !reader_.finished()) {

@@ -51,7 +51,8 @@ TEST(Coding, GivesBackWhatWasPut) {
   put_string(out, "text");
   ByteReader in(out);
   for (uint64_t n : kNumbers) EXPECT_EQ(in.varint(), n);
-  for (int64_t n : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{1}, INT64_MAX}) EXPECT_EQ(in.zigzag(), n);
+  for (int64_t n : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{1}, INT64_MAX})
+    EXPECT_EQ(in.zigzag(), n);
   EXPECT_EQ(in.fixed<int32_t>(), -5);
   EXPECT_EQ(in.big_endian<uint32_t>(), 0x01020304u);
   EXPECT_EQ(in.string(), "text");
@@ -59,13 +60,37 @@ TEST(Coding, GivesBackWhatWasPut) {
 }
 
 TEST(Coding, RefusesWhatDoesNotFit) {
-  EXPECT_FALSE([] { ByteReader in("\x80"); in.varint(); return in.ok(); }());
+  EXPECT_FALSE([] {
+    ByteReader in("\x80");
+    in.varint();
+    return in.ok();
+  }());
   const std::string endless(11, '\xff');
-  EXPECT_FALSE([&] { ByteReader in(endless); in.varint(); return in.ok(); }());
-  EXPECT_FALSE([] { ByteReader in("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"); in.varint(); return in.ok(); }());
-  EXPECT_FALSE([] { ByteReader in("\x05" "abc"); in.string(); return in.ok(); }());
-  EXPECT_FALSE([] { ByteReader in("abc"); in.fixed<uint32_t>(); return in.ok(); }());
-  ByteReader broken("\x05" "abc");
+  EXPECT_FALSE([&] {
+    ByteReader in(endless);
+    in.varint();
+    return in.ok();
+  }());
+  EXPECT_FALSE([] {
+    ByteReader in("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02");
+    in.varint();
+    return in.ok();
+  }());
+  EXPECT_FALSE([] {
+    ByteReader in(
+        "\x05"
+        "abc");
+    in.string();
+    return in.ok();
+  }());
+  EXPECT_FALSE([] {
+    ByteReader in("abc");
+    in.fixed<uint32_t>();
+    return in.ok();
+  }());
+  ByteReader broken(
+      "\x05"
+      "abc");
   EXPECT_EQ(broken.string(), "");
   EXPECT_EQ(broken.varint(), 0u);
   EXPECT_FALSE(broken.finished());
@@ -93,7 +118,8 @@ std::vector<stream::OutRecord> some(const std::vector<std::string>& values) {
   return records;
 }
 
-const std::vector<std::string> kValues(50, "a value that is long enough to be compressed, and repeated");
+const std::vector<std::string> kValues(
+    50, "a value that is long enough to be compressed, and repeated");
 
 TEST(RecordBatch, IsReadBackByEveryCodec) {
   for (auto codec : {Codec::kNone, Codec::kLz4, Codec::kZstd}) {
@@ -129,18 +155,33 @@ TEST(RecordBatch, KeepsIncompressibleBytesAsTheyAre) {
   EXPECT_EQ(store(some(values), Codec::kZstd).value[1], 0);
 }
 
-// The grammar of record_batch.h and docs/formats.md, byte by byte: a change here is a change of format.
+// The grammar of record_batch.h and docs/formats.md, byte by byte: a change here is a change of
+// format.
 TEST(RecordBatch, HasTheBytesOfItsGrammar) {
   const stream::Header header{"h", "x"};
   stream::OutRecord record;
   record.key = "k";
   record.headers = {&header, 1};
   Stored stored = store({&record, 1}, Codec::kNone);
-  EXPECT_EQ(hex(stored.key), "00000000000000010000000000000002" "00000003" "0000000000000064");
+  EXPECT_EQ(hex(stored.key),
+            "00000000000000010000000000000002"
+            "00000003"
+            "0000000000000064");
   std::string without_crc = hex(stored.value.substr(0, 26)) + " " + hex(stored.value.substr(30));
   EXPECT_EQ(without_crc,
-            "01" "00" "01000000" "8813000000000000" "8813000000000000" "09000000"
-            " " "00" "026b" "00" "01" "0268" "0278");
+            "01"
+            "00"
+            "01000000"
+            "8813000000000000"
+            "8813000000000000"
+            "09000000"
+            " "
+            "00"
+            "026b"
+            "00"
+            "01"
+            "0268"
+            "0278");
   std::string covered = stored.value.substr(30) + stored.value.substr(0, 26) + stored.key;
   ByteReader crc(std::string_view(stored.value).substr(26));
   EXPECT_EQ(crc.fixed<uint32_t>(), crc32c(0, covered));
@@ -167,8 +208,8 @@ TEST(RecordBatch, EveryFlippedBitIsNoticed) {
 }
 
 /// A batch whose checksum is right, whatever its bytes.
-Stored sealed(uint32_t count, std::string_view payload, uint32_t raw_size, Codec codec = Codec::kNone,
-              uint8_t format = kBatchFormat) {
+Stored sealed(uint32_t count, std::string_view payload, uint32_t raw_size,
+              Codec codec = Codec::kNone, uint8_t format = kBatchFormat) {
   std::string key = log_key({1, 2}, 3, 0), header;
   put_fixed(header, format);
   put_fixed(header, static_cast<uint8_t>(codec));
@@ -194,7 +235,8 @@ TEST(RecordBatch, RefusesWhatIsNotItsGrammar) {
   };
   std::string record("\x00\x00\x02v\x00", 5);
   EXPECT_EQ(why_not(sealed(1, record, 5)), "fine");
-  EXPECT_THAT(why_not(sealed(1, record, 5, Codec::kNone, 2)), HasSubstr("format 2, this leat reads 1"));
+  EXPECT_THAT(why_not(sealed(1, record, 5, Codec::kNone, 2)),
+              HasSubstr("format 2, this leat reads 1"));
   EXPECT_THAT(why_not(sealed(1, record, 6)), HasSubstr("do not decompress"));
   EXPECT_THAT(why_not(sealed(1, record, 5, Codec::kLz4)), HasSubstr("(codec lz4)"));
   EXPECT_THAT(why_not(sealed(1, record, 5, Codec::kZstd)), HasSubstr("(codec zstd)"));
@@ -202,8 +244,10 @@ TEST(RecordBatch, RefusesWhatIsNotItsGrammar) {
   EXPECT_THAT(why_not(sealed(1, record, 0xffffffff)), HasSubstr("at most"));
   EXPECT_THAT(why_not(sealed(2, record, 5)), HasSubstr("record 1 of a batch of 2"));
   EXPECT_THAT(why_not(sealed(1, record + record, 10)), HasSubstr("5 bytes follow the last"));
-  EXPECT_THAT(why_not(sealed(1, std::string("\x0b\x00\x00\x00", 4), 4)), HasSubstr("grammar"));  // after last_time
-  EXPECT_THAT(why_not(sealed(1, std::string("\x00\x7f\x00\x00", 4), 4)), HasSubstr("grammar"));  // key too long
+  EXPECT_THAT(why_not(sealed(1, std::string("\x0b\x00\x00\x00", 4), 4)),
+              HasSubstr("grammar"));  // after last_time
+  EXPECT_THAT(why_not(sealed(1, std::string("\x00\x7f\x00\x00", 4), 4)),
+              HasSubstr("grammar"));  // key too long
   std::string many_headers("\x00\x00\x00\xff\xff\xff\xff\x0f", 8);
   EXPECT_THAT(why_not(sealed(1, many_headers, 8)), HasSubstr("grammar"));
 }
@@ -266,7 +310,8 @@ TEST(Keys, RowsThatAreDamagedAreRefused) {
   for (size_t size = 0; size < value.size(); ++size) {
     EXPECT_FALSE(decode_progress(key, value.substr(0, size)));
   }
-  for (size_t size = 0; size < key.size(); ++size) EXPECT_FALSE(decode_progress(key.substr(0, size), value));
+  for (size_t size = 0; size < key.size(); ++size)
+    EXPECT_FALSE(decode_progress(key.substr(0, size), value));
   progress.sink = std::string("a\0b", 3);
   EXPECT_EQ(progress_key(progress).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_FALSE(decode_entry("i", encode_entry({0, 1, 1, 1, 1})));

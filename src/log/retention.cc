@@ -10,8 +10,8 @@ namespace {
 std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 /// `bounds` after the batches that may go are gone. Reads the index only.
-Result<Partition> cut(Store& store, const stream::TopicInfo& topic, int32_t partition, Partition bounds,
-                      int64_t now_ms, int64_t floor) {
+Result<Partition> cut(Store& store, const stream::TopicInfo& topic, int32_t partition,
+                      Partition bounds, int64_t now_ms, int64_t floor) {
   const auto& spec = topic.spec;
   ASSIGN(auto at, store.access());
   std::string from = entry_key(topic.id, partition, bounds.start);
@@ -34,8 +34,8 @@ Result<Partition> cut(Store& store, const stream::TopicInfo& topic, int32_t part
 }  // namespace
 
 Result<void> enforce_retention(Store& store, TopicTable& topics, Mutex& write_mutex,
-                               const stream::TopicInfo& topic, int64_t now_ms, const RetentionFloor& floor,
-                               std::vector<Retired>& retired) {
+                               const stream::TopicInfo& topic, int64_t now_ms,
+                               const RetentionFloor& floor, std::vector<Retired>& retired) {
   for (int32_t number = 0; number < topic.spec.partitions; ++number) {
     // Asked before the lock: the caller's function may take locks of its own.
     int64_t needed = floor(topic, number);

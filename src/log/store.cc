@@ -41,13 +41,15 @@ rocksdb::DBOptions db_options(rocksdb::Env* env, bool in_memory) {
   o.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
-  // A background write that failed stops the writers too; store.cc decides how to go on, not RocksDB.
+  // A background write that failed stops the writers too; store.cc decides how to go on, not
+  // RocksDB.
   o.max_bgerror_resume_count = 0;
   if (in_memory) o.info_log = std::make_shared<QuietLogger>();
   return o;
 }
 
-rocksdb::ColumnFamilyOptions family_options(bool blobs, const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions family_options(bool blobs,
+                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions o;
   o.write_buffer_size = limits::kLogMemtableBytes;
   o.compression = rocksdb::kNoCompression;  // batches are compressed, the rest is small
@@ -76,13 +78,16 @@ Error store_error(const rocksdb::Status& status, std::string_view what) {
   CHECK(!status.ok());
   std::string message = fmt::format("{}: {}", what, status.ToString());
   if (status.IsNoSpace()) {
-    return Error(ErrorCode::kNoSpace, std::move(message)).with_hint("free some space; leat goes on by itself");
+    return Error(ErrorCode::kNoSpace, std::move(message))
+        .with_hint("free some space; leat goes on by itself");
   }
   if (status.IsCorruption()) {
     return Error(ErrorCode::kCorrupt, std::move(message))
-        .with_hint("the disk or another program damaged the log; restore a backup of its directory");
+        .with_hint(
+            "the disk or another program damaged the log; restore a backup of its directory");
   }
-  if (status.IsNotFound() || status.IsPathNotFound()) return Error(ErrorCode::kNotFound, std::move(message));
+  if (status.IsNotFound() || status.IsPathNotFound())
+    return Error(ErrorCode::kNotFound, std::move(message));
   if (status.IsBusy() || status.IsTryAgain()) {
     return Error(ErrorCode::kUnavailable, std::move(message));
   }
@@ -139,13 +144,16 @@ Result<void> Store::lock() {
     }
     int pid = io::FileLock::holder(path);
     if (pid == 0) return {};
-    return Error(ErrorCode::kConflict, fmt::format("the log in {} is in use by process {}", dir_, pid));
+    return Error(ErrorCode::kConflict,
+                 fmt::format("the log in {} is in use by process {}", dir_, pid));
   }
   TRY(io::make_directories(dir_));
   auto lock = io::FileLock::acquire(path);
   if (!lock) {
-    return std::move(lock).error().context("the log is in use").with_hint(
-        "stop that process, or use another directory with --data DIR");
+    return std::move(lock)
+        .error()
+        .context("the log is in use")
+        .with_hint("stop that process, or use another directory with --data DIR");
   }
   lock_ = std::move(lock).value();
   return {};
@@ -161,9 +169,8 @@ Result<std::unique_ptr<Store::Database>> Store::open_database() {
       {"state", family_options(false, cache)}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  auto status = options_.read_only
-                    ? rocksdb::DB::OpenForReadOnly(o, dir_, families, &handles, &db)
-                    : rocksdb::DB::Open(o, dir_, families, &handles, &db);
+  auto status = options_.read_only ? rocksdb::DB::OpenForReadOnly(o, dir_, families, &handles, &db)
+                                   : rocksdb::DB::Open(o, dir_, families, &handles, &db);
   if (!status.ok()) return store_error(status, fmt::format("cannot open the log in {}", dir_));
   auto database = std::make_unique<Database>();
   database->db.reset(db);
@@ -174,7 +181,8 @@ Result<std::unique_ptr<Store::Database>> Store::open_database() {
   return database;
 }
 
-// The place for migrations: a step per older format, each one atomic write that also raises the number.
+// The place for migrations: a step per older format, each one atomic write that also raises the
+// number.
 Result<void> Store::check_format() {
   ASSIGN(auto format, meta(kFormatKey));
   ASSIGN(auto epoch, meta(kEpochKey));
@@ -182,7 +190,8 @@ Result<void> Store::check_format() {
   uint32_t found = format ? ByteReader(*format).fixed<uint32_t>() : kFormat;
   if (found > kFormat) {
     return Error(ErrorCode::kIncompatible,
-                 fmt::format("the log in {} has format {}, this leat knows up to {}", dir_, found, kFormat))
+                 fmt::format("the log in {} has format {}, this leat knows up to {}", dir_, found,
+                             kFormat))
         .with_hint("use the newer leat that wrote it");
   }
   if (found < 1) {
@@ -218,9 +227,12 @@ Result<void> Store::ready() {
         .with_blame(Blame::kInternal);
   }
   switch (health_) {
-    case Health::kHealthy: return {};
-    case Health::kPoisoned: return *failure_;
-    case Health::kFull: return reopen();
+    case Health::kHealthy:
+      return {};
+    case Health::kPoisoned:
+      return *failure_;
+    case Health::kFull:
+      return reopen();
   }
   return {};
 }
@@ -231,8 +243,8 @@ Result<void> Store::reopen() {
     if (free < static_cast<int64_t>(limits::kLogMinFreeBytes)) return *failure_;
   }
   std::unique_lock lock(open_mutex_);
-  // Not DB::Resume(): the cut-off write would stay in the middle of a write-ahead log that goes on, and
-  // whether it happened would stay unknown. Opening anew replays the log and answers both.
+  // Not DB::Resume(): the cut-off write would stay in the middle of a write-ahead log that goes on,
+  // and whether it happened would stay unknown. Opening anew replays the log and answers both.
   database_.reset();
   auto opened = open_database();
   if (!opened) {
@@ -263,7 +275,9 @@ Error Store::failed(Error error) {
   health_ = Health::kPoisoned;
   failure_ = Error(error.code(), error.message())
                  .with_retry(Retry::kFatal)
-                 .with_hint("whether the last write is on disk is unknown: check the disk, then start leat again");
+                 .with_hint(
+                     "whether the last write is on disk is unknown: check the disk, then start "
+                     "leat again");
   return *failure_;
 }
 
@@ -280,7 +294,8 @@ Result<void> Store::write(rocksdb::WriteBatch& batch, std::string_view point) {
   rocksdb::WriteOptions synced;
   synced.sync = true;
   status = at->db->Write(synced, &batch);
-  if (!status.ok()) return failed(store_error(status, fmt::format("cannot write the log in {}", dir_)));
+  if (!status.ok())
+    return failed(store_error(status, fmt::format("cannot write the log in {}", dir_)));
   if (auto fault = io::fault_point(fmt::format("{}.after", point)); !fault) {
     return failed(std::move(fault).error());
   }

@@ -30,8 +30,8 @@ Result<void> check_spec(const stream::TopicSpec& spec) {
   }
   if (spec.partitions < 1 || spec.partitions > limits::kMaxPartitions) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("topic {}: {} partitions, expected 1 to {}", spec.name, spec.partitions,
-                             limits::kMaxPartitions));
+                 fmt::format("topic {}: {} partitions, expected 1 to {}", spec.name,
+                             spec.partitions, limits::kMaxPartitions));
   }
   return {};
 }
@@ -74,9 +74,8 @@ std::shared_ptr<Topic> TopicTable::by_name(const std::string& name) {
 }
 
 Error TopicTable::gone(const Topic& topic) {
-  return Error(ErrorCode::kDataLost,
-               fmt::format("topic {} with id {} was deleted or recreated", topic.info.spec.name,
-                           topic.id.to_string()))
+  return Error(ErrorCode::kDataLost, fmt::format("topic {} with id {} was deleted or recreated",
+                                                 topic.info.spec.name, topic.id.to_string()))
       .with_hint(fmt::format("`leat reset PIPELINE --to start` reads what topic {} holds now",
                              topic.info.spec.name));
 }
@@ -105,8 +104,8 @@ Result<stream::TopicInfo> TopicTable::ensure(const stream::TopicSpec& spec) {
         .with_hint("a topic's partitions never change: declare as many, or use another name");
   }
   if (found && found->spec.format != spec.format) {
-    return Error(ErrorCode::kIncompatible, fmt::format("topic {} holds {}, {} is declared", spec.name,
-                                                       found->spec.format, spec.format))
+    return Error(ErrorCode::kIncompatible, fmt::format("topic {} holds {}, {} is declared",
+                                                       spec.name, found->spec.format, spec.format))
         .with_hint("use another name for a topic of another format");
   }
   if (found && is_as_declared(*found)) return *found;
@@ -188,8 +187,8 @@ Result<stream::PartitionBounds> TopicTable::bounds(const stream::TopicInfo& topi
                                  p.last_time_ms};
 }
 
-Result<int64_t> TopicTable::offset_for_time(const stream::TopicInfo& topic, int32_t partition_number,
-                                            int64_t timestamp_ms) {
+Result<int64_t> TopicTable::offset_for_time(const stream::TopicInfo& topic,
+                                            int32_t partition_number, int64_t timestamp_ms) {
   ASSIGN(auto live, get(topic, partition_number));
   ASSIGN(Partition p, partition(*live, partition_number));
   ASSIGN(auto at, store_.access());
@@ -198,8 +197,10 @@ Result<int64_t> TopicTable::offset_for_time(const stream::TopicInfo& topic, int3
   while (low < high) {
     ASSIGN(auto entry, entry_at(at, live->id, partition_number, low + (high - low) / 2));
     if (!entry) return low;
-    if (entry->last_time_ms < timestamp_ms) low = entry->end_offset();
-    else high = entry->base_offset;
+    if (entry->last_time_ms < timestamp_ms)
+      low = entry->end_offset();
+    else
+      high = entry->base_offset;
   }
   if (low >= p.end) return p.end;
   // Every record of a batch may have its own time.
@@ -258,11 +259,13 @@ Result<Partition> TopicTable::load_partition(const stream::TopicId& id, int32_t 
   ASSIGN(auto first, entry_at(at, id, number, row.start));
   if (!first || first->base_offset != row.start || last->end_offset() < row.end) {
     return Error(ErrorCode::kCorrupt,
-                 fmt::format("partition {} of topic {} should begin at offset {} and reach {}, its batches"
-                             " begin at {} and reach {}",
-                             number, id.to_string(), row.start, row.end,
-                             first ? first->base_offset : -1, last->end_offset()))
-        .with_hint("the disk or another program damaged the log; restore a backup of its directory");
+                 fmt::format(
+                     "partition {} of topic {} should begin at offset {} and reach {}, its batches"
+                     " begin at {} and reach {}",
+                     number, id.to_string(), row.start, row.end, first ? first->base_offset : -1,
+                     last->end_offset()))
+        .with_hint(
+            "the disk or another program damaged the log; restore a backup of its directory");
   }
   p.end = last->end_offset();
   p.last_time_ms = std::max(row.last_time_ms, last->last_time_ms);
@@ -280,7 +283,8 @@ void TopicTable::publish(const Changes& changes) {
 }
 
 Result<std::optional<size_t>> TopicTable::wait(Topic& topic, std::span<const Watch> watched,
-                                               std::stop_token stop, std::chrono::nanoseconds timeout) {
+                                               std::stop_token stop,
+                                               std::chrono::nanoseconds timeout) {
   // Twice at most: when bounds must be read first, at the beginning and after a reopening.
   for (int round = 0; round < 2; ++round) {
     {
@@ -290,8 +294,10 @@ Result<std::optional<size_t>> TopicTable::wait(Topic& topic, std::span<const Wat
       auto something = [&]() NO_THREAD_SAFETY_ANALYSIS {
         for (size_t i = 0; i < watched.size() && !found; ++i) {
           const Partition& p = topic.partitions[static_cast<size_t>(watched[i].partition)];
-          if (!p.loaded) forgotten = true;
-          else if (watched[i].next < p.end || watched[i].next < p.start) found = i;
+          if (!p.loaded)
+            forgotten = true;
+          else if (watched[i].next < p.end || watched[i].next < p.start)
+            found = i;
         }
         return found || forgotten || topic.removed;
       };
@@ -307,8 +313,9 @@ Result<std::optional<size_t>> TopicTable::wait(Topic& topic, std::span<const Wat
   return std::optional<size_t>();
 }
 
-Result<std::optional<Entry>> TopicTable::entry_at(const Store::Access& at, const stream::TopicId& id,
-                                                  int32_t partition, int64_t offset) {
+Result<std::optional<Entry>> TopicTable::entry_at(const Store::Access& at,
+                                                  const stream::TopicId& id, int32_t partition,
+                                                  int64_t offset) {
   auto it = at.iterate(at->meta, nullptr);
   std::string key = entry_key(id, partition, offset);
   it->SeekForPrev(key);

@@ -62,7 +62,8 @@ TEST_F(TopicsTest, NamesAndPartitionsAreChecked) {
   EXPECT_EQ(ensure(spec("a/b")).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(ensure(spec("")).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(ensure(spec("a", 0)).error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(ensure(spec("a", limits::kMaxPartitions + 1)).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ensure(spec("a", limits::kMaxPartitions + 1)).error().code(),
+            ErrorCode::kInvalidArgument);
   EXPECT_TRUE(ensure(spec("a", limits::kMaxPartitions)));
 }
 
@@ -132,7 +133,8 @@ TEST_F(TopicsTest, RetentionByTimeKeepsOffsetsAndNamesTheGap) {
   ASSERT_TRUE(append(users, 1, numbered(5)));
   clock_.set_wall_ms(105'000);
   ASSERT_TRUE(append(users, 0, numbered(5, 5)));
-  EXPECT_TRUE(log_->enforce_retention(110'000, kNobodyNeedsAny)->empty());  // none is older than 10 s
+  EXPECT_TRUE(
+      log_->enforce_retention(110'000, kNobodyNeedsAny)->empty());  // none is older than 10 s
 
   auto retired = log_->enforce_retention(110'001, kNobodyNeedsAny).value();
   ASSERT_EQ(retired.size(), 2u);
@@ -187,7 +189,9 @@ TEST_F(TopicsTest, RetentionStopsAtTheFloor) {
   s.retention_ms = 0;
   auto users = ensure(s).value();
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(append(users, 0, numbered(10)));
-  auto floor = [](int64_t offset) { return [offset](const stream::TopicInfo&, int32_t) { return offset; }; };
+  auto floor = [](int64_t offset) {
+    return [offset](const stream::TopicInfo&, int32_t) { return offset; };
+  };
   int64_t later = clock_.now_ms() + 1000;
   EXPECT_TRUE(log_->enforce_retention(later, floor(9))->empty());  // batches are deleted whole
   EXPECT_EQ(log_->enforce_retention(later, floor(25))->at(0).to, 20);
@@ -300,7 +304,8 @@ TEST_F(TopicsTest, SeekBeyondTheEndIsALoss) {
   EXPECT_TRUE(reader->seek(0, 3));
   auto beyond = reader->seek(0, 7);
   EXPECT_EQ(beyond.error().code(), ErrorCode::kDataLost);
-  EXPECT_THAT(beyond.error().message(), HasSubstr("ends at offset 3, but offset 7 was read before"));
+  EXPECT_THAT(beyond.error().message(),
+              HasSubstr("ends at offset 3, but offset 7 was read before"));
   EXPECT_EQ(reader->seek(1, 0).error().code(), ErrorCode::kInvalidArgument);
 }
 
@@ -345,7 +350,9 @@ TEST_F(TopicsTest, AMissingBatchIsNamed) {
   auto users = topic("users");
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(append(users, 0, numbered(10, 10 * i)));
   log_.reset();
-  damage(dir(), [&](Store::Database& d) { ASSERT_TRUE(d.db->Delete({}, d.log, log_key(users.id, 0, 10)).ok()); });
+  damage(dir(), [&](Store::Database& d) {
+    ASSERT_TRUE(d.db->Delete({}, d.log, log_key(users.id, 0, 10)).ok());
+  });
   open();
   auto polled = read(users, 0, 0);
   ASSERT_FALSE(polled);

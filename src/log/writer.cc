@@ -23,7 +23,8 @@ size_t Intent::bytes() const {
   for (const auto& row : progress) {
     sum += row.key.size() + row.progress.cursor.size() + 4 * kRowOverhead;
   }
-  for (const auto& [key, value] : state) sum += key.size() + (value ? value->size() : 0) + kRowOverhead;
+  for (const auto& [key, value] : state)
+    sum += key.size() + (value ? value->size() : 0) + kRowOverhead;
   return sum;
 }
 
@@ -114,7 +115,8 @@ Result<void> Writer::stage(Intent& intent, Group& group) {
     MutexLock lock(queue_mutex_);
     if (tickets_[intent.owner] != intent.ticket) {
       return Error(ErrorCode::kConflict,
-                   fmt::format("a newer transaction of {} has begun; this one may not commit", intent.owner));
+                   fmt::format("a newer transaction of {} has begun; this one may not commit",
+                               intent.owner));
     }
   }
   TRY(check_progress(intent, group));
@@ -131,8 +133,10 @@ Result<void> Writer::stage(Intent& intent, Group& group) {
     group.batch.Put(group.state, row.key, encode_progress(row.progress));
   }
   for (const auto& [key, value] : intent.state) {
-    if (value) group.batch.Put(group.state, state_key(key), *value);
-    else group.batch.Delete(group.state, state_key(key));
+    if (value)
+      group.batch.Put(group.state, state_key(key), *value);
+    else
+      group.batch.Delete(group.state, state_key(key));
   }
   return {};
 }
@@ -155,12 +159,13 @@ Result<void> Writer::check_progress(const Intent& intent, Group& group) {
     }
     const auto& wanted = row.progress;
     if (found != wanted.expected_next) {
-      return Error(ErrorCode::kConflict,
-                   fmt::format("the position of {}.{}.{} in {}[{}] is {}, expected {}: somebody else moved it",
-                               wanted.project, wanted.pipeline, wanted.sink, wanted.input.topic,
-                               wanted.input.partition,
-                               found < 0 ? "not set" : std::to_string(found),
-                               wanted.expected_next < 0 ? "none" : std::to_string(wanted.expected_next)));
+      return Error(
+          ErrorCode::kConflict,
+          fmt::format(
+              "the position of {}.{}.{} in {}[{}] is {}, expected {}: somebody else moved it",
+              wanted.project, wanted.pipeline, wanted.sink, wanted.input.topic,
+              wanted.input.partition, found < 0 ? "not set" : std::to_string(found),
+              wanted.expected_next < 0 ? "none" : std::to_string(wanted.expected_next)));
     }
     own[row.key] = wanted.next;
   }
@@ -222,8 +227,9 @@ class Transaction final : public stream::LogTransaction {
   Result<void> put_state(std::string_view key, std::optional<std::string_view> value) override {
     CHECK(!sealed_, "put_state after commit");
     if (value && value->size() > limits::kMaxStateBytes) {
-      return Error(ErrorCode::kLimit, fmt::format("a state of {} bytes for {}, at most {} are legal",
-                                                  value->size(), key, limits::kMaxStateBytes));
+      return Error(ErrorCode::kLimit,
+                   fmt::format("a state of {} bytes for {}, at most {} are legal", value->size(),
+                               key, limits::kMaxStateBytes));
     }
     intent_.state.emplace_back(key, value ? std::optional<std::string>(*value) : std::nullopt);
     return {};
@@ -256,10 +262,11 @@ class Transaction final : public stream::LogTransaction {
     size_t bytes = encoded_bytes(record);
     bytes_ += bytes;
     auto refuse = [&](std::string_view what, size_t found, size_t most) {
-      return Error(ErrorCode::kLimit, fmt::format("topic {}: {} are {}, at most {} are legal", topic, what,
-                                                  found, most));
+      return Error(ErrorCode::kLimit, fmt::format("topic {}: {} are {}, at most {} are legal",
+                                                  topic, what, found, most));
     };
-    if (bytes > limits::kMaxRecordBytes) return refuse("a record's bytes", bytes, limits::kMaxRecordBytes);
+    if (bytes > limits::kMaxRecordBytes)
+      return refuse("a record's bytes", bytes, limits::kMaxRecordBytes);
     if (record.headers.size() > limits::kMaxHeaders) {
       return refuse("a record's headers", record.headers.size(), limits::kMaxHeaders);
     }

@@ -32,18 +32,23 @@ Result<std::unique_ptr<LoadedEngine>> open_engine(const PipelinePlan& plan) {
   ASSIGN(loaded->engine, sql::Engine::open({}));
   for (const TablePlan& table : plan.tables) {
     if (table.kind == "store") {
-      return Error(ErrorCode::kInvalidArgument, "a lookup table from a store is not in this version")
-          .with_hint(fmt::format("export it first: `leat export {} FILE.parquet`, then `parquet: FILE.parquet`", table.value))
+      return Error(ErrorCode::kInvalidArgument,
+                   "a lookup table from a store is not in this version")
+          .with_hint(fmt::format(
+              "export it first: `leat export {} FILE.parquet`, then `parquet: FILE.parquet`",
+              table.value))
           .at(fmt::format("{}: tables.{}", plan.file, table.name));
     }
     auto hash = loaded->engine->load_table(table.name, table.value);
-    if (!hash) return std::move(hash).error().at(fmt::format("{}: tables.{}", plan.file, table.name));
+    if (!hash)
+      return std::move(hash).error().at(fmt::format("{}: tables.{}", plan.file, table.name));
     loaded->table_hashes += table.name + "=" + *hash + "\n";
   }
   return loaded;
 }
 
-void report(const PipelinePlan& plan, const sql::CompileError& error, config::Diagnostics& diagnostics) {
+void report(const PipelinePlan& plan, const sql::CompileError& error,
+            config::Diagnostics& diagnostics) {
   using Part = sql::CompileError::Part;
   config::Diagnostic out;
   out.message = error.message;
@@ -60,8 +65,8 @@ void report(const PipelinePlan& plan, const sql::CompileError& error, config::Di
   diagnostics.add(std::move(out));
 }
 
-std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& plan, const types::Schema& input,
-                                    config::Diagnostics& diagnostics) {
+std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& plan,
+                                    const types::Schema& input, config::Diagnostics& diagnostics) {
   auto compiled = engine.compile(compile_input(plan, input));
   if (!compiled) {
     config::Mark mark;
@@ -74,7 +79,8 @@ std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& pla
   return std::move(compiled->query);
 }
 
-void check_keys(const PipelinePlan& plan, const types::Schema& output, config::Diagnostics& diagnostics) {
+void check_keys(const PipelinePlan& plan, const types::Schema& output,
+                config::Diagnostics& diagnostics) {
   for (size_t i = 0; i < plan.sinks.size(); ++i) {
     for (const std::string& key : plan.sinks[i].key) {
       if (output.find(key)) continue;
@@ -100,29 +106,32 @@ Result<std::unique_ptr<sql::Query>> compile(sql::Engine& engine, const PipelineP
   return query;
 }
 
-std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine, const sql::Query& query) {
+std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine,
+                          const sql::Query& query) {
   std::string text = query.text() + "\n" + engine.table_hashes;
   for (const SinkPlan& sink : plan.sinks) text += sink.id + ":" + join(sink.key, ",") + "\n";
-  for (const RulePlan& rule : plan.rules) text += fmt::format("{}:{}\n", rule.name, static_cast<int>(rule.on_fail));
+  for (const RulePlan& rule : plan.rules)
+    text += fmt::format("{}:{}\n", rule.name, static_cast<int>(rule.on_fail));
   return io::sha256_hex(text).substr(0, 32);
 }
 
-Result<std::optional<types::Schema>> known_input(const ProjectPlan& project, const PipelinePlan& plan,
-                                                 stream::Log* log) {
+Result<std::optional<types::Schema>> known_input(const ProjectPlan& project,
+                                                 const PipelinePlan& plan, stream::Log* log) {
   if (plan.input_schema) return std::optional(*plan.input_schema);
   if (const std::string* topic = plan.input_topic()) {
     auto writers = project.writers(*topic);
     if (!writers.empty()) return known_output(project, *writers.front(), log);
   }
   if (!log) return std::optional<types::Schema>();
-  ASSIGN(std::optional<std::string> stored, log->state(schema_state_key(project.project, plan.name)));
+  ASSIGN(std::optional<std::string> stored,
+         log->state(schema_state_key(project.project, plan.name)));
   if (!stored) return std::optional<types::Schema>();
   ASSIGN(types::Schema schema, types::schema_from_json(*stored));
   return std::optional(std::move(schema));
 }
 
-Result<std::optional<types::Schema>> known_output(const ProjectPlan& project, const PipelinePlan& plan,
-                                                  stream::Log* log) {
+Result<std::optional<types::Schema>> known_output(const ProjectPlan& project,
+                                                  const PipelinePlan& plan, stream::Log* log) {
   ASSIGN(std::optional<types::Schema> input, known_input(project, plan, log));
   if (!input) return std::optional<types::Schema>();
   ASSIGN(auto engine, open_engine(plan));
@@ -130,7 +139,8 @@ Result<std::optional<types::Schema>> known_output(const ProjectPlan& project, co
   return std::optional(query->output());
 }
 
-Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan, const sql::Query& query,
+Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan,
+                                                      const sql::Query& query,
                                                       const types::Schema& input) {
   codec::JsonDecodeOptions options;
   options.borrow = true;  // an Outcome holds the records as long as their rows
@@ -138,18 +148,20 @@ Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan, 
   return codec::make_json_decoder(query.read_schema(), options);
 }
 
-Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output, const SinkPlan& sink) {
+Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
+                                                      const SinkPlan& sink) {
   std::vector<size_t> key;
   for (const std::string& name : sink.key) {
     auto column = output.find(name);
-    if (!column) return Error(ErrorCode::kInvalidArgument, fmt::format("the key `{}` is not a column", name));
+    if (!column)
+      return Error(ErrorCode::kInvalidArgument, fmt::format("the key `{}` is not a column", name));
     key.push_back(*column);
   }
   return codec::make_json_encoder(output, std::move(key));
 }
 
-stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan, const SinkPlan& sink,
-                             const types::Schema& output) {
+stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan,
+                             const SinkPlan& sink, const types::Schema& output) {
   stream::SinkTable table;
   table.project = project.project;
   table.pipeline = plan.name;
@@ -164,8 +176,8 @@ stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& pla
   return table;
 }
 
-Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project, const PipelinePlan& plan,
-                                                    Services& services) {
+Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project,
+                                                    const PipelinePlan& plan, Services& services) {
   const auto& component = std::get<ComponentSource>(plan.source);
   const stream::SourceType* type = services.components.source(component.type);
   if (!type) return Error(ErrorCode::kInternal, "no source component `" + component.type + "`");

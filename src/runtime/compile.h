@@ -1,5 +1,5 @@
-// Compile: from a plan and an input schema to the pieces of a lane: engine, query, decoder, encoder.
-// Used by pipelines at start and by lint, explain and test without a run.
+// Compile: from a plan and an input schema to the pieces of a lane: engine, query, decoder,
+// encoder. Used by pipelines at start and by lint, explain and test without a run.
 #pragma once
 
 #include <memory>
@@ -23,36 +23,42 @@ struct LoadedEngine {
 Result<std::unique_ptr<LoadedEngine>> open_engine(const PipelinePlan& plan);
 
 /// The compiled query, or null with all that is wrong at its place in the user's file.
-std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& plan, const types::Schema& input,
-                                    config::Diagnostics& diagnostics);
+std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& plan,
+                                    const types::Schema& input, config::Diagnostics& diagnostics);
 /// The same with the errors as one Error.
 Result<std::unique_ptr<sql::Query>> compile(sql::Engine& engine, const PipelinePlan& plan,
                                             const types::Schema& input);
 /// Every sink's key must be columns of the output.
-void check_keys(const PipelinePlan& plan, const types::Schema& output, config::Diagnostics& diagnostics);
+void check_keys(const PipelinePlan& plan, const types::Schema& output,
+                config::Diagnostics& diagnostics);
 /// An error of the compiler at its place in the user's file.
-void report(const PipelinePlan& plan, const sql::CompileError& error, config::Diagnostics& diagnostics);
+void report(const PipelinePlan& plan, const sql::CompileError& error,
+            config::Diagnostics& diagnostics);
 
 /// Identity of what a pipeline computes: SQL, rules, keys and the contents of its lookup tables.
-std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine, const sql::Query& query);
+std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine,
+                          const sql::Query& query);
 
-/// The input types of a pipeline as far as known without reading a record: its schema file, what its upstream
-/// pipeline writes, or a stored sample (`log` may be null). nullopt: only a first record can tell.
-Result<std::optional<types::Schema>> known_input(const ProjectPlan& project, const PipelinePlan& plan,
-                                                 stream::Log* log);
-Result<std::optional<types::Schema>> known_output(const ProjectPlan& project, const PipelinePlan& plan,
-                                                  stream::Log* log);
+/// The input types of a pipeline as far as known without reading a record: its schema file, what
+/// its upstream pipeline writes, or a stored sample (`log` may be null). nullopt: only a first
+/// record can tell.
+Result<std::optional<types::Schema>> known_input(const ProjectPlan& project,
+                                                 const PipelinePlan& plan, stream::Log* log);
+Result<std::optional<types::Schema>> known_output(const ProjectPlan& project,
+                                                  const PipelinePlan& plan, stream::Log* log);
 
-Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan, const sql::Query& query,
+Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan,
+                                                      const sql::Query& query,
                                                       const types::Schema& input);
 /// Refuses a key that is not a column of the output.
-Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output, const SinkPlan& sink);
-stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan, const SinkPlan& sink,
-                             const types::Schema& output);
+Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
+                                                      const SinkPlan& sink);
+stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan,
+                             const SinkPlan& sink, const types::Schema& output);
 
 /// The pipeline's source component, made and not yet opened.
-Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project, const PipelinePlan& plan,
-                                                    Services& services);
+Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project,
+                                                    const PipelinePlan& plan, Services& services);
 
 std::string schema_state_key(const std::string& project, const std::string& pipeline);
 std::string id_state_prefix(const std::string& project, const std::string& pipeline);

@@ -31,7 +31,8 @@ Result<void> CrashGuard::open() {
     deaths_ = json.value("deaths", deaths_);
     trial_ = json.value("trial", trial_);
   } catch (const nlohmann::json::exception&) {
-    return Error(ErrorCode::kCorrupt, fmt::format("the stored start counter {} cannot be read", key_));
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the stored start counter {} cannot be read", key_));
   }
   for (const auto& [lane, inputs] : starts_) {
     for (const auto& [input, start] : inputs) careful_ |= start.second >= kCareful - 1;
@@ -44,8 +45,10 @@ Result<void> CrashGuard::open() {
     TRY(write());
   }
   if (careful_) {
-    spdlog::warn("the process has ended again and again at the same position; records are run one by one for a while, "
-                 "to find the one it dies of");
+    spdlog::warn(
+        "the process has ended again and again at the same position; records are run one by one "
+        "for a while, "
+        "to find the one it dies of");
   }
   return {};
 }
@@ -87,9 +90,12 @@ Result<bool> CrashGuard::admit(const std::string& lane, const stream::RecordId& 
   MutexLock lock(mutex_);
   --window_left_[lane];
   if (auto of_lane = deaths_.find(lane); of_lane != deaths_.end()) {
-    if (auto it = of_lane->second.find(name); it != of_lane->second.end() && it->second >= kDeaths) {
-      spdlog::error("{}: record {} has brought the process down {} times when run alone; it goes to the dead letter",
-                    lane, record.to_string(), it->second);
+    if (auto it = of_lane->second.find(name);
+        it != of_lane->second.end() && it->second >= kDeaths) {
+      spdlog::error(
+          "{}: record {} has brought the process down {} times when run alone; it goes to the dead "
+          "letter",
+          lane, record.to_string(), it->second);
       return false;
     }
   }

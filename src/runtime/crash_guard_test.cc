@@ -24,7 +24,9 @@ class CrashGuardTest : public ::testing::Test {
     ASSERT_TRUE(guard_->count("p.a", {{in_, a}}, 10));
     ASSERT_TRUE(guard_->count("p.b", {{in_, b}}, 10));
   }
-  bool admit(const std::string& lane, int64_t offset) { return guard_->admit(lane, {in_, offset}).value(); }
+  bool admit(const std::string& lane, int64_t offset) {
+    return guard_->admit(lane, {in_, offset}).value();
+  }
 
   testing::ManualClock clock_{testing::ManualClock::Sleep::kWaits};
   std::unique_ptr<log::EmbeddedLog> log_;
@@ -72,7 +74,8 @@ TEST_F(CrashGuardTest, BlamesNoRecordThatWasDelivered) {
   for (int death = 0; death < CrashGuard::kDeaths; ++death) {
     EXPECT_TRUE(admit("p.a", 6));
     ASSERT_TRUE(guard_->acquit("p.b"));
-    EXPECT_NE(log_->state("guard/p").value()->find("@6"), std::string::npos) << "it is not p.b's trial";
+    EXPECT_NE(log_->state("guard/p").value()->find("@6"), std::string::npos)
+        << "it is not p.b's trial";
     ASSERT_TRUE(guard_->acquit("p.a"));
     EXPECT_EQ(log_->state("guard/p").value()->find("@6"), std::string::npos);
     start(7, 7);  // died of something else

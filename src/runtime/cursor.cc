@@ -11,7 +11,8 @@ std::optional<int64_t> RunCursor::ended_at(const std::string& id) const {
   return it == finished.end() ? std::nullopt : std::optional(it->second);
 }
 
-RunCursor RunCursor::next(const std::string& id, std::string page_cursor, bool page_ended, int64_t now_ms) const {
+RunCursor RunCursor::next(const std::string& id, std::string page_cursor, bool page_ended,
+                          int64_t now_ms) const {
   RunCursor out;
   out.run_id = id;
   out.cursor = std::move(page_cursor);
@@ -21,15 +22,17 @@ RunCursor RunCursor::next(const std::string& id, std::string page_cursor, bool p
   out.finished.erase(id);
   if (ended && run_id != id) out.finished[run_id] = ended_ms;
   while (out.finished.size() > kMaxFinished) {
-    auto oldest = std::min_element(out.finished.begin(), out.finished.end(),
-                                   [](const auto& a, const auto& b) { return a.second < b.second; });
+    auto oldest =
+        std::min_element(out.finished.begin(), out.finished.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
     out.finished.erase(oldest);
   }
   return out;
 }
 
 std::string RunCursor::to_json() const {
-  nlohmann::json json = {{"run", run_id}, {"cursor", cursor}, {"ended", ended}, {"ended_ms", ended_ms}};
+  nlohmann::json json = {
+      {"run", run_id}, {"cursor", cursor}, {"ended", ended}, {"ended_ms", ended_ms}};
   if (!finished.empty()) json["finished"] = finished;
   return json.dump();
 }

@@ -28,7 +28,10 @@ TEST(RunCursor, RemembersEarlierRunsThatEnded) {
 }
 
 TEST(RunCursor, ARunThatStartsOverHasNotEnded) {
-  RunCursor cursor = RunCursor().next("once", "a", true, 10).next("other", "b", true, 20).next("once", "c", false, 30);
+  RunCursor cursor = RunCursor()
+                         .next("once", "a", true, 10)
+                         .next("other", "b", true, 20)
+                         .next("once", "c", false, 30);
   EXPECT_FALSE(cursor.ended_at("once"));
   EXPECT_EQ(cursor.ended_at("other"), 20);
 }

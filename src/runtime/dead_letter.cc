@@ -62,7 +62,8 @@ bool read_headers(const stream::Record& record, DeadLetter& letter) {
       letter.key = std::string(value);
     } else if (name == "leat-retry") {
       const size_t slash = value.find('/');
-      letter.retry = {number<int32_t>(value.substr(0, slash)), number<int64_t>(value.substr(slash + 1))};
+      letter.retry = {number<int32_t>(value.substr(0, slash)),
+                      number<int64_t>(value.substr(slash + 1))};
     } else if (name == "leat-null") {
       was_null = true;
     }
@@ -76,8 +77,9 @@ bool read_headers(const stream::Record& record, DeadLetter& letter) {
 DeadLetterWriter::DeadLetterWriter(std::string sink, std::string pipeline_hash)
     : sink_(std::move(sink)), pipeline_hash_(std::move(pipeline_hash)) {}
 
-void DeadLetterWriter::add(const stream::RecordId& id, const stream::Record& record, int64_t version,
-                           const stream::Reject& reject, std::optional<RetryPlace> retry) {
+void DeadLetterWriter::add(const stream::RecordId& id, const stream::Record& record,
+                           int64_t version, const stream::Reject& reject,
+                           std::optional<RetryPlace> retry) {
   DeadLetter letter;
   letter.retry = retry;
   letter.sink = sink_;
@@ -124,7 +126,9 @@ void DeadLetterWriter::add(const DeadLetter& letter) {
   if (!letter.sha256.empty()) h.emplace_back("leat-sha256", letter.sha256);
   if (letter.key) h.emplace_back("leat-key", *letter.key);
   if (!letter.value) h.emplace_back("leat-null", "1");
-  if (letter.retry) h.emplace_back("leat-retry", fmt::format("{}/{}", letter.retry->partition, letter.retry->offset));
+  if (letter.retry)
+    h.emplace_back("leat-retry",
+                   fmt::format("{}/{}", letter.retry->partition, letter.retry->offset));
   for (const auto& [name, value] : letter.headers) h.emplace_back("h." + name, value);
 }
 
@@ -146,13 +150,18 @@ std::optional<RetryOrigin> retry_origin(const stream::Record& record) {
   RetryOrigin origin;
   bool identity = false;
   for (const auto& [name, value] : record.headers) {
-    if (name == "leat-sink") origin.sink = value;
-    else if (name == "leat-topic") origin.id.origin.topic = value;
+    if (name == "leat-sink")
+      origin.sink = value;
+    else if (name == "leat-topic")
+      origin.id.origin.topic = value;
     else if (name == "leat-topic-id")
       origin.id.origin.topic_id = stream::TopicId::parse(value).value_or(stream::TopicId{});
-    else if (name == "leat-partition") origin.id.origin.partition = number<int32_t>(value);
-    else if (name == "leat-offset") origin.id.offset = number<int64_t>(value), identity = true;
-    else if (name == "leat-version") origin.version = number<int64_t>(value);
+    else if (name == "leat-partition")
+      origin.id.origin.partition = number<int32_t>(value);
+    else if (name == "leat-offset")
+      origin.id.offset = number<int64_t>(value), identity = true;
+    else if (name == "leat-version")
+      origin.version = number<int64_t>(value);
   }
   if (!identity) return std::nullopt;
   return origin;
@@ -197,9 +206,11 @@ Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::s
 
 namespace {
 
-/// Erases `letters` from the dead letter topic, and appends them to `retry` when it is given; one transaction.
+/// Erases `letters` from the dead letter topic, and appends them to `retry` when it is given; one
+/// transaction.
 Result<void> move_letters(stream::Log& log, const std::string& owner, const stream::TopicInfo& dlq,
-                          const stream::TopicInfo* retry, std::span<const DeadLetter* const> letters) {
+                          const stream::TopicInfo* retry,
+                          std::span<const DeadLetter* const> letters) {
   ASSIGN(auto transaction, log.begin(owner));
   std::map<int32_t, DeadLetterWriter> writers;
   std::deque<std::string> keys;
@@ -214,7 +225,8 @@ Result<void> move_letters(stream::Log& log, const std::string& owner, const stre
     tombstone.key = keys.back();
     tombstones[stream::partition_of(keys.back(), dlq.spec.partitions)].push_back(tombstone);
   }
-  for (auto& [partition, writer] : writers) TRY(transaction->append(*retry, partition, writer.records()));
+  for (auto& [partition, writer] : writers)
+    TRY(transaction->append(*retry, partition, writer.records()));
   for (auto& [partition, records] : tombstones) TRY(transaction->append(dlq, partition, records));
   return transaction->commit();
 }
@@ -223,9 +235,11 @@ Result<void> move_letters(stream::Log& log, const std::string& owner, const stre
 
 namespace {
 
-/// True when the sink's position is behind the record where it was read last: in the retry topic when it has been
-/// redriven before. Until then the lane may still write the record, or its letter, again.
-bool passed(const DeadLetter& letter, const std::string& retry_topic, std::span<const stream::Progress> rows) {
+/// True when the sink's position is behind the record where it was read last: in the retry topic
+/// when it has been redriven before. Until then the lane may still write the record, or its letter,
+/// again.
+bool passed(const DeadLetter& letter, const std::string& retry_topic,
+            std::span<const stream::Progress> rows) {
   return std::any_of(rows.begin(), rows.end(), [&](const stream::Progress& row) {
     if (row.sink != letter.sink) return false;
     if (!letter.retry) return row.input == letter.id.origin && row.next > letter.id.offset;
@@ -236,8 +250,9 @@ bool passed(const DeadLetter& letter, const std::string& retry_topic, std::span<
 
 }  // namespace
 
-Result<RedriveReport> redrive(stream::Log& log, const std::string& project, const std::string& pipeline,
-                              int32_t partitions, std::span<const stream::Progress> rows,
+Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
+                              const std::string& pipeline, int32_t partitions,
+                              std::span<const stream::Progress> rows,
                               const std::function<bool(const DeadLetter&)>& wanted, bool dry_run) {
   RedriveReport report;
   const std::string topic = fmt::format("{}.{}.dlq", project, pipeline);

@@ -23,13 +23,15 @@ class RedriveTest : public ::testing::Test {
     DeadLetterWriter writer("s.t", "hash");
     stream::Record record;
     record.value = "{}";
-    writer.add({input_, 5}, record, 17, {0, stream::Stage::kQuality, stream::Reason::kRuleFailed, "r", "no"}, retry);
+    writer.add({input_, 5}, record, 17,
+               {0, stream::Stage::kQuality, stream::Reason::kRuleFailed, "r", "no"}, retry);
     auto transaction = log_->begin("p.store.s.t").value();
     ASSERT_TRUE(transaction->append(dlq_, 0, writer.records()));
     ASSERT_TRUE(transaction->commit());
   }
   /// The position of the sink in an input.
-  static stream::Progress at(const stream::TopicPartition& input, int64_t next, std::string sink = "s.t") {
+  static stream::Progress at(const stream::TopicPartition& input, int64_t next,
+                             std::string sink = "s.t") {
     stream::Progress row;
     row.sink = std::move(sink);
     row.input = input;
@@ -37,7 +39,9 @@ class RedriveTest : public ::testing::Test {
     return row;
   }
   RedriveReport redrive(const std::vector<stream::Progress>& rows) {
-    return runtime::redrive(*log_, "p", "store", 1, rows, [](auto&) { return true; }, false).value();
+    return runtime::redrive(
+               *log_, "p", "store", 1, rows, [](auto&) { return true; }, false)
+        .value();
   }
 
   std::unique_ptr<log::EmbeddedLog> log_;
@@ -53,8 +57,8 @@ TEST_F(RedriveTest, WaitsUntilTheSinkHasPassedTheRecord) {
   EXPECT_EQ(redrive({at(input_, 6)}).matched, 0) << "moved once";
 }
 
-// A store lane writes the letter before its position moves. Killed in between, it reads the record again from the
-// retry topic: moving the letter there meanwhile would deliver the record twice.
+// A store lane writes the letter before its position moves. Killed in between, it reads the record
+// again from the retry topic: moving the letter there meanwhile would deliver the record twice.
 TEST_F(RedriveTest, WaitsUntilTheSinkHasPassedTheRecordInTheRetryTopic) {
   reject(RetryPlace{0, 3});
   EXPECT_EQ(redrive({at(input_, 6)}).waiting, 1);

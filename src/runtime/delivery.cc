@@ -9,21 +9,24 @@ namespace leat::runtime {
 namespace {
 
 /// Appends the outcome's rejects to the dead letter topic of `transaction`.
-Result<void> append_dead_letters(stream::LogTransaction& transaction, const DeadLetterTarget& target,
-                                 const LaneName& name, const Outcome& outcome) {
+Result<void> append_dead_letters(stream::LogTransaction& transaction,
+                                 const DeadLetterTarget& target, const LaneName& name,
+                                 const Outcome& outcome) {
   DeadLetterWriter writer(name.sink, target.pipeline_hash);
   for (const stream::Reject& reject : outcome.rejects) {
     const auto& records = outcome.input.records;
     const stream::Record& record = records.records[reject.record];
     std::optional<RetryPlace> retry;
     if (!outcome.input.originals.empty()) retry = {records.origin.partition, record.offset};
-    writer.add(outcome.input.identity(reject.record), record, records.versions[reject.record], reject, retry);
+    writer.add(outcome.input.identity(reject.record), record, records.versions[reject.record],
+               reject, retry);
   }
   std::map<int32_t, std::vector<stream::OutRecord>> by_partition;
   for (const stream::OutRecord& record : writer.records()) {
     by_partition[stream::partition_of(*record.key, target.topic.spec.partitions)].push_back(record);
   }
-  for (auto& [partition, records] : by_partition) TRY(transaction.append(target.topic, partition, records));
+  for (auto& [partition, records] : by_partition)
+    TRY(transaction.append(target.topic, partition, records));
   if (io::planted_bug("dead_letter_twice")) {
     for (auto& [partition, records] : by_partition) {
       std::vector<std::string> keys;
@@ -39,7 +42,10 @@ class TopicDelivery final : public Delivery {
  public:
   TopicDelivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
                 std::vector<stream::TopicInfo> topics)
-      : log_(log), name_(std::move(name)), dead_letters_(std::move(dead_letters)), topics_(std::move(topics)) {}
+      : log_(log),
+        name_(std::move(name)),
+        dead_letters_(std::move(dead_letters)),
+        topics_(std::move(topics)) {}
 
   Result<std::vector<stream::Progress>> open() override {
     ASSIGN(std::vector<stream::Progress> rows, log_.progress(name_.project, name_.pipeline));
@@ -57,7 +63,8 @@ class TopicDelivery final : public Delivery {
     if (!outcome.input.id_page.empty()) {
       TRY(transaction->put_state(outcome.input.id_key, outcome.input.id_page));
     }
-    for (const std::string& key : outcome.input.ids_to_forget) TRY(transaction->put_state(key, std::nullopt));
+    for (const std::string& key : outcome.input.ids_to_forget)
+      TRY(transaction->put_state(key, std::nullopt));
     if (io::planted_bug("topic_position_apart")) {
       // The bug: the position is committed before, and apart from, the records.
       ASSIGN(auto early, log_.begin(name_.owner() + ".early"));
@@ -77,7 +84,8 @@ class TopicDelivery final : public Delivery {
     const TopicRows& rows = outcome.topics[t];
     std::vector<std::vector<stream::OutRecord>> by_partition(
         static_cast<size_t>(topics_[t].spec.partitions));
-    // A redriven record carries its original version on, so that it never overwrites newer rows downstream.
+    // A redriven record carries its original version on, so that it never overwrites newer rows
+    // downstream.
     std::deque<std::pair<std::string, stream::Header>> carried;
     const bool redriven = !outcome.input.originals.empty();
     for (const TopicRows::Row& row : rows.rows) {
@@ -111,7 +119,10 @@ class StoreDelivery final : public Delivery {
  public:
   StoreDelivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
                 std::unique_ptr<stream::Sink> sink)
-      : log_(log), name_(std::move(name)), dead_letters_(std::move(dead_letters)), sink_(std::move(sink)) {}
+      : log_(log),
+        name_(std::move(name)),
+        dead_letters_(std::move(dead_letters)),
+        sink_(std::move(sink)) {}
 
   Result<std::vector<stream::Progress>> open() override { return sink_->open(); }
 
@@ -151,9 +162,11 @@ class StoreDelivery final : public Delivery {
                                    stream::Progress& progress) {
     const stream::Ledger was = outcome.delta;
     for (const stream::RefusedRow& row : refused) {
-      if (row.chunk >= outcome.query.records.size() || row.row >= outcome.query.records[row.chunk].size()) {
-        return Error(ErrorCode::kInternal, fmt::format("the store refused row {} of chunk {}, which it was not given",
-                                                       row.row, row.chunk));
+      if (row.chunk >= outcome.query.records.size() ||
+          row.row >= outcome.query.records[row.chunk].size()) {
+        return Error(ErrorCode::kInternal,
+                     fmt::format("the store refused row {} of chunk {}, which it was not given",
+                                 row.row, row.chunk));
       }
       const uint32_t record = outcome.query.records[row.chunk][row.row];
       if (outcome.fates[record] == Fate::kRejected) continue;
@@ -162,7 +175,8 @@ class StoreDelivery final : public Delivery {
           {record, stream::Stage::kSink, stream::Reason::kSinkRefused, {}, row.message});
     }
     std::vector<bool> drop(outcome.fates.size());
-    for (size_t record = 0; record < drop.size(); ++record) drop[record] = outcome.fates[record] != Fate::kDelivered;
+    for (size_t record = 0; record < drop.size(); ++record)
+      drop[record] = outcome.fates[record] != Fate::kDelivered;
     outcome.query.drop(drop);
     outcome.place_rows();
     outcome.count();
@@ -180,14 +194,18 @@ class StoreDelivery final : public Delivery {
 
 }  // namespace
 
-std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
+std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name,
+                                              DeadLetterTarget dead_letters,
                                               std::vector<stream::TopicInfo> topics) {
-  return std::make_unique<TopicDelivery>(log, std::move(name), std::move(dead_letters), std::move(topics));
+  return std::make_unique<TopicDelivery>(log, std::move(name), std::move(dead_letters),
+                                         std::move(topics));
 }
 
-std::unique_ptr<Delivery> make_store_delivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
+std::unique_ptr<Delivery> make_store_delivery(stream::Log& log, LaneName name,
+                                              DeadLetterTarget dead_letters,
                                               std::unique_ptr<stream::Sink> sink) {
-  return std::make_unique<StoreDelivery>(log, std::move(name), std::move(dead_letters), std::move(sink));
+  return std::make_unique<StoreDelivery>(log, std::move(name), std::move(dead_letters),
+                                         std::move(sink));
 }
 
 }  // namespace leat::runtime

@@ -13,12 +13,18 @@ using types::Type;
 
 const char* kind_of(const json& value) {
   switch (value.type()) {
-    case json::value_t::object: return "an object";
-    case json::value_t::array: return "an array";
-    case json::value_t::string: return "a string";
-    case json::value_t::boolean: return "a boolean";
-    case json::value_t::number_float: return "a number with a fraction";
-    default: return "a number";
+    case json::value_t::object:
+      return "an object";
+    case json::value_t::array:
+      return "an array";
+    case json::value_t::string:
+      return "a string";
+    case json::value_t::boolean:
+      return "a boolean";
+    case json::value_t::number_float:
+      return "a number with a fraction";
+    default:
+      return "a number";
   }
 }
 
@@ -31,18 +37,33 @@ bool takes_scalars(uint8_t scalars, const json& value) {
 
 bool takes(const Type& type, const json& value) {
   switch (type.kind()) {
-    case Kind::kJson: return true;
-    case Kind::kSqlNull: return false;
-    case Kind::kBoolean: return value.is_boolean();
-    case Kind::kStruct: case Kind::kMap: return value.is_object();
-    case Kind::kList: return value.is_array();
-    case Kind::kFloat: case Kind::kDouble: case Kind::kDecimal: return value.is_number();
+    case Kind::kJson:
+      return true;
+    case Kind::kSqlNull:
+      return false;
+    case Kind::kBoolean:
+      return value.is_boolean();
+    case Kind::kStruct:
+    case Kind::kMap:
+      return value.is_object();
+    case Kind::kList:
+      return value.is_array();
+    case Kind::kFloat:
+    case Kind::kDouble:
+    case Kind::kDecimal:
+      return value.is_number();
     case Kind::kVarchar:
       return type.scalars() == 0 ? value.is_string() : takes_scalars(type.scalars(), value);
-    case Kind::kBlob: case Kind::kUuid: case Kind::kDate: case Kind::kTime: case Kind::kTimestamp:
-    case Kind::kTimestampTz: case Kind::kInterval:
+    case Kind::kBlob:
+    case Kind::kUuid:
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+    case Kind::kInterval:
       return value.is_string();
-    default: return value.is_number_integer();
+    default:
+      return value.is_number_integer();
   }
 }
 
@@ -53,7 +74,8 @@ class Comparison {
   void object(const std::string& path, const std::vector<types::Field>& fields, const json& value) {
     for (const auto& [name, member] : value.items()) {
       const std::string at = path.empty() ? name : path + "." + name;
-      auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == name; });
+      auto field =
+          std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == name; });
       if (field != fields.end()) {
         this->value(at, field->type, member);
       } else if (!member.is_null()) {
@@ -89,7 +111,8 @@ std::vector<std::string> DriftWatch::look(const Outcome& outcome) {
   for (size_t i = 0; i < records.size(); ++i) {
     if (records[i].offset % kEvery == 0) look_at(i);
   }
-  for (size_t r = 0; r < outcome.rejects.size() && r < kRejectsOfBatch; ++r) look_at(outcome.rejects[r].record);
+  for (size_t r = 0; r < outcome.rejects.size() && r < kRejectsOfBatch; ++r)
+    look_at(outcome.rejects[r].record);
   return found;
 }
 

@@ -14,9 +14,12 @@ namespace {
 
 class TopicInput final : public LaneInput {
  public:
-  TopicInput(std::unique_ptr<stream::TopicReader> reader, stream::TopicInfo topic, stream::ReadLimits limits,
-             std::string retry_sink, BatchDelay delay)
-      : reader_(std::move(reader)), topic_(std::move(topic)), limits_(limits), retry_sink_(std::move(retry_sink)),
+  TopicInput(std::unique_ptr<stream::TopicReader> reader, stream::TopicInfo topic,
+             stream::ReadLimits limits, std::string retry_sink, BatchDelay delay)
+      : reader_(std::move(reader)),
+        topic_(std::move(topic)),
+        limits_(limits),
+        retry_sink_(std::move(retry_sink)),
         delay_(delay) {}
 
   Result<void> start(const StartPositions& positions) {
@@ -34,7 +37,8 @@ class TopicInput final : public LaneInput {
     return {};
   }
 
-  Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) override {
+  Result<bool> next(InputBatch& out, std::stop_token stop,
+                    std::chrono::milliseconds timeout) override {
     out.records.clear();
     out.originals.clear();
     out.skipped = 0;
@@ -80,8 +84,8 @@ class TopicInput final : public LaneInput {
   }
 
  private:
-  /// A redriven record's version is that of its first run: from its header, in a retry topic as in any other
-  /// topic that a redriven record was delivered to.
+  /// A redriven record's version is that of its first run: from its header, in a retry topic as in
+  /// any other topic that a redriven record was delivered to.
   static int64_t carried_version(const stream::Record& record) {
     for (const auto& [name, value] : record.headers) {
       if (name == "leat-version") return std::strtoll(std::string(value).c_str(), nullptr, 10);
@@ -106,7 +110,8 @@ class TopicInput final : public LaneInput {
     for (size_t i = 0; i < batch.records.size(); ++i) {
       auto origin = retry_origin(batch.records[i]);
       if (!origin || origin->sink != retry_sink_) continue;
-      if (kept != i) batch.records[kept] = batch.records[i], batch.versions[kept] = batch.versions[i];
+      if (kept != i)
+        batch.records[kept] = batch.records[i], batch.versions[kept] = batch.versions[i];
       out.originals.push_back(origin->id);
       ++kept;
     }
@@ -148,14 +153,20 @@ class TopicInput final : public LaneInput {
 
 class SourceInput final : public LaneInput {
  public:
-  SourceInput(std::unique_ptr<stream::Source> source, io::Clock& clock, IdWindow ids, SourceInputOptions options)
-      : source_(std::move(source)), clock_(clock), ids_(std::move(ids)), options_(std::move(options)),
-        at_(options_.start), jitter_(options_.jitter_seed),
+  SourceInput(std::unique_ptr<stream::Source> source, io::Clock& clock, IdWindow ids,
+              SourceInputOptions options)
+      : source_(std::move(source)),
+        clock_(clock),
+        ids_(std::move(ids)),
+        options_(std::move(options)),
+        at_(options_.start),
+        jitter_(options_.jitter_seed),
         ended_(options_.exhausted) {}
 
   Result<void> open() { return ended_ ? Result<void>{} : source_->open(options_.cursor); }
 
-  Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) override {
+  Result<bool> next(InputBatch& out, std::stop_token stop,
+                    std::chrono::milliseconds timeout) override {
     if (ended_) {
       clock_.sleep_ms(timeout.count(), stop);
       return false;
@@ -200,7 +211,8 @@ class SourceInput final : public LaneInput {
     int64_t bound = limits::kFirstBackoffMs << std::min(failures_, 20);
     bound = std::min(bound, limits::kMaxBackoffMs);
     ++failures_;
-    wait_until_ms_ = clock_.steady_ms() + static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1));
+    wait_until_ms_ =
+        clock_.steady_ms() + static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1));
     set_trouble(fmt::format("{} (try {})", error.to_string(), failures_));
     return false;
   }
@@ -231,7 +243,8 @@ class SourceInput final : public LaneInput {
       for (size_t i = 0; i < batch.records.size(); ++i) {
         // A record that shows no id is known by all its bytes.
         const std::string& id = page.ids[i];
-        bool fresh = ids_.insert(id.empty() ? batch.records[i].value.value_or("") : std::string_view(id));
+        bool fresh =
+            ids_.insert(id.empty() ? batch.records[i].value.value_or("") : std::string_view(id));
         out.duplicate[i] = !fresh && !io::planted_bug("input_no_dedup");
       }
       out.id_key = ids_.page_key(first);
@@ -258,9 +271,11 @@ class SourceInput final : public LaneInput {
 
 class JoinedInput final : public LaneInput {
  public:
-  explicit JoinedInput(std::vector<std::unique_ptr<LaneInput>> inputs) : inputs_(std::move(inputs)) {}
+  explicit JoinedInput(std::vector<std::unique_ptr<LaneInput>> inputs)
+      : inputs_(std::move(inputs)) {}
 
-  Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) override {
+  Result<bool> next(InputBatch& out, std::stop_token stop,
+                    std::chrono::milliseconds timeout) override {
     for (size_t i = 1; i < inputs_.size(); ++i) {
       ASSIGN(bool some, inputs_[i]->next(out, stop, std::chrono::milliseconds(0)));
       if (some) return true;
@@ -297,19 +312,23 @@ class JoinedInput final : public LaneInput {
 
 }  // namespace
 
-Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log, const stream::TopicInfo& topic,
+Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log,
+                                                    const stream::TopicInfo& topic,
                                                     const StartPositions& positions,
-                                                    stream::ReadLimits limits, std::string retry_sink,
-                                                    BatchDelay delay) {
+                                                    stream::ReadLimits limits,
+                                                    std::string retry_sink, BatchDelay delay) {
   ASSIGN(auto reader, log.reader(topic));
-  auto input = std::make_unique<TopicInput>(std::move(reader), topic, limits, std::move(retry_sink), delay);
+  auto input =
+      std::make_unique<TopicInput>(std::move(reader), topic, limits, std::move(retry_sink), delay);
   TRY(input->start(positions));
   return std::unique_ptr<LaneInput>(std::move(input));
 }
 
-Result<std::unique_ptr<LaneInput>> make_source_input(std::unique_ptr<stream::Source> source, io::Clock& clock,
-                                                     IdWindow ids, SourceInputOptions options) {
-  auto input = std::make_unique<SourceInput>(std::move(source), clock, std::move(ids), std::move(options));
+Result<std::unique_ptr<LaneInput>> make_source_input(std::unique_ptr<stream::Source> source,
+                                                     io::Clock& clock, IdWindow ids,
+                                                     SourceInputOptions options) {
+  auto input =
+      std::make_unique<SourceInput>(std::move(source), clock, std::move(ids), std::move(options));
   TRY(input->open());
   return std::unique_ptr<LaneInput>(std::move(input));
 }
@@ -324,7 +343,9 @@ size_t IdWindow::Hasher::operator()(const IdHash& hash) const {
   return value;
 }
 
-std::string IdWindow::page_key(int64_t sequence) const { return fmt::format("{}{:016x}", prefix_, sequence); }
+std::string IdWindow::page_key(int64_t sequence) const {
+  return fmt::format("{}{:016x}", prefix_, sequence);
+}
 
 Result<IdWindow> IdWindow::load(stream::Log& log, const std::string& prefix) {
   IdWindow window;

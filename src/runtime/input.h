@@ -1,7 +1,7 @@
 // LaneInput: where a lane's records come from: a topic (with its retry topic) or a source.
 //
-// Called by the lane's read thread only. Fills in versions and, for a source, mints sequence numbers; knows the
-// position in memory, never stores it: the delivery stage does, with the effect.
+// Called by the lane's read thread only. Fills in versions and, for a source, mints sequence
+// numbers; knows the position in memory, never stores it: the delivery stage does, with the effect.
 #pragma once
 
 #include <array>
@@ -23,47 +23,54 @@
 
 namespace leat::runtime {
 
-/// The hash of a record's id, kept to recognise it when the API shows it again (SHA-256, cut to 128 bits).
+/// The hash of a record's id, kept to recognise it when the API shows it again (SHA-256, cut to 128
+/// bits).
 using IdHash = std::array<uint8_t, 16>;
 
-/// Consecutive records of one input partition on their way through a lane, with what must be committed beside.
+/// Consecutive records of one input partition on their way through a lane, with what must be
+/// committed beside.
 struct InputBatch {
-  stream::RecordBatch records;                 // versions filled
-  std::vector<stream::RecordId> originals;     // retry topic: the record's original identity; else empty
-  int64_t v_last = 0;                          // version to store as v_prev after this batch
-  int64_t skipped = 0;                         // retry topic: records meant for another sink (not counted as in)
-  int64_t read_at_ns = 0;                      // steady clock, when the read returned
+  stream::RecordBatch records;  // versions filled
+  std::vector<stream::RecordId>
+      originals;           // retry topic: the record's original identity; else empty
+  int64_t v_last = 0;      // version to store as v_prev after this batch
+  int64_t skipped = 0;     // retry topic: records meant for another sink (not counted as in)
+  int64_t read_at_ns = 0;  // steady clock, when the read returned
   // A source's page only:
   std::string cursor;
-  bool pass_ended = false;                     // the source is exhausted after this page
-  std::vector<bool> duplicate;                 // per record: its id was seen before; empty: none
-  std::string id_key, id_page;                 // state key and value: the new ids' hashes, 16 bytes each
-  std::vector<std::string> ids_to_forget;      // state keys that slide out of the window
+  bool pass_ended = false;      // the source is exhausted after this page
+  std::vector<bool> duplicate;  // per record: its id was seen before; empty: none
+  std::string id_key, id_page;  // state key and value: the new ids' hashes, 16 bytes each
+  std::vector<std::string> ids_to_forget;  // state keys that slide out of the window
 
   stream::RecordId identity(size_t i) const {
-    return originals.empty() ? stream::RecordId{records.origin, records.records[i].offset} : originals[i];
+    return originals.empty() ? stream::RecordId{records.origin, records.records[i].offset}
+                             : originals[i];
   }
 };
 
 struct Lag {
-  int64_t records = 0;        // not yet committed
-  int64_t oldest_ms = 0;      // time of the first record not yet read; 0: none waits
+  int64_t records = 0;    // not yet committed
+  int64_t oldest_ms = 0;  // time of the first record not yet read; 0: none waits
 };
 
 class LaneInput {
  public:
   virtual ~LaneInput() = default;
   /// The next batch; false when nothing came within `timeout`.
-  virtual Result<bool> next(InputBatch& out, std::stop_token stop, std::chrono::milliseconds timeout) = 0;
+  virtual Result<bool> next(InputBatch& out, std::stop_token stop,
+                            std::chrono::milliseconds timeout) = 0;
   /// Fixes the end that drain waits for: what is there now. Any later call moves it no further.
   virtual Result<void> fix_end() = 0;
   /// True when everything up to the fixed end has been handed out.
   virtual Result<bool> at_end() = 0;
   /// What waits behind the given committed offsets.
   virtual Result<int64_t> waiting() = 0;
-  /// Hands out one record at a time from now on, or whole batches again. A source's page stays whole.
+  /// Hands out one record at a time from now on, or whole batches again. A source's page stays
+  /// whole.
   virtual void one_by_one(bool) {}
-  /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any thread.
+  /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any
+  /// thread.
   virtual std::string trouble() const { return {}; }
 };
 
@@ -79,12 +86,14 @@ struct BatchDelay {
   int64_t ms = 0;  // 0: a batch is what is there
 };
 
-/// A topic's partitions. `retry_sink`: not empty for a retry topic: only records for that sink are handed out
+/// A topic's partitions. `retry_sink`: not empty for a retry topic: only records for that sink are
+/// handed out
 /// ("*" for the one lane of a source), with their original identity and version.
-Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log, const stream::TopicInfo& topic,
+Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log,
+                                                    const stream::TopicInfo& topic,
                                                     const StartPositions& positions,
-                                                    stream::ReadLimits limits, std::string retry_sink,
-                                                    BatchDelay delay = {});
+                                                    stream::ReadLimits limits,
+                                                    std::string retry_sink, BatchDelay delay = {});
 
 /// The ids of a source's recent records.
 class IdWindow {
@@ -112,14 +121,16 @@ struct SourceInputOptions {
   stream::TopicPartition origin;  // "<source>:<pipeline>", zero, 0
   StartAt start;
   std::string cursor;
-  bool drain = false;             // a continuous source ends after one pass
-  bool exhausted = false;         // this run of a bounded source has ended: nothing is read
+  bool drain = false;      // a continuous source ends after one pass
+  bool exhausted = false;  // this run of a bounded source has ended: nothing is read
   uint64_t jitter_seed = 0;
 };
 
-/// A source component. Errors that a later try may mend are ridden out with back-off; see trouble().
-Result<std::unique_ptr<LaneInput>> make_source_input(std::unique_ptr<stream::Source> source, io::Clock& clock,
-                                                     IdWindow ids, SourceInputOptions options);
+/// A source component. Errors that a later try may mend are ridden out with back-off; see
+/// trouble().
+Result<std::unique_ptr<LaneInput>> make_source_input(std::unique_ptr<stream::Source> source,
+                                                     io::Clock& clock, IdWindow ids,
+                                                     SourceInputOptions options);
 
 /// Several inputs in turn: a topic or source and its retry topic. The first is the main one.
 std::unique_ptr<LaneInput> join_inputs(std::vector<std::unique_ptr<LaneInput>> inputs);

@@ -32,7 +32,8 @@ class ScriptedSource final : public stream::Source {
   bool bounded() const override { return true; }
 };
 
-stream::SourcePage page(std::vector<std::string> values, std::vector<std::string> ids, bool last = false) {
+stream::SourcePage page(std::vector<std::string> values, std::vector<std::string> ids,
+                        bool last = false) {
   stream::SourcePage out;
   for (std::string& value : values) {
     auto bytes = std::make_shared<const std::string>(std::move(value));
@@ -55,7 +56,8 @@ class InputTest : public ::testing::Test {
     options.clock = &clock_;
     log_ = log::EmbeddedLog::open("", options).value();
   }
-  std::unique_ptr<LaneInput> source_input(std::unique_ptr<ScriptedSource> source, StartAt start = {}) {
+  std::unique_ptr<LaneInput> source_input(std::unique_ptr<ScriptedSource> source,
+                                          StartAt start = {}) {
     SourceInputOptions options;
     options.origin = {"http:users", {}, 0};
     options.start = start;
@@ -159,7 +161,8 @@ TEST_F(InputTest, ABatchWaitsForItsRecordsUpToItsDelay) {
   const int64_t before = clock_.steady_ms();
   EXPECT_FALSE(input->next(batch, {}, milliseconds(10)).value());
   put(1);
-  while (!input->next(batch, {}, milliseconds(10)).value()) ASSERT_LE(clock_.steady_ms() - before, 50);
+  while (!input->next(batch, {}, milliseconds(10)).value())
+    ASSERT_LE(clock_.steady_ms() - before, 50);
   EXPECT_EQ(clock_.steady_ms() - before, 50);
   EXPECT_EQ(batch.records.records.size(), 2u) << "what came meanwhile goes along";
   put(1);
@@ -172,8 +175,11 @@ TEST_F(InputTest, ARetryTopicGivesEachSinkItsOwnRecordsWithTheirOldIdentity) {
   spec.name = "p.users.retry";
   auto topic = log_->topics().ensure(spec).value();
   auto put = [&](std::string_view sink, std::string_view offset) {
-    std::vector<stream::Header> headers = {{"leat-sink", sink},     {"leat-topic", "users"}, {"leat-partition", "2"},
-                                           {"leat-offset", offset}, {"leat-version", "1234"}};
+    std::vector<stream::Header> headers = {{"leat-sink", sink},
+                                           {"leat-topic", "users"},
+                                           {"leat-partition", "2"},
+                                           {"leat-offset", offset},
+                                           {"leat-version", "1234"}};
     stream::OutRecord record;
     record.value = "x";
     record.headers = headers;

@@ -19,25 +19,40 @@ constexpr int64_t kTurnMs = 1;  // between two looks whether another lane's tria
 
 std::string_view to_string(LaneState state) {
   switch (state) {
-    case LaneState::kStarting: return "starting";
-    case LaneState::kRunning: return "running";
-    case LaneState::kPaused: return "paused";
-    case LaneState::kBackingOff: return "backing_off";
-    case LaneState::kDraining: return "draining";
-    case LaneState::kEnded: return "ended";
-    case LaneState::kStopped: return "stopped";
-    case LaneState::kFailed: return "failed";
+    case LaneState::kStarting:
+      return "starting";
+    case LaneState::kRunning:
+      return "running";
+    case LaneState::kPaused:
+      return "paused";
+    case LaneState::kBackingOff:
+      return "backing_off";
+    case LaneState::kDraining:
+      return "draining";
+    case LaneState::kEnded:
+      return "ended";
+    case LaneState::kStopped:
+      return "stopped";
+    case LaneState::kFailed:
+      return "failed";
   }
   return "unknown";
 }
 
 Lane::Lane(LaneOptions options, io::Clock& clock, std::unique_ptr<LaneInput> input,
-           std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery, ProgressMap committed,
-           LaneMetrics& metrics)
-    : options_(std::move(options)), clock_(clock), input_(std::move(input)), transformer_(std::move(transformer)),
-      delivery_(std::move(delivery)), metrics_(metrics), jitter_(options_.jitter_seed),
+           std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery,
+           ProgressMap committed, LaneMetrics& metrics)
+    : options_(std::move(options)),
+      clock_(clock),
+      input_(std::move(input)),
+      transformer_(std::move(transformer)),
+      delivery_(std::move(delivery)),
+      metrics_(metrics),
+      jitter_(options_.jitter_seed),
       read_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems),
-      write_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems), drift_watch_(options_.input), committed_(std::move(committed)),
+      write_queue_(limits::kLaneQueueBytes, limits::kLaneQueueItems),
+      drift_watch_(options_.input),
+      committed_(std::move(committed)),
       rule_hits_(options_.rules.size(), 0) {}
 
 Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds timeout) {
@@ -74,7 +89,8 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   } else if (!sink_trouble_.load()) {
     set_state(drain_.load() ? LaneState::kDraining : LaneState::kRunning);
   }
-  if (!some && careful_ && in_flight_.load() == 0) TRY(options_.guard->acquit(options_.name.owner()));
+  if (!some && careful_ && in_flight_.load() == 0)
+    TRY(options_.guard->acquit(options_.name.owner()));
   if (!some) return false;
   outcome->input.read_at_ns = clock_.steady_ns();
   metrics_.read_seconds(outcome->input.read_at_ns - start);
@@ -90,7 +106,8 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
 Result<bool> Lane::on_trial(std::chrono::milliseconds timeout, std::stop_token stop) {
   CrashGuard* guard = options_.guard;
   if (!guard) return false;
-  if (careful_ && (in_flight_.load() == 0 || sink_trouble_.load())) guard->end_turn(options_.name.owner());
+  if (careful_ && (in_flight_.load() == 0 || sink_trouble_.load()))
+    guard->end_turn(options_.name.owner());
   const bool careful = guard->careful(options_.name.owner());
   // The window's last record is waited for too, or the next batch would run, and die, in its name.
   if (in_flight_.load() == 0 || !(careful || careful_)) {
@@ -109,14 +126,18 @@ Result<bool> Lane::step_transform(std::stop_token stop) {
   const int64_t start = clock_.steady_ns();
   Transformer::Admit admit;
   if (options_.guard && options_.guard->careful(options_.name.owner())) {
-    admit = [this](const stream::RecordId& record) { return options_.guard->admit(options_.name.owner(), record); };
+    admit = [this](const stream::RecordId& record) {
+      return options_.guard->admit(options_.name.owner(), record);
+    };
   }
   TRY(transformer_->run(**outcome, admit));
   metrics_.transform_seconds(clock_.steady_ns() - start);
   watch_drift(**outcome);
   if ((*outcome)->stop_rule) {
     return Error(ErrorCode::kRuleFailed, (*outcome)->stop_message)
-        .with_hint("the rule says on_fail: fail, so the pipeline stays stopped until the data or the rule is mended");
+        .with_hint(
+            "the rule says on_fail: fail, so the pipeline stays stopped until the data or the rule "
+            "is mended");
   }
   const size_t bytes = (*outcome)->bytes + 1;
   return write_queue_.push(std::move(*outcome), bytes, stop);
@@ -124,8 +145,10 @@ Result<bool> Lane::step_transform(std::stop_token stop) {
 
 void Lane::watch_drift(const Outcome& outcome) {
   for (std::string& line : drift_watch_.look(outcome)) {
-    spdlog::warn("pipeline {}: records differ from the expected types: {}; `leat schema infer {}` writes the types anew",
-                 options_.name.pipeline, line, options_.name.pipeline);
+    spdlog::warn(
+        "pipeline {}: records differ from the expected types: {}; `leat schema infer {}` writes "
+        "the types anew",
+        options_.name.pipeline, line, options_.name.pipeline);
     metrics_.drift();
     MutexLock lock(mutex_);
     drift_.push_back(std::move(line));
@@ -174,23 +197,26 @@ stream::Progress Lane::progress_after(const Outcome& outcome) const {
   progress.v_prev = outcome.input.v_last;
   progress.pipeline_hash = options_.pipeline_hash;
   progress.ledger += outcome.delta;
-  if (!options_.run_id.empty() && outcome.input.originals.empty() && !outcome.input.cursor.empty()) {
+  if (!options_.run_id.empty() && outcome.input.originals.empty() &&
+      !outcome.input.cursor.empty()) {
     auto before = RunCursor::parse(progress.cursor);
-    const RunCursor cursor = (before ? *before : RunCursor())
-                                 .next(options_.run_id, outcome.input.cursor, outcome.input.pass_ended, clock_.now_ms());
+    const RunCursor cursor =
+        (before ? *before : RunCursor())
+            .next(options_.run_id, outcome.input.cursor, outcome.input.pass_ended, clock_.now_ms());
     progress.cursor = cursor.to_json();
   }
   return progress;
 }
 
-Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop) {
+Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
+                                   std::stop_token stop) {
   for (int failures = 0;; ++failures) {
     auto written = delivery_->write(outcome, progress);
     sink_trouble_.store(!written);
     if (written) {
       if (failures > 0) {
-        spdlog::info("pipeline {}: sink {}: works again after {} tries", options_.name.pipeline, options_.name.sink,
-                     failures);
+        spdlog::info("pipeline {}: sink {}: works again after {} tries", options_.name.pipeline,
+                     options_.name.sink, failures);
       }
       return {};
     }
@@ -199,15 +225,19 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
     set_state(LaneState::kBackingOff, error.to_string());
     metrics_.sink_error();
     if (failures == 0) {
-      spdlog::warn("pipeline {}: sink {}: {}; trying until it works", options_.name.pipeline, options_.name.sink,
-                   error.to_string());
+      spdlog::warn("pipeline {}: sink {}: {}; trying until it works", options_.name.pipeline,
+                   options_.name.sink, error.to_string());
     }
-    int64_t bound = std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
-    if (!clock_.sleep_ms(static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1)), stop)) return error;
+    int64_t bound =
+        std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
+    if (!clock_.sleep_ms(static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1)),
+                         stop))
+      return error;
     if (error.retry() != Retry::kReconnect) continue;
     auto rows = delivery_->open();
     if (!rows) {
-      if (rows.error().retry() == Retry::kNever || rows.error().retry() == Retry::kFatal) return rows.error();
+      if (rows.error().retry() == Retry::kNever || rows.error().retry() == Retry::kFatal)
+        return rows.error();
       continue;
     }
     // The write that failed may have happened: the store's own row is the truth.
@@ -215,8 +245,8 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
       if (row.input != progress.input) continue;
       if (row.next == progress.next) return {};
       if (row.next != progress.expected_next) {
-        return Error(ErrorCode::kConflict, fmt::format("the store's position is {}, expected {}", row.next,
-                                                       progress.expected_next));
+        return Error(ErrorCode::kConflict, fmt::format("the store's position is {}, expected {}",
+                                                       row.next, progress.expected_next));
       }
     }
   }
@@ -226,7 +256,8 @@ void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
   const int64_t now = clock_.steady_ms();
   const auto& records = outcome.input.records.records;
   in_flight_.fetch_sub(outcome.delta.in);
-  const int64_t oldest_ms = records.empty() ? 0 : clock_.now_us() / 1000 - records.front().timestamp_ms;
+  const int64_t oldest_ms =
+      records.empty() ? 0 : clock_.now_us() / 1000 - records.front().timestamp_ms;
   metrics_.committed(outcome.delta, outcome.rejects, clock_.steady_ns() - outcome.input.read_at_ns,
                      std::max<int64_t>(oldest_ms, 0));
   MutexLock lock(mutex_);
@@ -260,8 +291,9 @@ LaneSnapshot Lane::snapshot() const {
     if (at >= now - kRateWindowMs) recent += n;
   }
   if (!history_.empty()) {
-    s.rate = static_cast<double>(recent) * 1000.0 /
-             static_cast<double>(std::clamp<int64_t>(now - history_.front().first, 1000, kRateWindowMs));
+    s.rate =
+        static_cast<double>(recent) * 1000.0 /
+        static_cast<double>(std::clamp<int64_t>(now - history_.front().first, 1000, kRateWindowMs));
   }
   for (auto& [input, progress] : committed_) {
     s.ledger += progress.ledger;
@@ -271,7 +303,8 @@ LaneSnapshot Lane::snapshot() const {
     s.lag_ms = std::max<int64_t>(0, clock_.now_ms() - last_record_ms_);
   }
   s.drift = drift_;
-  for (size_t i = 0; i < rule_hits_.size(); ++i) s.rule_hits.emplace_back(options_.rules[i], rule_hits_[i]);
+  for (size_t i = 0; i < rule_hits_.size(); ++i)
+    s.rule_hits.emplace_back(options_.rules[i], rule_hits_[i]);
   return s;
 }
 
@@ -307,7 +340,8 @@ Result<void> Lane::run(std::stop_token stop) {
     std::stop_callback on_over(over, [&] { wake.request_stop(); });
     std::stop_callback on_stop(stop, [&] { wake.request_stop(); });
     while (!wake.stop_requested()) clock_.sleep_ms(3'600'000, wake.get_token());
-    if (!over.stop_requested() && clock_.sleep_ms(limits::kDrainOnStopMs, over)) abort.request_stop();
+    if (!over.stop_requested() && clock_.sleep_ms(limits::kDrainOnStopMs, over))
+      abort.request_stop();
   });
 
   std::stop_source reading;

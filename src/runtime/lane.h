@@ -4,14 +4,15 @@
 //   read ───────────────▶ transform ───────────────▶ write
 //   LaneInput             Transformer                Delivery
 //
-// Three threads, each looping over a step that a test can call in any order. Only the write stage moves the
-// position, in the same transaction as the effect.
+// Three threads, each looping over a step that a test can call in any order. Only the write stage
+// moves the position, in the same transaction as the effect.
 //
-//   starting ─▶ running ⇄ backing_off        (a store or source that is down; the lane waits for it)
+//   starting ─▶ running ⇄ backing_off        (a store or source that is down; the lane waits for
+//   it)
 //      │          │  ⇄ paused
-//      │          ├─▶ draining ─▶ ended      (drain reached its fixed end, or a bounded source its own)
-//      │          ├─▶ stopped                (asked to)
-//      └──────────┴─▶ failed                 (the supervisor starts it again, or not: its error says)
+//      │          ├─▶ draining ─▶ ended      (drain reached its fixed end, or a bounded source its
+//      own) │          ├─▶ stopped                (asked to) └──────────┴─▶ failed (the supervisor
+//      starts it again, or not: its error says)
 #pragma once
 
 #include <atomic>
@@ -34,7 +35,14 @@
 namespace leat::runtime {
 
 enum class LaneState : uint8_t {
-  kStarting, kRunning, kPaused, kBackingOff, kDraining, kEnded, kStopped, kFailed
+  kStarting,
+  kRunning,
+  kPaused,
+  kBackingOff,
+  kDraining,
+  kEnded,
+  kStopped,
+  kFailed
 };
 std::string_view to_string(LaneState state);
 
@@ -42,36 +50,36 @@ std::string_view to_string(LaneState state);
 struct LaneSnapshot {
   LaneName name;
   LaneState state = LaneState::kStarting;
-  stream::Ledger ledger;                       // committed, all input partitions
-  int64_t in_flight = 0;                       // records read and not yet committed
-  int64_t waiting = -1;                        // records not read yet; -1 unknown
-  int64_t lag_ms = 0;                          // age of the last committed record when more wait; else 0
-  double rate = 0;                             // records per second committed, over the last seconds
+  stream::Ledger ledger;  // committed, all input partitions
+  int64_t in_flight = 0;  // records read and not yet committed
+  int64_t waiting = -1;   // records not read yet; -1 unknown
+  int64_t lag_ms = 0;     // age of the last committed record when more wait; else 0
+  double rate = 0;        // records per second committed, over the last seconds
   int restarts = 0;
-  std::string error;                           // of the last failure, or the trouble being ridden out
+  std::string error;  // of the last failure, or the trouble being ridden out
   std::vector<stream::Progress> progress;
   std::vector<std::pair<std::string, int64_t>> rule_hits;
-  std::vector<std::string> drift;              // how records differ from the expected types; the latest ones
+  std::vector<std::string> drift;  // how records differ from the expected types; the latest ones
 };
 
 struct LaneOptions {
   LaneName name;
   std::string pipeline_hash;
-  std::string run_id;                          // of a source's lane
-  std::vector<std::string> rules;              // names, for counts
+  std::string run_id;              // of a source's lane
+  std::vector<std::string> rules;  // names, for counts
   uint64_t jitter_seed = 0;
-  CrashGuard* guard = nullptr;                 // outlives the lane; null: none
-  types::Schema input;                         // the types that records are expected to have
+  CrashGuard* guard = nullptr;  // outlives the lane; null: none
+  types::Schema input;          // the types that records are expected to have
 };
 
 class Lane {
  public:
   Lane(LaneOptions options, io::Clock& clock, std::unique_ptr<LaneInput> input,
-       std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery, ProgressMap committed,
-       LaneMetrics& metrics);
+       std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery,
+       ProgressMap committed, LaneMetrics& metrics);
 
-  /// Runs the three threads until `stop` (what was read is delivered first, within limits::kDrainOnStopMs),
-  /// the end of a drain, or an error. Blocks.
+  /// Runs the three threads until `stop` (what was read is delivered first, within
+  /// limits::kDrainOnStopMs), the end of a drain, or an error. Blocks.
   Result<void> run(std::stop_token stop);
 
   /// One step of each stage: true when it did something. A test calls them in any order.
@@ -116,7 +124,8 @@ class Lane {
   std::vector<std::unique_ptr<Outcome>> spare_ GUARDED_BY(mutex_);
   std::vector<int64_t> rule_hits_ GUARDED_BY(mutex_);
   std::vector<std::string> drift_ GUARDED_BY(mutex_);
-  std::deque<std::pair<int64_t, int64_t>> history_ GUARDED_BY(mutex_);  // steady ms, records committed
+  std::deque<std::pair<int64_t, int64_t>> history_
+      GUARDED_BY(mutex_);  // steady ms, records committed
   int64_t last_record_ms_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,5 +1,5 @@
-// A whole lane on a log in memory: topic -> SQL and rules -> topic, stepped by hand in any order, dropped
-// between steps as a kill would, and started again from what was committed.
+// A whole lane on a log in memory: topic -> SQL and rules -> topic, stepped by hand in any order,
+// dropped between steps as a kill would, and started again from what was committed.
 #include "runtime/lane.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,8 @@ class LaneTest : public ::testing::Test {
     plan_.sinks = {sink};
     schema_.fields = {{"k", types::Kind::kVarchar, true}, {"n", types::Kind::kVarchar}};
     engine_ = open_engine(plan_).value();
-    metrics_ = std::make_unique<LaneMetrics>(registry_, "lines", "out", std::vector<std::string>{"positive", "small"});
+    metrics_ = std::make_unique<LaneMetrics>(registry_, "lines", "out",
+                                             std::vector<std::string>{"positive", "small"});
   }
 
   stream::TopicInfo topic(const std::string& name) {
@@ -55,22 +56,23 @@ class LaneTest : public ::testing::Test {
     targets[0].topic = out_;
     targets[0].encoder = make_encoder(query->output(), plan_.sinks[0]).value();
     auto decoder = make_decoder(plan_, *query, schema_).value();
-    auto transformer =
-        std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder), std::move(targets), false);
+    auto transformer = std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder),
+                                                     std::move(targets), false);
     LaneName name{"p", "lines", "out"};
     auto delivery = make_topic_delivery(*log_, name, {dlq_, "hash"}, {out_});
     ProgressMap committed;
     StartPositions positions;
     auto rows = delivery->open().value();
-    for (auto& row : rows) committed[row.input] = row, positions[row.input] = {row.next, row.v_prev};
+    for (auto& row : rows)
+      committed[row.input] = row, positions[row.input] = {row.next, row.v_prev};
     auto input = make_topic_input(*log_, in_, positions, {2, 1 << 20}, "").value();
     LaneOptions options;
     options.name = name;
     options.pipeline_hash = "hash";
     options.rules = {"positive", "small"};
     options.input = schema_;
-    return std::make_unique<Lane>(options, clock_, std::move(input), std::move(transformer), std::move(delivery),
-                                  std::move(committed), *metrics_);
+    return std::make_unique<Lane>(options, clock_, std::move(input), std::move(transformer),
+                                  std::move(delivery), std::move(committed), *metrics_);
   }
 
   std::vector<std::string> read_out() {
@@ -105,9 +107,10 @@ class LaneTest : public ::testing::Test {
   std::unique_ptr<LaneMetrics> metrics_;
 };
 
-const std::vector<std::string> kRecords = {
-    R"({"k":"a","n":"1"})", R"({"k":"b","n":"x"})", R"({"k":"skip","n":"1"})", R"({"k":"c","n":"-1"})",
-    R"({"k":"d","n":"500"})", R"({"n":"1"})", R"({"k":"e","n":"2"})"};
+const std::vector<std::string> kRecords = {R"({"k":"a","n":"1"})",    R"({"k":"b","n":"x"})",
+                                           R"({"k":"skip","n":"1"})", R"({"k":"c","n":"-1"})",
+                                           R"({"k":"d","n":"500"})",  R"({"n":"1"})",
+                                           R"({"k":"e","n":"2"})"};
 const std::vector<std::string> kRows = {R"({"k":"a","n":1})", R"({"k":"e","n":2})"};
 
 TEST_F(LaneTest, EveryRecordHasOneFateAndTheLedgerBalances) {
@@ -123,7 +126,8 @@ TEST_F(LaneTest, EveryRecordHasOneFateAndTheLedgerBalances) {
   EXPECT_EQ(snapshot.ledger.filtered, 1);  // skip
   EXPECT_TRUE(snapshot.ledger.balanced());
   EXPECT_EQ(snapshot.in_flight, 0);
-  EXPECT_EQ(snapshot.rule_hits, (std::vector<std::pair<std::string, int64_t>>{{"positive", 1}, {"small", 1}}));
+  EXPECT_EQ(snapshot.rule_hits,
+            (std::vector<std::pair<std::string, int64_t>>{{"positive", 1}, {"small", 1}}));
   auto letters = read_dead_letters(*log_, dlq_.spec.name).value();
   ASSERT_EQ(letters.size(), 3u);
   EXPECT_EQ(letters[0].reason, stream::Reason::kExpressionFailed);
@@ -140,7 +144,9 @@ TEST_F(LaneTest, TheAgeOfAnAppendedRecordAtItsCommitIsMeasured) {
   clock_.advance_ms(700);
   ASSERT_TRUE(lane->step_transform({}).value());
   ASSERT_TRUE(lane->step_write({}).value());
-  const auto ages = registry_.histogram("leat_append_to_commit_seconds", "", {"pipeline", "sink"}).with({"lines", "out"}).snapshot();
+  const auto ages = registry_.histogram("leat_append_to_commit_seconds", "", {"pipeline", "sink"})
+                        .with({"lines", "out"})
+                        .snapshot();
   EXPECT_EQ(ages.count, 1u);
   EXPECT_NEAR(ages.sum_seconds, 0.7, 0.001);
 }
@@ -191,13 +197,15 @@ TEST_F(LaneTest, ARuleThatFailsThePipelineCommitsNothingOfItsBatch) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code(), ErrorCode::kRuleFailed);
   EXPECT_EQ(failed.error().retry(), Retry::kNever);
-  EXPECT_NE(failed.error().message().find("in[0]@1"), std::string::npos) << failed.error().message();
+  EXPECT_NE(failed.error().message().find("in[0]@1"), std::string::npos)
+      << failed.error().message();
   EXPECT_TRUE(read_out().empty());
 }
 
 TEST_F(LaneTest, RunsToTheEndOfADrainOnItsThreads) {
   std::vector<std::string> many;
-  for (int i = 0; i < 500; ++i) many.push_back(fmt::format(R"({{"k":"k{}","n":"{}"}})", i, i % 50 + 1));
+  for (int i = 0; i < 500; ++i)
+    many.push_back(fmt::format(R"({{"k":"k{}","n":"{}"}})", i, i % 50 + 1));
   produce(many);
   auto lane = make_lane();
   lane->drain();

@@ -26,10 +26,18 @@ void Outcome::count() {
   delta.in = deduplicated + static_cast<int64_t>(fates.size());
   for (Fate fate : fates) {
     switch (fate) {
-      case Fate::kRejected: ++delta.rejected; break;
-      case Fate::kDelivered: ++delta.delivered; break;
-      case Fate::kDropped: ++delta.dropped; break;
-      case Fate::kFiltered: ++delta.filtered; break;
+      case Fate::kRejected:
+        ++delta.rejected;
+        break;
+      case Fate::kDelivered:
+        ++delta.delivered;
+        break;
+      case Fate::kDropped:
+        ++delta.dropped;
+        break;
+      case Fate::kFiltered:
+        ++delta.filtered;
+        break;
     }
   }
   if (to_store) delta.rows = static_cast<int64_t>(query.rows());

@@ -1,5 +1,5 @@
-// Outcome: what the transform stage made of one input batch; the unit that the write stage delivers whole.
-// Reused from batch to batch by its lane.
+// Outcome: what the transform stage made of one input batch; the unit that the write stage delivers
+// whole. Reused from batch to batch by its lane.
 #pragma once
 
 #include <cstdint>
@@ -14,32 +14,33 @@
 
 namespace leat::runtime {
 
-/// What became of one record of a batch; duplicates have left the batch before and are counted apart.
+/// What became of one record of a batch; duplicates have left the batch before and are counted
+/// apart.
 enum class Fate : uint8_t { kFiltered, kDelivered, kDropped, kRejected };
 
 /// Rows encoded for one topic sink, ready to append.
 struct TopicRows {
   stream::EncodedRows encoded;
   struct Row {
-    uint32_t record;    // index in the batch
+    uint32_t record;  // index in the batch
     int32_t partition;
-    size_t at;          // in encoded
+    size_t at;  // in encoded
   };
   std::vector<Row> rows;
 };
 
 struct Outcome {
-  InputBatch input;                        // keeps the records' bytes alive
+  InputBatch input;                           // keeps the records' bytes alive
   std::optional<types::BatchBuffer> decoded;  // keeps the decoded strings alive
-  sql::QueryOutput query;                  // rows for stores: dense, without the records that are not delivered
+  sql::QueryOutput query;  // rows for stores: dense, without the records that are not delivered
   std::vector<std::vector<int64_t>> versions, offsets;  // per chunk of query, per row
-  std::vector<TopicRows> topics;           // per topic sink of the lane, in the plan's order
-  std::vector<stream::Reject> rejects;     // one per rejected record, in record order after count()
-  std::vector<Fate> fates;                 // per record
-  std::vector<int64_t> rule_hits;          // per rule: records that violated it
+  std::vector<TopicRows> topics;        // per topic sink of the lane, in the plan's order
+  std::vector<stream::Reject> rejects;  // one per rejected record, in record order after count()
+  std::vector<Fate> fates;              // per record
+  std::vector<int64_t> rule_hits;       // per rule: records that violated it
   stream::Ledger delta;
-  bool to_store = false;                   // place_rows() was called: query's rows are what is delivered
-  bool stop_rule = false;                  // a rule with on_fail: fail was violated: stop_message says by what
+  bool to_store = false;   // place_rows() was called: query's rows are what is delivered
+  bool stop_rule = false;  // a rule with on_fail: fail was violated: stop_message says by what
   std::string stop_message;
   size_t bytes = 0;
 

@@ -69,8 +69,8 @@ std::optional<types::Schema> SchemaBoard::wait(const std::string& topic, std::st
   return it == schemas_.end() ? std::nullopt : std::optional(it->second);
 }
 
-Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board,
-                   CrashGuard& guard)
+Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services,
+                   SchemaBoard& board, CrashGuard& guard)
     : project_(project), plan_(plan), services_(services), board_(board), guard_(guard) {
   auto add = [&](std::string sink, std::vector<size_t> sinks) {
     auto slot = std::make_unique<LaneSlot>();
@@ -78,7 +78,8 @@ Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Service
     slot->sinks = std::move(sinks);
     std::vector<std::string> rules;
     for (const RulePlan& rule : plan_.rules) rules.push_back(rule.name);
-    slot->metrics = std::make_unique<LaneMetrics>(services_.metrics, plan_.name, slot->name.sink, rules);
+    slot->metrics =
+        std::make_unique<LaneMetrics>(services_.metrics, plan_.name, slot->name.sink, rules);
     slots_.push_back(std::move(slot));
   };
   // A source's topics share one lane, "*"; a topic's sinks, and a source's stores, have one each.
@@ -136,7 +137,8 @@ void Pipeline::run(std::stop_token stop) {
       return finish();
     }
     int64_t ms = backoff_ms(plan_.restart, failures, random);
-    spdlog::warn("pipeline {}: cannot start: {}; trying again in {} ms", plan_.name, ready.error().to_string(), ms);
+    spdlog::warn("pipeline {}: cannot start: {}; trying again in {} ms", plan_.name,
+                 ready.error().to_string(), ms);
     {
       MutexLock lock(mutex_);
       trouble_ = ready.error().to_string();
@@ -199,24 +201,29 @@ Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop)
   ASSIGN(auto transaction, services_.log.begin(project_.project + "." + plan_.name + ".schema"));
   TRY(transaction->put_state(key, types::schema_to_json(schema)));
   TRY(transaction->commit());
-  spdlog::info("pipeline {}: no `source.schema:`, so its types come from a sample; `leat schema infer {}` writes "
-               "them down",
-               plan_.name, plan_.name);
+  spdlog::info(
+      "pipeline {}: no `source.schema:`, so its types come from a sample; `leat schema infer {}` "
+      "writes "
+      "them down",
+      plan_.name, plan_.name);
   return found(std::move(schema), "sample");
 }
 
-/// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from the writer itself
-/// when it runs, else from its latest sample.
-Result<std::optional<types::Schema>> Pipeline::upstream_schema(const std::string& topic, std::stop_token stop) {
+/// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from
+/// the writer itself when it runs, else from its latest sample.
+Result<std::optional<types::Schema>> Pipeline::upstream_schema(const std::string& topic,
+                                                               std::stop_token stop) {
   const auto known = [&](stream::Log* log) -> Result<std::optional<types::Schema>> {
     auto schema = known_input(project_, plan_, log);
     if (schema) return schema;
-    return std::move(schema).error().context(fmt::format("the pipeline that writes topic {} does not compile", topic));
+    return std::move(schema).error().context(
+        fmt::format("the pipeline that writes topic {} does not compile", topic));
   };
   ASSIGN(std::optional<types::Schema> offline, known(nullptr));
   if (offline) return offline;
   if (auto schema = board_.wait(topic, stop)) return schema;
-  if (stop.stop_requested()) return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + topic);
+  if (stop.stop_requested())
+    return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + topic);
   return known(&services_.log);
 }
 
@@ -245,7 +252,8 @@ Result<std::optional<types::Schema>> Pipeline::sample_schema(std::stop_token sto
   for (;;) {
     ASSIGN(bool some, input->next(batch, stop, std::chrono::milliseconds(200)));
     if (some && !batch.records.records.empty()) break;
-    if (stop.stop_requested()) return Error(ErrorCode::kCancelled, "stopped while waiting for a first record");
+    if (stop.stop_requested())
+      return Error(ErrorCode::kCancelled, "stopped while waiting for a first record");
     // A pipeline that drains and has no record at all has nothing to learn from, and nothing to do.
     if (drain_.load()) {
       TRY(input->fix_end());
@@ -286,7 +294,8 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
       if (slot.last.ledger.in != before) failures = 0;
       if (!ran) error = std::move(ran).error();
     }
-    if (!error || (error->code() == ErrorCode::kCancelled && stop.stop_requested())) return forget_start(slot);
+    if (!error || (error->code() == ErrorCode::kCancelled && stop.stop_requested()))
+      return forget_start(slot);
     {
       MutexLock lock(mutex_);
       slot.error = error->to_string();
@@ -310,8 +319,8 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
 void Pipeline::forget_start(LaneSlot& slot) {
   if (!slot.counted) return;
   if (auto done = guard_.forget(slot.name.owner()); !done) {
-    spdlog::warn("pipeline {}: sink {}: the start counter was not reset: {}", plan_.name, slot.name.sink,
-                 done.error().to_string());
+    spdlog::warn("pipeline {}: sink {}: the start counter was not reset: {}", plan_.name,
+                 slot.name.sink, done.error().to_string());
   }
 }
 
@@ -328,7 +337,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   std::unique_ptr<Delivery> delivery;
   const SinkPlan& first = plan_.sinks[slot.sinks.front()];
   if (first.kind == SinkPlan::Kind::kStore) {
-    ASSIGN(stream::Store* store, services_.stores.open(first.store));
+    ASSIGN(stream::Store * store, services_.stores.open(first.store));
     ASSIGN(auto sink, store->make_sink(sink_table(project_, plan_, first, transformer->output())));
     delivery = make_store_delivery(services_.log, slot.name, target, std::move(sink));
   } else {
@@ -339,7 +348,8 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   ASSIGN(auto input, make_input(slot, *delivery, committed));
   if (!slot.counted) {
     ASSIGN(CrashGuard::Waiting behind, waiting(committed));
-    const size_t in_flight = (2 * limits::kLaneQueueItems + 3) * plan_.batch.max_records;  // two queues, three stages
+    const size_t in_flight =
+        (2 * limits::kLaneQueueItems + 3) * plan_.batch.max_records;  // two queues, three stages
     TRY(guard_.count(slot.name.owner(), behind, static_cast<int64_t>(in_flight)));
     slot.counted = true;
   }
@@ -351,12 +361,13 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   if (!plan_.reads_topic()) options.run_id = services_.run_id;
   for (const RulePlan& rule : plan_.rules) options.rules.push_back(rule.name);
   options.jitter_seed = services_.seed;
-  return std::make_unique<Lane>(std::move(options), services_.clock, std::move(input), std::move(transformer),
-                                std::move(delivery), std::move(committed), *slot.metrics);
+  return std::make_unique<Lane>(std::move(options), services_.clock, std::move(input),
+                                std::move(transformer), std::move(delivery), std::move(committed),
+                                *slot.metrics);
 }
 
-Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(const LaneSlot& slot,
-                                                                std::vector<stream::TopicInfo>& topics) {
+Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
+    const LaneSlot& slot, std::vector<stream::TopicInfo>& topics) {
   ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
   std::vector<TopicTarget> targets;
   for (size_t i : slot.sinks) {
@@ -370,7 +381,8 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(const LaneSlot& 
   }
   ASSIGN(auto decoder, make_decoder(plan_, *query, input_schema_));
   const bool store = plan_.sinks[slot.sinks.front()].kind == SinkPlan::Kind::kStore;
-  return std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder), std::move(targets), store);
+  return std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder),
+                                       std::move(targets), store);
 }
 
 Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery& delivery,
@@ -384,7 +396,7 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
     partitions = topic.spec.partitions;
     ASSIGN(StartPositions positions, topic_positions(slot, topic, delivery, committed));
     ASSIGN(auto input, make_topic_input(services_.log, topic, positions, plan_.batch, "",
-                                         {&services_.clock, plan_.batch_delay_ms}));
+                                        {&services_.clock, plan_.batch_delay_ms}));
     inputs.push_back(std::move(input));
   } else {
     ASSIGN(auto input, make_source(committed));
@@ -396,7 +408,8 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
   ASSIGN(stream::TopicInfo retry, services_.log.topics().ensure(spec));
   StartPositions positions;
   for (auto& [input, row] : committed) positions[input] = {row.next, row.v_prev};
-  ASSIGN(auto input, make_topic_input(services_.log, retry, positions, plan_.batch, slot.name.sink));
+  ASSIGN(auto input,
+         make_topic_input(services_.log, retry, positions, plan_.batch, slot.name.sink));
   inputs.push_back(std::move(input));
   return join_inputs(std::move(inputs));
 }
@@ -409,7 +422,8 @@ Result<CrashGuard::Waiting> Pipeline::waiting(const ProgressMap& committed) {
     auto it = committed.find(origin);
     out[origin] = it == committed.end() ? 0 : it->second.next;
   }
-  for (const std::string& name : {component ? "" : *plan_.input_topic(), project_.retry_topic(plan_.name)}) {
+  for (const std::string& name :
+       {component ? "" : *plan_.input_topic(), project_.retry_topic(plan_.name)}) {
     if (name.empty()) continue;
     ASSIGN(stream::TopicInfo topic, services_.log.topics().find(name));
     for (int32_t p = 0; p < topic.spec.partitions; ++p) {
@@ -423,8 +437,9 @@ Result<CrashGuard::Waiting> Pipeline::waiting(const ProgressMap& committed) {
   return out;
 }
 
-Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
-                                                 Delivery& delivery, ProgressMap& committed) {
+Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot,
+                                                 const stream::TopicInfo& topic, Delivery& delivery,
+                                                 ProgressMap& committed) {
   const config::From& from = std::get<TopicSource>(plan_.source).from;
   StartPositions positions;
   for (auto& [input, row] : committed) {
@@ -434,10 +449,12 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot, const str
     });
     if (known) continue;
     return Error(ErrorCode::kDataLost,
-                 fmt::format("topic {} was recreated: the position {} belongs to the topic with id {}, now it is {}",
-                             topic.spec.name, row.next, input.topic_id.to_string(), topic.id.to_string()))
-        .with_hint(fmt::format("`leat reset {}/{} --to start` reads the new topic from its start", plan_.name,
-                               slot.name.sink));
+                 fmt::format("topic {} was recreated: the position {} belongs to the topic with id "
+                             "{}, now it is {}",
+                             topic.spec.name, row.next, input.topic_id.to_string(),
+                             topic.id.to_string()))
+        .with_hint(fmt::format("`leat reset {}/{} --to start` reads the new topic from its start",
+                               plan_.name, slot.name.sink));
   }
   for (int32_t p = 0; p < topic.spec.partitions; ++p) {
     stream::TopicPartition input{topic.spec.name, topic.id, p};
@@ -457,14 +474,15 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot, const str
     if (from.kind == config::From::Kind::kTime) {
       ASSIGN(at.next, services_.log.topics().offset_for_time(topic, p, from.time_ms));
     }
-    if (from.kind != config::From::Kind::kStart) TRY(store_start(slot, input, at, delivery, committed));
+    if (from.kind != config::From::Kind::kStart)
+      TRY(store_start(slot, input, at, delivery, committed));
     positions[input] = at;
   }
   return positions;
 }
 
-Result<void> Pipeline::store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,
-                                   Delivery& delivery, ProgressMap& committed) {
+Result<void> Pipeline::store_start(const LaneSlot& slot, const stream::TopicPartition& input,
+                                   StartAt at, Delivery& delivery, ProgressMap& committed) {
   stream::Progress row;
   row.project = slot.name.project;
   row.pipeline = slot.name.pipeline;
@@ -495,15 +513,16 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_source(ProgressMap& committed)
     // A file source that can be read again looks for new files and new lines in every run.
     if (ended_ms && (!source->rereadable() || cursor.run_id != services_.run_id)) {
       options.exhausted = true;
-      std::string note =
-          fmt::format("run `{}` ended {}, nothing to do; --run-id ID or `leat reset {} --to start` starts over",
-                      services_.run_id, instant_text(*ended_ms), plan_.name);
+      std::string note = fmt::format(
+          "run `{}` ended {}, nothing to do; --run-id ID or `leat reset {} --to start` starts over",
+          services_.run_id, instant_text(*ended_ms), plan_.name);
       spdlog::info("pipeline {}: {}", plan_.name, note);
       MutexLock lock(mutex_);
       note_ = std::move(note);
     }
   }
-  ASSIGN(IdWindow ids, IdWindow::load(services_.log, id_state_prefix(project_.project, plan_.name)));
+  ASSIGN(IdWindow ids,
+         IdWindow::load(services_.log, id_state_prefix(project_.project, plan_.name)));
   return make_source_input(std::move(source), services_.clock, std::move(ids), std::move(options));
 }
 
@@ -518,7 +537,9 @@ PipelineSnapshot Pipeline::snapshot() const {
   for (const auto& slot : slots_) {
     LaneSnapshot lane = slot->lane ? slot->lane->snapshot() : slot->last;
     lane.name = slot->name;
-    if (!slot->lane) lane.state = failure_ && slot->state == LaneState::kStarting ? LaneState::kFailed : slot->state;
+    if (!slot->lane)
+      lane.state =
+          failure_ && slot->state == LaneState::kStarting ? LaneState::kFailed : slot->state;
     if (!slot->error.empty() && lane.error.empty()) lane.error = slot->error;
     lane.restarts = slot->restarts;
     all_ended &= lane.state == LaneState::kEnded;

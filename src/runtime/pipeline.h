@@ -1,5 +1,5 @@
-// Pipeline: one pipeline of a running project: finds its schema, compiles, starts its lanes, starts a failing
-// lane again with back-off.
+// Pipeline: one pipeline of a running project: finds its schema, compiles, starts its lanes, starts
+// a failing lane again with back-off.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,8 @@
 
 namespace leat::runtime {
 
-/// Output schemas by topic, as pipelines that write them have compiled; pipelines that read them wait here.
+/// Output schemas by topic, as pipelines that write them have compiled; pipelines that read them
+/// wait here.
 class SchemaBoard {
  public:
   /// A pipeline of this run is going to publish, or has given up to. Before any waits.
@@ -43,11 +44,12 @@ struct PipelineSnapshot {
 
 class Pipeline {
  public:
-  Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services, SchemaBoard& board,
-           CrashGuard& guard);
+  Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services,
+           SchemaBoard& board, CrashGuard& guard);
   ~Pipeline();
 
-  /// Runs until stop, the end of a drain, or failure for good. Blocks; the supervisor gives it a thread.
+  /// Runs until stop, the end of a drain, or failure for good. Blocks; the supervisor gives it a
+  /// thread.
   void run(std::stop_token stop);
   /// No new input is to come from upstream: end when what is there is delivered. Any thread.
   void drain();
@@ -62,11 +64,11 @@ class Pipeline {
  private:
   struct LaneSlot {
     LaneName name;
-    std::vector<size_t> sinks;        // indices of plan_.sinks; several only for a source's topics
-    std::unique_ptr<Lane> lane;       // the present one; null while it is being made
+    std::vector<size_t> sinks;   // indices of plan_.sinks; several only for a source's topics
+    std::unique_ptr<Lane> lane;  // the present one; null while it is being made
     std::unique_ptr<LaneMetrics> metrics;
     bool counted = false;  // this start, by the crash guard
-    LaneSnapshot last;                // of the one before
+    LaneSnapshot last;     // of the one before
     std::string error;
     LaneState state = LaneState::kStarting;
     int restarts = 0;
@@ -78,14 +80,16 @@ class Pipeline {
   void finish();
   /// nullopt: a drain without a first record.
   Result<std::optional<types::Schema>> find_schema(std::stop_token stop);
-  Result<std::optional<types::Schema>> upstream_schema(const std::string& topic, std::stop_token stop);
+  Result<std::optional<types::Schema>> upstream_schema(const std::string& topic,
+                                                       std::stop_token stop);
   Result<std::optional<types::Schema>> sample_schema(std::stop_token stop);
   void run_lane(LaneSlot& slot, std::stop_token stop);
   void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
   Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
                                                         std::vector<stream::TopicInfo>& topics);
-  Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery, ProgressMap& committed);
+  Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery,
+                                                ProgressMap& committed);
   Result<std::unique_ptr<LaneInput>> make_source(ProgressMap& committed);
   Result<CrashGuard::Waiting> waiting(const ProgressMap& committed);
   Result<StartPositions> topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
@@ -107,7 +111,8 @@ class Pipeline {
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<LaneSlot>> slots_;
   std::optional<Error> failure_ GUARDED_BY(mutex_);
-  std::string note_ GUARDED_BY(mutex_), schema_origin_ GUARDED_BY(mutex_), trouble_ GUARDED_BY(mutex_);
+  std::string note_ GUARDED_BY(mutex_),
+      schema_origin_ GUARDED_BY(mutex_), trouble_ GUARDED_BY(mutex_);
 };
 
 }  // namespace leat::runtime

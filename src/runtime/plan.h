@@ -1,12 +1,13 @@
-// Plan: what a project's files say, as plain checked values. Made by the planner, read by lanes, lint and explain.
+// Plan: what a project's files say, as plain checked values. Made by the planner, read by lanes,
+// lint and explain.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/limits.h"
@@ -23,9 +24,10 @@ struct TopicSource {
   config::From from;  // where a pipeline that has no position yet starts
 };
 
-/// A source that is not a topic: a component by name with its configuration, bound when it is opened.
+/// A source that is not a topic: a component by name with its configuration, bound when it is
+/// opened.
 struct ComponentSource {
-  std::string type;      // "http", "file", "generate"
+  std::string type;  // "http", "file", "generate"
   config::Node config;
 };
 
@@ -38,11 +40,11 @@ struct RulePlan {
 
 struct SinkPlan {
   enum class Kind { kTopic, kStore, kDiscard } kind = Kind::kDiscard;
-  std::string id;          // topic name, "STORE.TABLE" or "discard"
-  std::string topic;       // kTopic
+  std::string id;            // topic name, "STORE.TABLE" or "discard"
+  std::string topic;         // kTopic
   std::string store, table;  // kStore
   std::vector<std::string> key;
-  bool upsert = false;     // exactly when there is a key (stores)
+  bool upsert = false;  // exactly when there is a key (stores)
   config::Mark key_mark;
 };
 
@@ -57,10 +59,12 @@ struct PipelinePlan {
   std::string name;
   std::string file;  // path of its YAML, for messages
   std::variant<TopicSource, ComponentSource> source;
-  std::optional<types::Schema> input_schema;  // from `schema:`; else upstream's output, else a sample
+  std::optional<types::Schema>
+      input_schema;  // from `schema:`; else upstream's output, else a sample
   bool validate_all = false;
   std::vector<sql::SqlStep> steps;
-  std::vector<config::Node> step_nodes;  // each step's text in the file, for the place of an error in it
+  std::vector<config::Node>
+      step_nodes;  // each step's text in the file, for the place of an error in it
   std::vector<config::Node> rule_nodes;
   std::vector<RulePlan> rules;
   std::vector<TablePlan> tables;
@@ -79,17 +83,21 @@ struct PipelinePlan {
 
 struct ProjectPlan {
   std::string project, profile, directory;
-  std::map<std::string, stream::TopicSpec> topics;  // declared in leat.yaml
+  std::map<std::string, stream::TopicSpec> topics;      // declared in leat.yaml
   std::map<std::string, config::ComponentDecl> stores;  // of the profile; empty under `local`
-  std::vector<PipelinePlan> pipelines;              // upstream before downstream
+  std::vector<PipelinePlan> pipelines;                  // upstream before downstream
 
   const PipelinePlan* find(std::string_view name) const;
   /// The pipelines that write `topic`.
   std::vector<const PipelinePlan*> writers(std::string_view topic) const;
   /// The declared or default spec of a topic.
   stream::TopicSpec topic_spec(const std::string& name) const;
-  std::string dead_letter_topic(const std::string& pipeline) const { return project + "." + pipeline + ".dlq"; }
-  std::string retry_topic(const std::string& pipeline) const { return project + "." + pipeline + ".retry"; }
+  std::string dead_letter_topic(const std::string& pipeline) const {
+    return project + "." + pipeline + ".dlq";
+  }
+  std::string retry_topic(const std::string& pipeline) const {
+    return project + "." + pipeline + ".retry";
+  }
 };
 
 }  // namespace leat::runtime

@@ -12,7 +12,8 @@ namespace {
 
 class Planner {
  public:
-  Planner(const config::ProjectFiles& files, const stream::Registry& components, config::Diagnostics& diagnostics)
+  Planner(const config::ProjectFiles& files, const stream::Registry& components,
+          config::Diagnostics& diagnostics)
       : files_(files), components_(components), diagnostics_(diagnostics) {}
 
   ProjectPlan plan() {
@@ -21,7 +22,8 @@ class Planner {
     plan.profile = files_.profile_name;
     plan.directory = io::absolute_path(files_.dir);
     directory_ = plan.directory;
-    for (const auto& [name, topic] : files_.project.topics) plan.topics[name] = topic_spec(name, topic);
+    for (const auto& [name, topic] : files_.project.topics)
+      plan.topics[name] = topic_spec(name, topic);
     for (const auto& [name, store] : files_.profile.stores) plan.stores[name] = store;
     std::vector<PipelinePlan> pipelines;
     for (const config::PipelineFile& file : files_.pipelines) pipelines.push_back(pipeline(file));
@@ -41,9 +43,10 @@ class Planner {
     spec.retention_ms = topic.retention_ms;
     spec.retention_bytes = topic.retention_bytes;
     if (topic.cleanup.value == "compact" && !files_.profile.log) {
-      diagnostics_.error(topic.cleanup.mark, "topics." + name + ".cleanup",
-                         "the embedded log keeps topics by time and bytes and does not compact them",
-                         "leave `cleanup` out, or use a profile whose log is Kafka");
+      diagnostics_.error(
+          topic.cleanup.mark, "topics." + name + ".cleanup",
+          "the embedded log keeps topics by time and bytes and does not compact them",
+          "leave `cleanup` out, or use a profile whose log is Kafka");
     }
     return spec;
   }
@@ -72,7 +75,8 @@ class Planner {
       if (!table.csv.empty()) out = {name, "csv", path(table.csv)};
       if (!table.parquet.empty()) out = {name, "parquet", path(table.parquet)};
       if (out.kind != "store" && !io::exists(out.value)) {
-        diagnostics_.error(table.mark, "tables." + name, fmt::format("there is no file {}", out.value));
+        diagnostics_.error(table.mark, "tables." + name,
+                           fmt::format("there is no file {}", out.value));
       }
       plan.tables.push_back(std::move(out));
     }
@@ -96,7 +100,8 @@ class Planner {
     }
     auto schema = types::schema_from_json(*text);
     if (!schema) {
-      diagnostics_.error(mark, "source.schema", fmt::format("{}: {}", relative, schema.error().to_string()));
+      diagnostics_.error(mark, "source.schema",
+                         fmt::format("{}: {}", relative, schema.error().to_string()));
       return;
     }
     plan.input_schema = std::move(*schema);

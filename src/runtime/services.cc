@@ -12,7 +12,8 @@ Result<stream::Store*> StoreSet::open(const std::string& name) {
     type = components_.store(declared.name());
     node = declared.node();
     if (!type) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("unknown kind of store `{}`", declared.name()))
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("unknown kind of store `{}`", declared.name()))
           .at(fmt::format("{}: stores.{}", declared.mark.to_string(), name));
     }
   }

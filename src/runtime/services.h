@@ -18,7 +18,8 @@ namespace leat::runtime {
 /// The stores of a profile, opened at first use and shared by the process's sinks. Any thread.
 class StoreSet {
  public:
-  StoreSet(const ProjectPlan& plan, const stream::Registry& components, stream::StoreContext context)
+  StoreSet(const ProjectPlan& plan, const stream::Registry& components,
+           stream::StoreContext context)
       : plan_(plan), components_(components), context_(std::move(context)) {}
   /// The store by its name in the profile (`local`: any name, the embedded one).
   Result<stream::Store*> open(const std::string& name);
@@ -42,7 +43,8 @@ struct Services {
   const config::Environment& environment;
   std::string run_id = "once";
   uint64_t seed = 0;
-  std::string skip_page = {};  // the pipeline whose source steps over one undecodable page (leat run --skip-page)
+  std::string skip_page =
+      {};  // the pipeline whose source steps over one undecodable page (leat run --skip-page)
 };
 
 }  // namespace leat::runtime

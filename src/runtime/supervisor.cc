@@ -13,7 +13,8 @@ namespace {
 constexpr int64_t kTickMs = 20;
 constexpr int64_t kMaintainMs = 200;
 
-/// ": users_capture: connection refused" for what a pipeline is held up by; empty when nothing is known.
+/// ": users_capture: connection refused" for what a pipeline is held up by; empty when nothing is
+/// known.
 std::string waits_for(const RunSnapshot& snapshot) {
   std::string text;
   for (const PipelineSnapshot& pipeline : snapshot.pipelines) {
@@ -30,11 +31,17 @@ std::string waits_for(const RunSnapshot& snapshot) {
 
 bool RunSnapshot::ready() const {
   for (const PipelineSnapshot& pipeline : pipelines) {
-    if (pipeline.state == LaneState::kStarting || pipeline.state == LaneState::kFailed) return false;
+    if (pipeline.state == LaneState::kStarting || pipeline.state == LaneState::kFailed)
+      return false;
     for (const LaneSnapshot& lane : pipeline.lanes) {
       switch (lane.state) {
-        case LaneState::kRunning: case LaneState::kPaused: case LaneState::kDraining: case LaneState::kEnded: break;
-        default: return false;
+        case LaneState::kRunning:
+        case LaneState::kPaused:
+        case LaneState::kDraining:
+        case LaneState::kEnded:
+          break;
+        default:
+          return false;
       }
     }
   }
@@ -42,11 +49,15 @@ bool RunSnapshot::ready() const {
 }
 
 Supervisor::Supervisor(const ProjectPlan& plan, Services& services, RunOptions options)
-    : plan_(plan), services_(services), options_(std::move(options)),
-      guard_(services.log, plan.project), started_ms_(services.clock.now_ms()) {
+    : plan_(plan),
+      services_(services),
+      options_(std::move(options)),
+      guard_(services.log, plan.project),
+      started_ms_(services.clock.now_ms()) {
   for (const PipelinePlan& pipeline : plan_.pipelines) {
     const auto& wanted = options_.pipelines;
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), pipeline.name) == wanted.end()) continue;
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), pipeline.name) == wanted.end())
+      continue;
     pipelines_.push_back(std::make_unique<Pipeline>(plan_, pipeline, services_, board_, guard_));
     for (const std::string& name : options_.paused) {
       size_t slash = name.find('/');
@@ -107,8 +118,9 @@ Result<void> Supervisor::run(std::stop_token stop) {
       if (fatal_failure()) break;
       if (options_.drain) drain_in_order();
       if (options_.timeout_ms > 0 && services_.clock.steady_ms() - begin > options_.timeout_ms) {
-        error = Error(ErrorCode::kTimeout, fmt::format("not drained within {}{}", format_duration_ms(options_.timeout_ms),
-                                                       waits_for(snapshot())));
+        error = Error(ErrorCode::kTimeout,
+                      fmt::format("not drained within {}{}",
+                                  format_duration_ms(options_.timeout_ms), waits_for(snapshot())));
         break;
       }
       services_.clock.sleep_ms(kTickMs, ending.get_token());
@@ -145,8 +157,10 @@ Result<void> Supervisor::pause(const std::string& pipeline, const std::string& s
       PipelineSnapshot snapshot = p->snapshot();
       for (auto& lane : snapshot.lanes) sinks.push_back(lane.name.sink);
       if (std::find(sinks.begin(), sinks.end(), sink) == sinks.end()) {
-        Error error(ErrorCode::kNotFound, fmt::format("pipeline {} has no sink `{}`", pipeline, sink));
-        if (auto near = nearest(sink, sinks)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+        Error error(ErrorCode::kNotFound,
+                    fmt::format("pipeline {} has no sink `{}`", pipeline, sink));
+        if (auto near = nearest(sink, sinks))
+          return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
         return error;
       }
     }
@@ -154,7 +168,8 @@ Result<void> Supervisor::pause(const std::string& pipeline, const std::string& s
     return {};
   }
   Error error(ErrorCode::kNotFound, fmt::format("no pipeline `{}` runs here", pipeline));
-  if (auto near = nearest(pipeline, names)) return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+  if (auto near = nearest(pipeline, names))
+    return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
   return error;
 }
 
@@ -163,7 +178,8 @@ std::vector<stream::Progress> Supervisor::progress(const std::string& pipeline) 
   for (const auto& p : pipelines_) {
     if (p->plan().name != pipeline) continue;
     PipelineSnapshot snapshot = p->snapshot();
-    for (auto& lane : snapshot.lanes) rows.insert(rows.end(), lane.progress.begin(), lane.progress.end());
+    for (auto& lane : snapshot.lanes)
+      rows.insert(rows.end(), lane.progress.begin(), lane.progress.end());
   }
   return rows;
 }

@@ -7,8 +7,12 @@
 namespace leat::runtime {
 
 Transformer::Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
-                         std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics, bool to_store)
-    : plan_(plan), query_(std::move(query)), decoder_(std::move(decoder)), topics_(std::move(topics)),
+                         std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics,
+                         bool to_store)
+    : plan_(plan),
+      query_(std::move(query)),
+      decoder_(std::move(decoder)),
+      topics_(std::move(topics)),
       to_store_(to_store) {}
 
 Result<void> Transformer::run(Outcome& out, const Admit& admit) {
@@ -56,8 +60,13 @@ Result<void> Transformer::transform(Outcome& out, const std::vector<uint32_t>& b
     stream::RecordBatch admitted = batch;
     for (uint32_t record : banned) {
       admitted.records[record].value = "";
-      reject(out, {record, stream::Stage::kTransform, stream::Reason::kExpressionFailed, {},
-                   "the process ended each time this record was run; report it with the record's bytes"});
+      reject(
+          out,
+          {record,
+           stream::Stage::kTransform,
+           stream::Reason::kExpressionFailed,
+           {},
+           "the process ended each time this record was run; report it with the record's bytes"});
     }
     decode(admitted, *out.decoded);
   }
@@ -131,16 +140,20 @@ void Transformer::judge(Outcome& out, uint32_t record, uint64_t broken) {
     switch (rule.on_fail) {
       case OnFail::kFail:
         if (!out.stop_rule) {
-          out.stop_message = fmt::format("record {} violates rule {}: expected {}",
-                                         out.input.identity(record).to_string(), rule.name, rule.expect);
+          out.stop_message =
+              fmt::format("record {} violates rule {}: expected {}",
+                          out.input.identity(record).to_string(), rule.name, rule.expect);
         }
         out.stop_rule = true;
         break;
       case OnFail::kQuarantine:
         if (!quarantine) quarantine = &rule;
         break;
-      case OnFail::kDrop: drop = true; break;
-      case OnFail::kWarn: break;
+      case OnFail::kDrop:
+        drop = true;
+        break;
+      case OnFail::kWarn:
+        break;
     }
   }
   if (quarantine) {
@@ -162,21 +175,26 @@ void Transformer::encode(Outcome& out) {
       for (auto& failure : failures_) {
         const uint32_t record = records[failure.row];
         if (out.fates[record] != Fate::kDelivered) continue;
-        reject(out, {record, stream::Stage::kEncode, failure.reason, {}, std::move(failure.message)});
+        reject(out,
+               {record, stream::Stage::kEncode, failure.reason, {}, std::move(failure.message)});
       }
-      for (size_t row = 0; row < records.size(); ++row) rows.rows.push_back({records[row], 0, base + row});
+      for (size_t row = 0; row < records.size(); ++row)
+        rows.rows.push_back({records[row], 0, base + row});
     }
   }
   // A record is all or nothing, over all topics: only now is known which records go.
   for (size_t t = 0; t < topics_.size(); ++t) {
     TopicRows& rows = out.topics[t];
-    std::erase_if(rows.rows, [&](const TopicRows::Row& row) { return out.fates[row.record] != Fate::kDelivered; });
+    std::erase_if(rows.rows, [&](const TopicRows::Row& row) {
+      return out.fates[row.record] != Fate::kDelivered;
+    });
     const int32_t partitions = topics_[t].topic.spec.partitions;
     for (TopicRows::Row& row : rows.rows) {
       const auto& key = rows.encoded.keys[row.at];
       // Without a key the record's own offset spreads the rows, the same way in every replay.
-      row.partition = key ? stream::partition_of(*key, partitions)
-                          : static_cast<int32_t>(out.input.identity(row.record).offset % partitions);
+      row.partition =
+          key ? stream::partition_of(*key, partitions)
+              : static_cast<int32_t>(out.input.identity(row.record).offset % partitions);
     }
   }
 }

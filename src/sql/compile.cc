@@ -317,8 +317,9 @@ class Compiler {
       rule_words_.resize(i / kRulesPerWord + 1);
       std::string& word = rule_words_.back();
       const uint64_t violated = uint64_t{1} << 2 * (i % kRulesPerWord), failed = violated << 1;
-      word += fmt::format("{}coalesce(TRY(CASE WHEN ({}) THEN 0::UBIGINT ELSE {}::UBIGINT END), {}::UBIGINT)",
-                          word.empty() ? "" : " | ", text, violated, failed);
+      word += fmt::format(
+          "{}coalesce(TRY(CASE WHEN ({}) THEN 0::UBIGINT ELSE {}::UBIGINT END), {}::UBIGINT)",
+          word.empty() ? "" : " | ", text, violated, failed);
     }
     return {};
   }

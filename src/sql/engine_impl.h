@@ -19,7 +19,7 @@ struct Engine::Impl {
   Database database;
   Connection connection;  // for lookup tables
   FunctionCatalog functions;
-  Mutex compiling;  // held by compile(): one at a time
+  Mutex compiling;                            // held by compile(): one at a time
   std::map<std::string, LookupTable> tables;  // by lower-case name
   std::vector<std::unique_ptr<InputSlot>>
       slots;  // one per compiled query, for as long as the database

@@ -32,9 +32,9 @@ struct TopicInfo {
 };
 
 struct PartitionBounds {
-  int64_t start = 0;   // first offset still there
-  int64_t end = 0;     // offset the next record will get
-  int64_t bytes = 0;   // stored, compressed; -1 unknown
+  int64_t start = 0;  // first offset still there
+  int64_t end = 0;    // offset the next record will get
+  int64_t bytes = 0;  // stored, compressed; -1 unknown
   int64_t last_timestamp_ms = 0;
 };
 
@@ -47,11 +47,12 @@ struct ReadLimits {
 class TopicReader {
  public:
   virtual ~TopicReader() = default;
-  /// Starts (or goes on) reading a partition at `offset`. A partition that was never sought is not read.
-  /// kDataLost when retention has passed the offset, or the topic was recreated: names the exact gap.
+  /// Starts (or goes on) reading a partition at `offset`. A partition that was never sought is not
+  /// read. kDataLost when retention has passed the offset, or the topic was recreated: names the
+  /// exact gap.
   virtual Result<void> seek(int32_t partition, int64_t offset) = 0;
-  /// Fills `out` with records of ONE partition, fairly among those sought. False: nothing came within
-  /// `timeout` (or stop). At least one record when true, however large.
+  /// Fills `out` with records of ONE partition, fairly among those sought. False: nothing came
+  /// within `timeout` (or stop). At least one record when true, however large.
   virtual Result<bool> poll(RecordBatch& out, const ReadLimits& limits, std::stop_token stop,
                             std::chrono::milliseconds timeout) = 0;
   virtual Result<PartitionBounds> bounds(int32_t partition) = 0;
@@ -67,7 +68,8 @@ class LogTransaction {
                               std::span<const OutRecord> records) = 0;
   /// The lane's progress row; compare-and-set on Progress::expected_next at commit: kConflict.
   virtual Result<void> put_progress(const Progress& progress) = 0;
-  /// Small named values of the runtime (start counters, resolved `from`, sampled schemas). nullopt erases.
+  /// Small named values of the runtime (start counters, resolved `from`, sampled schemas). nullopt
+  /// erases.
   virtual Result<void> put_state(std::string_view key, std::optional<std::string_view> value) = 0;
   /// Returns after the log has synced. An error with Retry::kFatal: unknown whether it happened.
   virtual Result<void> commit() = 0;
@@ -84,7 +86,8 @@ class TopicAdmin {
   virtual Result<void> remove(const std::string& name) = 0;
   virtual Result<PartitionBounds> bounds(const TopicInfo& topic, int32_t partition) = 0;
   /// First offset whose record time is at or after `timestamp_ms`; the end when there is none.
-  virtual Result<int64_t> offset_for_time(const TopicInfo& topic, int32_t partition, int64_t timestamp_ms) = 0;
+  virtual Result<int64_t> offset_for_time(const TopicInfo& topic, int32_t partition,
+                                          int64_t timestamp_ms) = 0;
 };
 
 /// Any thread; each reader and transaction belongs to one.
@@ -93,13 +96,16 @@ class Log {
   virtual ~Log() = default;
   virtual TopicAdmin& topics() = 0;
   virtual Result<std::unique_ptr<TopicReader>> reader(const TopicInfo& topic) = 0;
-  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the old one.
+  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the
+  /// old one.
   virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;
   /// Progress rows of a pipeline (all pipelines of the project when empty).
-  virtual Result<std::vector<Progress>> progress(const std::string& project, const std::string& pipeline) = 0;
+  virtual Result<std::vector<Progress>> progress(const std::string& project,
+                                                 const std::string& pipeline) = 0;
   virtual Result<std::optional<std::string>> state(std::string_view key) = 0;
   /// Keys and values below a prefix, sorted.
-  virtual Result<std::vector<std::pair<std::string, std::string>>> states(std::string_view prefix) = 0;
+  virtual Result<std::vector<std::pair<std::string, std::string>>> states(
+      std::string_view prefix) = 0;
 };
 
 }  // namespace leat::stream

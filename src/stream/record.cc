@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::string_view kStages[] = {"decode", "transform", "quality", "encode", "sink"};
 constexpr std::string_view kReasons[] = {
-    "malformed",      "invalid_utf8",      "not_object",   "missing_field",  "wrong_type",
-    "out_of_range",   "duplicate_key",     "too_deep",     "too_large",      "null_value",
-    "null_key",       "expression_failed", "rule_failed",  "unknown_schema", "schema_mismatch",
-    "encode_failed",  "sink_refused"};
+    "malformed",     "invalid_utf8",      "not_object",  "missing_field",  "wrong_type",
+    "out_of_range",  "duplicate_key",     "too_deep",    "too_large",      "null_value",
+    "null_key",      "expression_failed", "rule_failed", "unknown_schema", "schema_mismatch",
+    "encode_failed", "sink_refused"};
 static_assert(std::size(kStages) == static_cast<size_t>(Stage::kSink) + 1);
 static_assert(std::size(kReasons) == static_cast<size_t>(Reason::kSinkRefused) + 1);
 

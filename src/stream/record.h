@@ -1,7 +1,8 @@
 // Record, RecordBatch, RecordId, Position, Progress, Reject: what flows between rooms.
 //
-// Identity of a record, everywhere: (topic, topic_id, partition, offset). A source that is not a topic has
-// topic "<source>:<pipeline>", topic_id zero, partition 0 and a minted sequence number as offset.
+// Identity of a record, everywhere: (topic, topic_id, partition, offset). A source that is not a
+// topic has topic "<source>:<pipeline>", topic_id zero, partition 0 and a minted sequence number as
+// offset.
 #pragma once
 
 #include <array>
@@ -53,13 +54,14 @@ struct Record {
   std::span<const Header> headers;
 };
 
-/// Consecutive records of one partition, in offset order (offsets may have gaps). Reused between polls.
+/// Consecutive records of one partition, in offset order (offsets may have gaps). Reused between
+/// polls.
 struct RecordBatch {
   TopicPartition origin;
   std::vector<Record> records;
-  std::vector<int64_t> versions;   // of each record, microseconds; filled by the lane
-  int64_t next_offset = 0;         // where to read on after this batch
-  size_t bytes = 0;                // of keys, values and headers
+  std::vector<int64_t> versions;  // of each record, microseconds; filled by the lane
+  int64_t next_offset = 0;        // where to read on after this batch
+  size_t bytes = 0;               // of keys, values and headers
   std::vector<Header> header_storage;
   std::vector<std::shared_ptr<const std::string>> storage;  // the bytes behind the views
 
@@ -80,28 +82,45 @@ struct OutRecord {
 enum class Stage : uint8_t { kDecode, kTransform, kQuality, kEncode, kSink };
 /// Why. Closed list; names are the contract.
 enum class Reason : uint8_t {
-  kMalformed, kInvalidUtf8, kNotObject, kMissingField, kWrongType, kOutOfRange, kDuplicateKey, kTooDeep,
-  kTooLarge, kNullValue, kNullKey, kExpressionFailed, kRuleFailed, kUnknownSchema, kSchemaMismatch,
-  kEncodeFailed, kSinkRefused,
+  kMalformed,
+  kInvalidUtf8,
+  kNotObject,
+  kMissingField,
+  kWrongType,
+  kOutOfRange,
+  kDuplicateKey,
+  kTooDeep,
+  kTooLarge,
+  kNullValue,
+  kNullKey,
+  kExpressionFailed,
+  kRuleFailed,
+  kUnknownSchema,
+  kSchemaMismatch,
+  kEncodeFailed,
+  kSinkRefused,
 };
 std::string_view to_string(Stage stage);
 std::string_view to_string(Reason reason);
 std::optional<Stage> parse_stage(std::string_view text);
 std::optional<Reason> parse_reason(std::string_view text);
 
-/// A bad record: which of the batch, where and why. Travels beside the good rows, never instead of them.
+/// A bad record: which of the batch, where and why. Travels beside the good rows, never instead of
+/// them.
 struct Reject {
-  uint32_t record = 0;     // index in RecordBatch::records
+  uint32_t record = 0;  // index in RecordBatch::records
   Stage stage = Stage::kDecode;
   Reason reason = Reason::kMalformed;
-  std::string rule;        // name of the rule, or empty
-  std::string message;     // deterministic: depends on the record alone
+  std::string rule;     // name of the rule, or empty
+  std::string message;  // deterministic: depends on the record alone
 };
 
-/// Cumulative counts of a lane, per input partition: one column per record, the first that applies in the
-/// order rejected, delivered, dropped, deduplicated, expired, filtered. `rows` counts rows written, apart.
+/// Cumulative counts of a lane, per input partition: one column per record, the first that applies
+/// in the order rejected, delivered, dropped, deduplicated, expired, filtered. `rows` counts rows
+/// written, apart.
 struct Ledger {
-  int64_t in = 0, delivered = 0, rejected = 0, dropped = 0, filtered = 0, deduplicated = 0, expired = 0;
+  int64_t in = 0, delivered = 0, rejected = 0, dropped = 0, filtered = 0, deduplicated = 0,
+          expired = 0;
   int64_t rows = 0;
   bool balanced() const {
     return in == delivered + rejected + dropped + filtered + deduplicated + expired;
@@ -110,16 +129,18 @@ struct Ledger {
   bool operator==(const Ledger&) const = default;
 };
 
-/// The progress row: written in the same transaction as the effect. The sink's own row is the truth.
+/// The progress row: written in the same transaction as the effect. The sink's own row is the
+/// truth.
 struct Progress {
   std::string project, pipeline, sink;
   TopicPartition input;
-  int64_t next = 0;            // next offset (or sequence) to read
-  int64_t v_prev = 0;          // version of the last record before `next`, microseconds
+  int64_t next = 0;    // next offset (or sequence) to read
+  int64_t v_prev = 0;  // version of the last record before `next`, microseconds
   std::string pipeline_hash;
-  std::string cursor;          // opaque, of a source that is not a topic; else empty
+  std::string cursor;  // opaque, of a source that is not a topic; else empty
   Ledger ledger;
-  /// What `next` must be in the store now for this write to apply (compare-and-set); -1: no row yet.
+  /// What `next` must be in the store now for this write to apply (compare-and-set); -1: no row
+  /// yet.
   int64_t expected_next = -1;
 };
 

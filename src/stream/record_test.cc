@@ -36,8 +36,9 @@ TEST(TopicId, IsWrittenAsHex) {
   TopicId id{0x0123456789abcdef, 0xff};
   EXPECT_EQ(id.to_string(), "0123456789abcdef00000000000000ff");
   EXPECT_EQ(TopicId::parse(id.to_string()), id);
-  for (std::string_view text : {"", "0123456789abcdef", "0123456789abcdef00000000000000fg",
-                                "0123456789abcdef00000000000000ff0", "-123456789abcdef00000000000000ff"}) {
+  for (std::string_view text :
+       {"", "0123456789abcdef", "0123456789abcdef00000000000000fg",
+        "0123456789abcdef00000000000000ff0", "-123456789abcdef00000000000000ff"}) {
     EXPECT_EQ(TopicId::parse(text), std::nullopt) << text;
   }
 }

@@ -13,7 +13,8 @@ namespace leat::testing {
 /// Starts at 2026-01-01 00:00:00 UTC. Any thread.
 class ManualClock final : public io::Clock {
  public:
-  /// What sleep_ms does: move the clock itself and return at once, or wait until advance_ms() has moved it.
+  /// What sleep_ms does: move the clock itself and return at once, or wait until advance_ms() has
+  /// moved it.
   enum class Sleep { kAdvances, kWaits };
   static constexpr int64_t kStartUs = 1'767'225'600'000'000;
 
@@ -37,7 +38,8 @@ class ManualClock final : public io::Clock {
       steady_us_ = until_us;
       return true;
     }
-    return moved_.wait(mutex_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS { return steady_us_ >= until_us; });
+    return moved_.wait(mutex_, stop,
+                       [&]() NO_THREAD_SAFETY_ANALYSIS { return steady_us_ >= until_us; });
   }
 
   /// Moves both clocks.

@@ -7,7 +7,8 @@
 namespace leat::types {
 
 char* Arena::allocate_block(size_t size) {
-  // Blocks kept from before reset(): the next one, if it is large enough; else a new one takes its place.
+  // Blocks kept from before reset(): the next one, if it is large enough; else a new one takes its
+  // place.
   if (block_ < blocks_.size()) ++block_;
   if (block_ == blocks_.size() || blocks_[block_].size < size) {
     size_t last = block_ == 0 ? limits::kArenaBlockBytes / 2 : blocks_[block_ - 1].size;
@@ -38,13 +39,18 @@ size_t Arena::bytes() const {
 VectorBuffer::VectorBuffer(Type type) : type_(std::move(type)), width_(type_.value_size()) {
   if (width_ == 0) capacity_ = SIZE_MAX;
   switch (type_.kind()) {
-    case Kind::kList: children_.emplace_back(type_.element()); break;
-    case Kind::kMap: children_.emplace_back(Type::structure(type_.fields())); break;
+    case Kind::kList:
+      children_.emplace_back(type_.element());
+      break;
+    case Kind::kMap:
+      children_.emplace_back(Type::structure(type_.fields()));
+      break;
     case Kind::kStruct:
       children_.reserve(type_.fields().size());
       for (const Field& field : type_.fields()) children_.emplace_back(field.type);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -75,7 +81,8 @@ void VectorBuffer::append_null() {
       std::memcpy(grow(), &entry, sizeof entry);
       break;
     }
-    default: std::memset(grow(), 0, width_);
+    default:
+      std::memset(grow(), 0, width_);
   }
   ++size_;
 }
@@ -84,7 +91,8 @@ void VectorBuffer::append_struct() {
   if (!all_valid_) set_validity(size_, true);
   ++size_;
   for (const VectorBuffer& child : children_) {
-    CHECK(child.size() == size_, "{} has {} rows, a field of it {}", type_.to_sql(), size_, child.size());
+    CHECK(child.size() == size_, "{} has {} rows, a field of it {}", type_.to_sql(), size_,
+          child.size());
   }
 }
 
@@ -104,7 +112,8 @@ void VectorBuffer::truncate(size_t size) {
     size_t end = 0;
     if (size > 0) {
       ListEntry last;
-      std::memcpy(&last, reinterpret_cast<const char*>(data_.data()) + (size - 1) * width_, sizeof last);
+      std::memcpy(&last, reinterpret_cast<const char*>(data_.data()) + (size - 1) * width_,
+                  sizeof last);
       end = last.offset + last.length;
     }
     children_[0].truncate(end);

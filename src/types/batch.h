@@ -1,8 +1,10 @@
-// Vector, Batch: columns of values in DuckDB's physical layout, as views; VectorBuffer, BatchBuffer: owned.
+// Vector, Batch: columns of values in DuckDB's physical layout, as views; VectorBuffer,
+// BatchBuffer: owned.
 //
-// The layout (one array of fixed-size values, a validity bit mask, children for nested types) is DuckDB's own,
-// checked against its header in sql/, so rows go in and out by memcpy and no other room includes duckdb.h.
-// Nothing here allocates per record: buffers grow geometrically and keep their capacity over reset().
+// The layout (one array of fixed-size values, a validity bit mask, children for nested types) is
+// DuckDB's own, checked against its header in sql/, so rows go in and out by memcpy and no other
+// room includes duckdb.h. Nothing here allocates per record: buffers grow geometrically and keep
+// their capacity over reset().
 #pragma once
 
 #include <array>
@@ -19,8 +21,9 @@
 
 namespace leat::types {
 
-/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline and zeroes, or 4 bytes of prefix and a pointer.
-/// Kept as two words, so that it is made in registers: bytes stored one by one and then copied as a whole stall.
+/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline and zeroes, or 4 bytes of prefix
+/// and a pointer. Kept as two words, so that it is made in registers: bytes stored one by one and
+/// then copied as a whole stall.
 class StringRef {
  public:
   static constexpr uint32_t kInline = 12;
@@ -28,12 +31,15 @@ class StringRef {
   /// Keeps a pointer to `text` when it is longer than kInline: the bytes must outlive every use.
   explicit StringRef(std::string_view text) {
     char head[kInline] = {};
-    if (text.size() > kInline) std::memcpy(head, text.data(), 4);
-    else if (!text.empty()) std::memcpy(head, text.data(), text.size());
+    if (text.size() > kInline)
+      std::memcpy(head, text.data(), 4);
+    else if (!text.empty())
+      std::memcpy(head, text.data(), text.size());
     *this = of_readable({head, text.size()}, text.data());
   }
   /// The same, quicker, of a text from whose start kInline bytes are readable, whatever its length.
-  /// `stored` is where the bytes live on. Without branches: lengths of real strings are not predictable.
+  /// `stored` is where the bytes live on. Without branches: lengths of real strings are not
+  /// predictable.
   static StringRef of_readable(std::string_view text, const char* stored) {
     const Mask& mask = kMasks[text.size() < kInline ? text.size() : kInline];
     uint32_t first;
@@ -41,7 +47,8 @@ class StringRef {
     std::memcpy(&first, text.data(), 4);
     std::memcpy(&rest, text.data() + 4, 8);
     StringRef ref{Unset()};
-    ref.words_[0] = (static_cast<uint64_t>(first & mask.first) << 32) | static_cast<uint32_t>(text.size());
+    ref.words_[0] =
+        (static_cast<uint64_t>(first & mask.first) << 32) | static_cast<uint32_t>(text.size());
     uint64_t pointer = reinterpret_cast<uint64_t>(stored);
     ref.words_[1] = text.size() > kInline ? pointer : rest & mask.rest;
     return ref;
@@ -64,7 +71,9 @@ class StringRef {
     std::array<Mask, kInline + 1> masks{};
     for (size_t length = 0; length <= kInline; ++length) {
       masks[length].first = length >= 4 ? 0xFFFFFFFF : (uint32_t{1} << (8 * length)) - 1;
-      masks[length].rest = length >= 12 ? ~uint64_t{0} : length <= 4 ? 0 : (uint64_t{1} << (8 * (length - 4))) - 1;
+      masks[length].rest = length >= 12  ? ~uint64_t{0}
+                           : length <= 4 ? 0
+                                         : (uint64_t{1} << (8 * (length - 4))) - 1;
     }
     return masks;
   }();
@@ -96,7 +105,9 @@ struct Vector {
 
   bool valid(size_t row) const { return !validity || (validity[row >> 6] >> (row & 63) & 1); }
   template <typename T>
-  const T& at(size_t row) const { return static_cast<const T*>(data)[row]; }
+  const T& at(size_t row) const {
+    return static_cast<const T*>(data)[row];
+  }
   std::string_view text(size_t row) const { return at<StringRef>(row).view(); }
 };
 
@@ -151,7 +162,8 @@ class VectorBuffer {
 
   template <typename T>
   void append(const T& value) {
-    if (sizeof(T) != width_) [[unlikely]] wrong_width(sizeof(T));
+    if (sizeof(T) != width_) [[unlikely]]
+      wrong_width(sizeof(T));
     std::memcpy(grow(), &value, sizeof(T));
     if (!all_valid_) set_validity(size_, true);
     ++size_;
@@ -162,7 +174,8 @@ class VectorBuffer {
   void append_struct();
   /// Appends a list of the child's rows [child_start, child(0).size()).
   void append_list(size_t child_start);
-  /// Drops rows from `size` on, children included; also what children hold of a row not yet appended.
+  /// Drops rows from `size` on, children included; also what children hold of a row not yet
+  /// appended.
   void truncate(size_t size);
   void reset();
   /// A view of all rows; valid until the next append.
@@ -171,7 +184,8 @@ class VectorBuffer {
  private:
   /// Room for one more value.
   char* grow() {
-    if (size_ == capacity_) [[unlikely]] grow_data();
+    if (size_ == capacity_) [[unlikely]]
+      grow_data();
     return reinterpret_cast<char*>(data_.data()) + size_ * width_;
   }
   void grow_data();
@@ -179,8 +193,10 @@ class VectorBuffer {
   void set_validity(size_t row, bool valid) {
     if (row >> 6 >= validity_.size()) validity_.resize((row >> 6) * 2 + 16);
     uint64_t bit = uint64_t{1} << (row & 63);
-    if (valid) validity_[row >> 6] |= bit;
-    else validity_[row >> 6] &= ~bit;
+    if (valid)
+      validity_[row >> 6] |= bit;
+    else
+      validity_[row >> 6] &= ~bit;
   }
   Type type_;
   size_t width_, size_ = 0, capacity_ = 0;  // capacity_: rows that fit into data_

@@ -22,20 +22,27 @@ TEST(StringRef, InlinesUpToTwelveBytes) {
     std::memcpy(bytes, &ref, 16);
     EXPECT_EQ(std::string(bytes + 4, std::min<size_t>(length, 4)), text.substr(0, 4));
     std::string longer = text + "behind the text";
-    StringRef readable = StringRef::of_readable(std::string_view(longer).substr(0, length), longer.data());
+    StringRef readable =
+        StringRef::of_readable(std::string_view(longer).substr(0, length), longer.data());
     EXPECT_EQ(readable.view(), text);
-    if (length <= StringRef::kInline) { EXPECT_EQ(std::memcmp(&readable, &ref, 16), 0) << length; }
-    if (length < 12) { EXPECT_EQ(bytes[15], '\0'); }
+    if (length <= StringRef::kInline) {
+      EXPECT_EQ(std::memcmp(&readable, &ref, 16), 0) << length;
+    }
+    if (length < 12) {
+      EXPECT_EQ(bytes[15], '\0');
+    }
   }
 }
 
 TEST(Arena, ViewsStayWhileItGrowsAndBlocksAreReused) {
   Arena arena;
   std::vector<std::string_view> views;
-  for (int i = 0; i < 5000; ++i) views.push_back(arena.copy(std::string(static_cast<size_t>(i) % 97, char('a' + i % 26))));
+  for (int i = 0; i < 5000; ++i)
+    views.push_back(arena.copy(std::string(static_cast<size_t>(i) % 97, char('a' + i % 26))));
   std::string_view big = arena.copy(std::string(3 * limits::kArenaBlockBytes, 'B'));
   for (int i = 0; i < 5000; ++i) {
-    ASSERT_EQ(views[static_cast<size_t>(i)], std::string(static_cast<size_t>(i) % 97, char('a' + i % 26)));
+    ASSERT_EQ(views[static_cast<size_t>(i)],
+              std::string(static_cast<size_t>(i) % 97, char('a' + i % 26)));
   }
   EXPECT_EQ(big, std::string(3 * limits::kArenaBlockBytes, 'B'));
   size_t held = arena.bytes();
@@ -69,15 +76,19 @@ TEST(VectorBuffer, ValidityAppearsWithTheFirstNull) {
   EXPECT_EQ(column.view().validity, nullptr);
   column.append_null();
   for (int32_t i = 131; i < 700; ++i) {
-    if (i % 3 == 0) column.append_null();
-    else column.append(i);
+    if (i % 3 == 0)
+      column.append_null();
+    else
+      column.append(i);
   }
   Vector view = column.view();
   ASSERT_EQ(view.size, 700u);
   for (size_t i = 0; i < 700; ++i) {
     bool valid = i < 130 || (i > 130 && i % 3 != 0);
     ASSERT_EQ(view.valid(i), valid) << i;
-    if (valid) { ASSERT_EQ(view.at<int32_t>(i), static_cast<int32_t>(i)); }
+    if (valid) {
+      ASSERT_EQ(view.at<int32_t>(i), static_cast<int32_t>(i));
+    }
   }
   // Stale bits of dropped rows must not show.
   column.truncate(1);
@@ -90,8 +101,8 @@ TEST(VectorBuffer, ValidityAppearsWithTheFirstNull) {
 }
 
 TEST(VectorBuffer, NullStructNullsItsChildren) {
-  VectorBuffer column(Type::structure({{.name = "a", .type = Kind::kInt64},
-                                       {.name = "l", .type = Type::list(Kind::kInt8)}}));
+  VectorBuffer column(Type::structure(
+      {{.name = "a", .type = Kind::kInt64}, {.name = "l", .type = Type::list(Kind::kInt8)}}));
   column.child(0).append(int64_t{1});
   column.child(1).child(0).append(int8_t{5});
   column.child(1).append_list(0);
@@ -107,8 +118,8 @@ TEST(VectorBuffer, NullStructNullsItsChildren) {
 }
 
 TEST(VectorBuffer, TruncateDropsHalfMadeRowsAtAnyDepth) {
-  VectorBuffer column(Type::list(Type::structure({{.name = "a", .type = Kind::kInt64},
-                                                  {.name = "s", .type = Type::list(Kind::kInt16)}})));
+  VectorBuffer column(Type::list(Type::structure(
+      {{.name = "a", .type = Kind::kInt64}, {.name = "s", .type = Type::list(Kind::kInt16)}})));
   auto element = [&](int64_t a) {
     VectorBuffer& row = column.child(0);
     row.child(0).append(a);
@@ -136,7 +147,8 @@ TEST(VectorBuffer, TruncateDropsHalfMadeRowsAtAnyDepth) {
 }
 
 TEST(BatchBuffer, RollsBackTheColumnsThatARejectReached) {
-  BatchBuffer batch(Schema{{{.name = "a", .type = Kind::kInt64}, {.name = "b", .type = Kind::kVarchar}}});
+  BatchBuffer batch(
+      Schema{{{.name = "a", .type = Kind::kInt64}, {.name = "b", .type = Kind::kVarchar}}});
   batch.column(0).append(int64_t{1});
   batch.column(1).append(StringRef("one"));
   batch.column(1).append(StringRef("half"));

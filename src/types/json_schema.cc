@@ -25,9 +25,12 @@ constexpr std::array<std::string_view, 7> kTypeNames = {"string", "integer", "nu
 std::string pointer_token(std::string_view name) {
   std::string token = "/";
   for (char c : name) {
-    if (c == '~') token += "~0";
-    else if (c == '/') token += "~1";
-    else token += c;
+    if (c == '~')
+      token += "~0";
+    else if (c == '/')
+      token += "~1";
+    else
+      token += c;
   }
   return token;
 }
@@ -55,10 +58,11 @@ class Reader {
 
   Result<Schema> read() {
     Schema schema;
-    if (!root_.is_object() && !root_.is_boolean()) return bad("#", "expected an object: a JSON Schema");
+    if (!root_.is_object() && !root_.is_boolean())
+      return bad("#", "expected an object: a JSON Schema");
     bool has_type = root_.is_object() && root_.contains("type");
-    if (root_.is_object() && (root_.contains("properties") || (has_type && root_["type"] == "object") ||
-                              root_.contains("$ref"))) {
+    if (root_.is_object() && (root_.contains("properties") ||
+                              (has_type && root_["type"] == "object") || root_.contains("$ref"))) {
       ASSIGN(Read root, read_node(root_, "#", 0));
       if (root.type.kind() != Kind::kStruct) {
         return bad("#", "expected `properties` with at least one field: a record's columns");
@@ -85,7 +89,8 @@ class Reader {
       names.push_back(type.get<std::string>());
     } else if (type.is_array() && !type.empty()) {
       for (size_t i = 0; i < type.size(); ++i) {
-        if (!type[i].is_string()) return bad(fmt::format("{}/{}", at, i), "expected the name of a type");
+        if (!type[i].is_string())
+          return bad(fmt::format("{}/{}", at, i), "expected the name of a type");
         names.push_back(type[i].get<std::string>());
       }
     } else {
@@ -94,9 +99,11 @@ class Reader {
     for (const std::string& name : names) {
       if (std::ranges::find(kTypeNames, name) != kTypeNames.end()) continue;
       auto near = nearest(name, kTypeNames);
-      return bad(at, fmt::format("unknown type '{}': expected one of string, integer, number, boolean, object, "
-                                 "array, null{}",
-                                 name, near ? fmt::format("; did you mean '{}'?", *near) : ""));
+      return bad(at,
+                 fmt::format(
+                     "unknown type '{}': expected one of string, integer, number, boolean, object, "
+                     "array, null{}",
+                     name, near ? fmt::format("; did you mean '{}'?", *near) : ""));
     }
     return {};
   }
@@ -105,7 +112,9 @@ class Reader {
     if (!reference.is_string()) return bad(at + "/$ref", "expected a string");
     auto target = reference.get<std::string>();
     if (target != "#" && !target.starts_with("#/")) {
-      return bad(at + "/$ref", fmt::format("cannot follow '{}': only references into this document (#/...)", target));
+      return bad(
+          at + "/$ref",
+          fmt::format("cannot follow '{}': only references into this document (#/...)", target));
     }
     const Json* place = &root_;
     std::string_view rest = std::string_view(target).substr(1);
@@ -128,10 +137,13 @@ class Reader {
 
   Result<Type> read_object(const Json& node, const std::string& at, size_t depth) {
     const Json* properties = node.contains("properties") ? &node["properties"] : nullptr;
-    if (properties && !properties->is_object()) return bad(at + "/properties", "expected an object");
+    if (properties && !properties->is_object())
+      return bad(at + "/properties", "expected an object");
     if (!properties || properties->empty()) {
-      if (!node.contains("additionalProperties") || !node["additionalProperties"].is_object()) return Type(Kind::kJson);
-      ASSIGN(Read value, read_node(node["additionalProperties"], at + "/additionalProperties", depth + 1));
+      if (!node.contains("additionalProperties") || !node["additionalProperties"].is_object())
+        return Type(Kind::kJson);
+      ASSIGN(Read value,
+             read_node(node["additionalProperties"], at + "/additionalProperties", depth + 1));
       return Type::map(Kind::kVarchar, value.type);
     }
     std::vector<Field> fields;
@@ -141,19 +153,21 @@ class Reader {
       if (name.empty()) return bad(place, "a field without a name cannot be a column");
       ASSIGN(Read read, read_node(property, place, depth + 1));
       Field field{.name = name, .type = read.type};
-      if (property.is_object() && property.contains("description") && property["description"].is_string()) {
+      if (property.is_object() && property.contains("description") &&
+          property["description"].is_string()) {
         field.doc = property["description"].get<std::string>();
       }
       nullable.push_back(read.nullable);
       fields.push_back(std::move(field));
     }
-    if (auto clash = name_clash(fields)) return bad(at + "/properties", *clash + ": SQL sees one column");
+    if (auto clash = name_clash(fields))
+      return bad(at + "/properties", *clash + ": SQL sees one column");
     TRY(read_required(node, at, fields, nullable));
     return Type::structure(std::move(fields));
   }
 
-  static Result<void> read_required(const Json& node, const std::string& at, std::vector<Field>& fields,
-                                    const std::vector<bool>& nullable) {
+  static Result<void> read_required(const Json& node, const std::string& at,
+                                    std::vector<Field>& fields, const std::vector<bool>& nullable) {
     if (!node.contains("required")) return {};
     const Json& required = node["required"];
     if (!required.is_array()) return bad(at + "/required", "expected an array of names");
@@ -176,7 +190,8 @@ class Reader {
 
   Result<Read> read_node(const Json& node, const std::string& at, size_t depth) {
     if (depth > limits::kMaxJsonDepth) {
-      return bad(at, fmt::format("nested deeper than {} levels (a schema that refers to itself?)", limits::kMaxJsonDepth));
+      return bad(at, fmt::format("nested deeper than {} levels (a schema that refers to itself?)",
+                                 limits::kMaxJsonDepth));
     }
     if (node.is_boolean()) {
       if (!node.get<bool>()) return bad(at, "`false` allows no value: leave the field out");
@@ -199,15 +214,19 @@ class Reader {
     }
     if (node.contains("x-leat-type")) {
       const Json& own = node["x-leat-type"];
-      if (!own.is_string()) return bad(at + "/x-leat-type", "expected a string such as \"DECIMAL(18,3)\"");
+      if (!own.is_string())
+        return bad(at + "/x-leat-type", "expected a string such as \"DECIMAL(18,3)\"");
       auto type = parse_type(own.get<std::string>());
       if (!type) return std::move(type).error().at(at + "/x-leat-type");
       return Read{std::move(type).value(), nullable};
     }
     if (names.empty()) {
-      if (node.contains("properties")) names.emplace_back("object");
-      else if (node.contains("items")) names.emplace_back("array");
-      else return Read{Kind::kJson, true};
+      if (node.contains("properties"))
+        names.emplace_back("object");
+      else if (node.contains("items"))
+        names.emplace_back("array");
+      else
+        return Read{Kind::kJson, true};
     }
     if (names.size() > 1) return Read{read_union(names), nullable};
     return read_one(node, names[0], nullable, at, depth);
@@ -216,17 +235,23 @@ class Reader {
   static Type read_union(const std::vector<std::string>& names) {
     uint8_t scalars = 0;
     for (const std::string& name : names) {
-      if (name == "string") scalars |= kScalarString;
-      else if (name == "integer") scalars |= kScalarInteger;
-      else if (name == "number") scalars |= kScalarNumber;
-      else if (name == "boolean") scalars |= kScalarBoolean;
-      else return Kind::kJson;
+      if (name == "string")
+        scalars |= kScalarString;
+      else if (name == "integer")
+        scalars |= kScalarInteger;
+      else if (name == "number")
+        scalars |= kScalarNumber;
+      else if (name == "boolean")
+        scalars |= kScalarBoolean;
+      else
+        return Kind::kJson;
     }
     if (scalars == (kScalarInteger | kScalarNumber)) return Kind::kDouble;
     return Type::varchar_of(scalars);
   }
 
-  Result<Read> read_one(const Json& node, const std::string& name, bool nullable, const std::string& at, size_t depth) {
+  Result<Read> read_one(const Json& node, const std::string& name, bool nullable,
+                        const std::string& at, size_t depth) {
     if (name == "string") return Read{Kind::kVarchar, nullable};
     if (name == "integer") return Read{Kind::kInt64, nullable};
     if (name == "number") return Read{Kind::kDouble, nullable};
@@ -250,14 +275,31 @@ Json write_type(const Type& type, bool nullable) {
   Json names = Json::array();
   bool own = false;
   switch (type.kind()) {
-    case Kind::kJson: return node;
-    case Kind::kBoolean: names.push_back("boolean"); break;
-    case Kind::kInt64: names.push_back("integer"); break;
-    case Kind::kInt8: case Kind::kInt16: case Kind::kInt32: case Kind::kUint8: case Kind::kUint16:
-    case Kind::kUint32: case Kind::kUint64: case Kind::kInt128:
-      names.push_back("integer"), own = true; break;
-    case Kind::kDouble: names.push_back("number"); break;
-    case Kind::kFloat: case Kind::kDecimal: names.push_back("number"), own = true; break;
+    case Kind::kJson:
+      return node;
+    case Kind::kBoolean:
+      names.push_back("boolean");
+      break;
+    case Kind::kInt64:
+      names.push_back("integer");
+      break;
+    case Kind::kInt8:
+    case Kind::kInt16:
+    case Kind::kInt32:
+    case Kind::kUint8:
+    case Kind::kUint16:
+    case Kind::kUint32:
+    case Kind::kUint64:
+    case Kind::kInt128:
+      names.push_back("integer"), own = true;
+      break;
+    case Kind::kDouble:
+      names.push_back("number");
+      break;
+    case Kind::kFloat:
+    case Kind::kDecimal:
+      names.push_back("number"), own = true;
+      break;
     case Kind::kVarchar:
       if (type.scalars() & kScalarInteger) names.push_back("integer");
       if (type.scalars() & kScalarNumber) names.push_back("number");
@@ -265,15 +307,25 @@ Json write_type(const Type& type, bool nullable) {
       if (type.scalars() == 0 || type.scalars() & kScalarString) names.push_back("string");
       own = type.scalars() != 0 && names.size() == 1;
       break;
-    case Kind::kList: names.push_back("array"); node["items"] = write_type(type.element(), true); break;
+    case Kind::kList:
+      names.push_back("array");
+      node["items"] = write_type(type.element(), true);
+      break;
     case Kind::kMap:
       names.push_back("object");
       own = type.fields()[0].type.kind() != Kind::kVarchar;
       node["additionalProperties"] = write_type(type.fields()[1].type, true);
       break;
-    case Kind::kStruct: names.push_back("object"); node = write_object(type.fields()); break;
-    case Kind::kSqlNull: names.push_back("null"), own = true; break;
-    default: names.push_back("string"), own = true; break;  // blob, uuid, times, interval
+    case Kind::kStruct:
+      names.push_back("object");
+      node = write_object(type.fields());
+      break;
+    case Kind::kSqlNull:
+      names.push_back("null"), own = true;
+      break;
+    default:
+      names.push_back("string"), own = true;
+      break;  // blob, uuid, times, interval
   }
   if (nullable && names[0] != "null") names.push_back("null");
   Json result = Json::object();
@@ -309,7 +361,7 @@ Json write_object(const std::vector<Field>& fields) {
 struct Seen {
   size_t values = 0, objects = 0, arrays = 0;  // values: not null
   uint8_t scalars = 0;
-  bool wide = false;  // an integer beyond BIGINT
+  bool wide = false;               // an integer beyond BIGINT
   std::vector<std::string> names;  // of fields
   std::vector<Seen> fields, element;
 
@@ -329,14 +381,22 @@ void Seen::add(const Json& value, size_t depth) {
   if (value.is_null() || depth > limits::kMaxJsonDepth) return;
   ++values;
   switch (value.type()) {
-    case Json::value_t::string: scalars |= kScalarString; break;
-    case Json::value_t::boolean: scalars |= kScalarBoolean; break;
-    case Json::value_t::number_float: scalars |= kScalarNumber; break;
+    case Json::value_t::string:
+      scalars |= kScalarString;
+      break;
+    case Json::value_t::boolean:
+      scalars |= kScalarBoolean;
+      break;
+    case Json::value_t::number_float:
+      scalars |= kScalarNumber;
+      break;
     case Json::value_t::number_unsigned:
       wide |= value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
       scalars |= kScalarInteger;
       break;
-    case Json::value_t::number_integer: scalars |= kScalarInteger; break;
+    case Json::value_t::number_integer:
+      scalars |= kScalarInteger;
+      break;
     case Json::value_t::array:
       ++arrays;
       if (element.empty()) element.emplace_back();
@@ -348,14 +408,16 @@ void Seen::add(const Json& value, size_t depth) {
         if (fields.size() <= limits::kMaxInferredFields) field(name).add(child, depth + 1);
       }
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
 std::vector<Field> Seen::to_fields() const {
   std::vector<Field> result;
   for (size_t i = 0; i < fields.size(); ++i) {
-    result.push_back({.name = names[i], .type = fields[i].to_type(), .required = fields[i].values >= objects});
+    result.push_back(
+        {.name = names[i], .type = fields[i].to_type(), .required = fields[i].values >= objects});
   }
   // An untyped field takes null: never required (see write_object).
   for (Field& field : result) field.required = field.required && field.type.kind() != Kind::kJson;
@@ -366,20 +428,28 @@ Type Seen::to_type() const {
   int shapes = (objects > 0) + (arrays > 0) + (scalars != 0);
   if (shapes == 0) return Kind::kVarchar;
   if (shapes > 1) return Kind::kJson;
-  if (arrays > 0) return Type::list(element[0].values == 0 ? Type(Kind::kJson) : element[0].to_type());
+  if (arrays > 0)
+    return Type::list(element[0].values == 0 ? Type(Kind::kJson) : element[0].to_type());
   if (objects > 0) {
     std::vector<Field> children = to_fields();
-    bool plain = !children.empty() && children.size() <= limits::kMaxInferredFields && !name_clash(children) &&
-                 std::ranges::none_of(children, [](const Field& field) { return field.name.empty(); });
+    bool plain =
+        !children.empty() && children.size() <= limits::kMaxInferredFields &&
+        !name_clash(children) &&
+        std::ranges::none_of(children, [](const Field& field) { return field.name.empty(); });
     return plain ? Type::structure(std::move(children)) : Type(Kind::kJson);
   }
   switch (scalars) {
-    case kScalarString: return Kind::kVarchar;
-    case kScalarBoolean: return Kind::kBoolean;
-    case kScalarInteger: return wide ? Kind::kInt128 : Kind::kInt64;
+    case kScalarString:
+      return Kind::kVarchar;
+    case kScalarBoolean:
+      return Kind::kBoolean;
+    case kScalarInteger:
+      return wide ? Kind::kInt128 : Kind::kInt64;
     case kScalarNumber:
-    case kScalarNumber | kScalarInteger: return Kind::kDouble;
-    default: return Type::varchar_of(scalars);
+    case kScalarNumber | kScalarInteger:
+      return Kind::kDouble;
+    default:
+      return Type::varchar_of(scalars);
   }
 }
 
@@ -392,7 +462,8 @@ Result<Schema> schema_from_json(std::string_view document) {
     try {
       root = Json::parse(document);
     } catch (const Json::exception& error) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("the schema is not JSON: {}", error.what()));
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("the schema is not JSON: {}", error.what()));
     }
   }
   return Reader(root).read();
@@ -414,8 +485,10 @@ Result<Schema> infer_schema(std::span<const std::string_view> records) {
   for (std::string_view record : records) {
     Json value = Json::parse(record, nullptr, /*allow_exceptions=*/false);
     if (value.is_discarded()) continue;
-    if (value.is_object()) root.add(value, 0);
-    else ++others;
+    if (value.is_object())
+      root.add(value, 0);
+    else
+      ++others;
   }
   if (root.objects == 0 && others == 0) {
     return Error(ErrorCode::kNotFound, fmt::format("none of {} records is JSON", records.size()))
@@ -430,10 +503,12 @@ Result<Schema> infer_schema(std::span<const std::string_view> records) {
   schema.fields = root.to_fields();
   std::erase_if(schema.fields, [](const Field& field) { return field.name.empty(); });
   if (schema.fields.empty()) {
-    return Error(ErrorCode::kNotFound, fmt::format("{} records are objects without fields", root.objects));
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("{} records are objects without fields", root.objects));
   }
   if (auto clash = name_clash(schema.fields)) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("the fields {}: SQL sees one column", *clash))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the fields {}: SQL sees one column", *clash))
         .with_hint("declare the one to read in a file: source.schema");
   }
   return schema;

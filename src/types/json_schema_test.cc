@@ -45,8 +45,10 @@ TEST(JsonSchema, ReadsTheTypes) {
     "$defs": {"a/b": {"type": "object", "properties": {"zip": {"type": "string"}}}}
   })json");
   EXPECT_EQ(sql(schema),
-            "id! VARCHAR; postcode! VARCHAR<3>; name! STRUCT(\"first\" VARCHAR); maybe BIGINT; mixed DOUBLE; "
-            "flag BOOLEAN; tags VARCHAR[]; anything JSON; bag JSON; list JSON; odd JSON; counts MAP(VARCHAR, BIGINT); "
+            "id! VARCHAR; postcode! VARCHAR<3>; name! STRUCT(\"first\" VARCHAR); maybe BIGINT; "
+            "mixed DOUBLE; "
+            "flag BOOLEAN; tags VARCHAR[]; anything JSON; bag JSON; list JSON; odd JSON; counts "
+            "MAP(VARCHAR, BIGINT); "
             "gone VARCHAR; price DECIMAL(9,2); home STRUCT(\"zip\" VARCHAR); ");
   EXPECT_TRUE(schema.fields[2].type.fields()[0].required);
   EXPECT_EQ(schema.fields[0].doc, "of the user");
@@ -55,19 +57,47 @@ TEST(JsonSchema, ReadsTheTypes) {
 
 TEST(JsonSchema, WritesBackWhatItRead) {
   Schema schema;
-  const char* types[] = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
-                         "UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL(18,3)", "VARCHAR", "BLOB", "UUID", "DATE",
-                         "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL", "VARCHAR[]", "UUID[][]", "MAP(VARCHAR, DATE)",
-                         "MAP(INTEGER, STRUCT(a INTEGER))", "STRUCT(a JSON, b MAP(VARCHAR, VARCHAR[]))", "\"NULL\""};
+  const char* types[] = {"BOOLEAN",
+                         "TINYINT",
+                         "SMALLINT",
+                         "INTEGER",
+                         "BIGINT",
+                         "UTINYINT",
+                         "USMALLINT",
+                         "UINTEGER",
+                         "UBIGINT",
+                         "HUGEINT",
+                         "FLOAT",
+                         "DOUBLE",
+                         "DECIMAL(18,3)",
+                         "VARCHAR",
+                         "BLOB",
+                         "UUID",
+                         "DATE",
+                         "TIME",
+                         "TIMESTAMP",
+                         "TIMESTAMPTZ",
+                         "INTERVAL",
+                         "VARCHAR[]",
+                         "UUID[][]",
+                         "MAP(VARCHAR, DATE)",
+                         "MAP(INTEGER, STRUCT(a INTEGER))",
+                         "STRUCT(a JSON, b MAP(VARCHAR, VARCHAR[]))",
+                         "\"NULL\""};
   for (const char* type : types) {
     std::string name = "c" + std::to_string(schema.fields.size());
-    schema.fields.push_back({.name = name, .type = parse_type(type).value(), .required = schema.fields.size() % 2 == 0,
+    schema.fields.push_back({.name = name,
+                             .type = parse_type(type).value(),
+                             .required = schema.fields.size() % 2 == 0,
                              .doc = name + " \"doc\""});
   }
   schema.fields.back().required = false;
   schema.fields.push_back({.name = "any/thing~", .type = Kind::kJson});
-  schema.fields.push_back({.name = "post code", .type = Type::varchar_of(kScalarInteger | kScalarString), .required = true});
-  schema.fields.push_back({.name = "u", .type = Type::varchar_of(kScalarBoolean | kScalarNumber | kScalarString)});
+  schema.fields.push_back({.name = "post code",
+                           .type = Type::varchar_of(kScalarInteger | kScalarString),
+                           .required = true});
+  schema.fields.push_back(
+      {.name = "u", .type = Type::varchar_of(kScalarBoolean | kScalarNumber | kScalarString)});
   std::string document = schema_to_json(schema);
   Schema back = read(document);
   EXPECT_EQ(back, schema) << document << sql(back);
@@ -87,14 +117,19 @@ TEST(JsonSchema, ErrorsNameThePlace) {
            {"{", "", "not JSON"},
            {"3", "#", "expected an object"},
            {R"({"type":"object"})", "#", "at least one field"},
-           {R"({"properties":{"a":{"type":"strin"}}})", "#/properties/a/type", "did you mean 'string'"},
+           {R"({"properties":{"a":{"type":"strin"}}})", "#/properties/a/type",
+            "did you mean 'string'"},
            {R"({"properties":{"a/b":{"type":5}}})", "#/properties/a~1b/type", "name of a type"},
-           {R"({"properties":{"a":{"type":["string",1]}}})", "#/properties/a/type/1", "name of a type"},
-           {R"({"properties":{"a":{"type":"array","items":{"type":"x"}}}})", "#/properties/a/items/type", "unknown type"},
+           {R"({"properties":{"a":{"type":["string",1]}}})", "#/properties/a/type/1",
+            "name of a type"},
+           {R"({"properties":{"a":{"type":"array","items":{"type":"x"}}}})",
+            "#/properties/a/items/type", "unknown type"},
            {R"({"properties":{"a":{}},"required":["b"]})", "#/required/0", "not in `properties`"},
-           {R"({"properties":{"name":{}},"required":["nmae"]})", "#/required/0", "did you mean 'name'"},
+           {R"({"properties":{"name":{}},"required":["nmae"]})", "#/required/0",
+            "did you mean 'name'"},
            {R"({"properties":{"a":{},"A":{}}})", "#/properties", "differ only in case"},
-           {R"({"properties":{"a":{"$ref":"#/$defs/x"}}})", "#/properties/a/$ref", "not in this document"},
+           {R"({"properties":{"a":{"$ref":"#/$defs/x"}}})", "#/properties/a/$ref",
+            "not in this document"},
            {R"({"properties":{"a":{"$ref":"http://x/"}}})", "#/properties/a/$ref", "cannot follow"},
            {R"({"properties":{"a":{"$ref":"#/properties/a"}}})", "#/properties/a", "deeper than"},
            {R"({"properties":{"a":{"x-leat-type":"FOO"}}})", "#/properties/a/x-leat-type", "FOO"},
@@ -103,7 +138,8 @@ TEST(JsonSchema, ErrorsNameThePlace) {
     auto schema = schema_from_json(bad.document);
     ASSERT_FALSE(schema.has_value()) << bad.document;
     EXPECT_EQ(schema.error().where(), bad.where) << bad.document;
-    EXPECT_NE(schema.error().message().find(bad.words), std::string::npos) << schema.error().to_string();
+    EXPECT_NE(schema.error().message().find(bad.words), std::string::npos)
+        << schema.error().to_string();
     EXPECT_EQ(schema.error().blame(), Blame::kUser);
   }
 }
@@ -122,9 +158,11 @@ TEST(Infer, MergesTypes) {
       R"({"i":1,"d":1,"s":"x","p":1234,"n":null,"o":{"a":1},"l":[1,null],"m":{"x":1},"e":[],"b":true,"sometimes":1,"w":18446744073709551615,"nn":1})",
       R"({"i":-2,"d":2.5,"s":"y","p":"AB1","n":null,"o":{"a":2,"z":"q"},"l":[2.5],"m":7,"e":[],"b":false,"w":1,"nn":null})",
   });
-  EXPECT_EQ(sql(schema),
-            "i! BIGINT; d! DOUBLE; s! VARCHAR; p! VARCHAR<3>; n VARCHAR; o! STRUCT(\"a\" BIGINT, \"z\" VARCHAR); "
-            "l! DOUBLE[]; m JSON; e! JSON[]; b! BOOLEAN; sometimes BIGINT; w! HUGEINT; nn BIGINT; ");
+  EXPECT_EQ(
+      sql(schema),
+      "i! BIGINT; d! DOUBLE; s! VARCHAR; p! VARCHAR<3>; n VARCHAR; o! STRUCT(\"a\" BIGINT, \"z\" "
+      "VARCHAR); "
+      "l! DOUBLE[]; m JSON; e! JSON[]; b! BOOLEAN; sometimes BIGINT; w! HUGEINT; nn BIGINT; ");
   EXPECT_TRUE(schema.fields[5].type.fields()[0].required);
   EXPECT_FALSE(schema.fields[5].type.fields()[1].required);
   EXPECT_EQ(read(schema_to_json(schema)), schema) << schema_to_json(schema);

@@ -30,7 +30,8 @@ constexpr Civil civil_from_days(int64_t days) {
   unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
   unsigned mp = (5 * doy + 2) / 153;
   unsigned month = mp < 10 ? mp + 3 : mp - 9;
-  return {static_cast<int64_t>(yoe) + era * 400 + (month <= 2), month, doy - (153 * mp + 2) / 5 + 1};
+  return {static_cast<int64_t>(yoe) + era * 400 + (month <= 2), month,
+          doy - (153 * mp + 2) / 5 + 1};
 }
 constexpr int64_t days_from_civil(int64_t year, unsigned month, unsigned day) {
   year -= month <= 2;
@@ -173,18 +174,21 @@ std::optional<int64_t> parse_instant(std::string_view text, bool zone) {
   if (auto infinite = scan_infinity(text, kTimestampInfinity)) return infinite;
   Scanner in(text);
   int64_t days, micros, offset = 0, result;
-  if (!scan_day(in, days) || (!in.take('T') && !in.take(' ')) || !scan_time(in, micros)) return std::nullopt;
+  if (!scan_day(in, days) || (!in.take('T') && !in.take(' ')) || !scan_time(in, micros))
+    return std::nullopt;
   if (zone && !scan_zone(in, offset)) return std::nullopt;
   if (!in.done()) return std::nullopt;
   // In 128 bits: the first representable day is not representable at its midnight.
   Wide wide = static_cast<Wide>(days) * kMicrosPerDay + micros - offset;
   result = static_cast<int64_t>(wide);
-  if (wide != result || result >= kTimestampInfinity || result <= -kTimestampInfinity) return std::nullopt;
+  if (wide != result || result >= kTimestampInfinity || result <= -kTimestampInfinity)
+    return std::nullopt;
   return result;
 }
 
 Wide to_wide(const Int128& value) {
-  return static_cast<Wide>((static_cast<UnsignedWide>(static_cast<uint64_t>(value.upper)) << 64) | value.lower);
+  return static_cast<Wide>((static_cast<UnsignedWide>(static_cast<uint64_t>(value.upper)) << 64) |
+                           value.lower);
 }
 Int128 from_wide(UnsignedWide value) {
   return {static_cast<uint64_t>(value), static_cast<int64_t>(static_cast<uint64_t>(value >> 64))};
@@ -208,7 +212,8 @@ char* put_wide(char* into, UnsignedWide value) {
   return put(into, {digits.data() + at, digits.size() - at});
 }
 UnsignedWide magnitude(Wide value) {
-  return value < 0 ? UnsignedWide{0} - static_cast<UnsignedWide>(value) : static_cast<UnsignedWide>(value);
+  return value < 0 ? UnsignedWide{0} - static_cast<UnsignedWide>(value)
+                   : static_cast<UnsignedWide>(value);
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -336,7 +341,9 @@ std::optional<int64_t> parse_time(std::string_view text) {
 }
 
 std::optional<int64_t> parse_timestamp(std::string_view text) { return parse_instant(text, false); }
-std::optional<int64_t> parse_timestamp_tz(std::string_view text) { return parse_instant(text, true); }
+std::optional<int64_t> parse_timestamp_tz(std::string_view text) {
+  return parse_instant(text, true);
+}
 
 std::optional<Interval> parse_interval(std::string_view text) {
   Scanner in(text);
@@ -358,24 +365,34 @@ std::optional<Interval> parse_interval(std::string_view text) {
     if (!scan_fraction(in, fraction)) return std::nullopt;
     Wide sign = negative ? -1 : 1;
     int rank;
-    if (!time && in.take('Y')) rank = 1, months += sign * number * 12;
-    else if (!time && in.take('M')) rank = 2, months += sign * number;
-    else if (!time && in.take('W')) rank = 3, days += sign * number * 7;
-    else if (!time && in.take('D')) rank = 4, days += sign * number;
-    else if (time && in.take('H')) rank = 5, micros += sign * number * 3600 * kMicrosPerSecond;
-    else if (time && in.take('M')) rank = 6, micros += sign * number * 60 * kMicrosPerSecond;
-    else if (time && in.take('S')) rank = 7, micros += sign * (static_cast<Wide>(number) * kMicrosPerSecond + fraction);
-    else return std::nullopt;
+    if (!time && in.take('Y'))
+      rank = 1, months += sign * number * 12;
+    else if (!time && in.take('M'))
+      rank = 2, months += sign * number;
+    else if (!time && in.take('W'))
+      rank = 3, days += sign * number * 7;
+    else if (!time && in.take('D'))
+      rank = 4, days += sign * number;
+    else if (time && in.take('H'))
+      rank = 5, micros += sign * number * 3600 * kMicrosPerSecond;
+    else if (time && in.take('M'))
+      rank = 6, micros += sign * number * 60 * kMicrosPerSecond;
+    else if (time && in.take('S'))
+      rank = 7, micros += sign * (static_cast<Wide>(number) * kMicrosPerSecond + fraction);
+    else
+      return std::nullopt;
     if (rank <= last || (point && rank != 7)) return std::nullopt;
     last = rank;
   }
-  Interval value{static_cast<int32_t>(months), static_cast<int32_t>(days), static_cast<int64_t>(micros)};
+  Interval value{static_cast<int32_t>(months), static_cast<int32_t>(days),
+                 static_cast<int64_t>(micros)};
   if (value.months != months || value.days != days || value.micros != micros) return std::nullopt;
   return value;
 }
 
 std::optional<Int128> parse_uuid(std::string_view text) {
-  if (text.size() >= 2 && text.front() == '{' && text.back() == '}') text = text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && text.front() == '{' && text.back() == '}')
+    text = text.substr(1, text.size() - 2);
   bool hyphens = text.size() == 36;
   if (!hyphens && text.size() != 32) return std::nullopt;
   uint64_t high = 0, low = 0;
@@ -403,8 +420,10 @@ NumberError parse_int128(std::string_view text, Int128& value) {
   for (char c : digits) {
     if (!is_digit(c)) return NumberError::kGrammar;
     auto digit = static_cast<unsigned>(c - '0');
-    if (wide > (bound - digit) / 10) over = true;
-    else wide = wide * 10 + digit;
+    if (wide > (bound - digit) / 10)
+      over = true;
+    else
+      wide = wide * 10 + digit;
   }
   if (over) return NumberError::kRange;
   value = from_wide(negative ? UnsignedWide{0} - wide : wide);
@@ -439,13 +458,15 @@ NumberError parse_decimal(std::string_view text, uint8_t width, uint8_t scale, I
   }
   if (at != end) return NumberError::kGrammar;
 
-  // The value is digits[0..count) with the point behind digit `point`; we want `scale` digits behind it.
+  // The value is digits[0..count) with the point behind digit `point`; we want `scale` digits
+  // behind it.
   auto count = static_cast<int64_t>(integer.size() + fraction.size());
   auto digit = [&](int64_t i) {
     auto n = static_cast<size_t>(i);
     return n < integer.size() ? integer[n] : fraction[n - integer.size()];
   };
-  int64_t take = static_cast<int64_t>(integer.size()) + exponent + scale;  // digits kept; above count: zeroes
+  int64_t take =
+      static_cast<int64_t>(integer.size()) + exponent + scale;  // digits kept; above count: zeroes
   UnsignedWide wide = 0;
   int used = 0;  // significant digits
   for (int64_t i = 0; i < count; ++i) {

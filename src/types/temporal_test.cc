@@ -15,7 +15,8 @@ std::string text(Write write, Args... args) {
 }
 
 TEST(Temporal, CanonicalText) {
-  EXPECT_EQ(text(write_timestamp_tz, int64_t{1'253'032'518'363'000}), "2009-09-15T16:35:18.363000Z");
+  EXPECT_EQ(text(write_timestamp_tz, int64_t{1'253'032'518'363'000}),
+            "2009-09-15T16:35:18.363000Z");
   EXPECT_EQ(text(write_timestamp, int64_t{-1}), "1969-12-31T23:59:59.999999");
   EXPECT_EQ(text(write_date, 0), "1970-01-01");
   EXPECT_EQ(text(write_date, 11'016), "2000-02-29");
@@ -36,7 +37,8 @@ TEST(Temporal, ParsesItsOwnTextBack) {
     // All magnitudes, negative ones too.
     auto bits = static_cast<int64_t>(random()) >> (random() % 64);
     int64_t micros = bits == INT64_MIN ? 0 : bits;
-    ASSERT_EQ(parse_timestamp(text(write_timestamp, micros)), micros) << text(write_timestamp, micros);
+    ASSERT_EQ(parse_timestamp(text(write_timestamp, micros)), micros)
+        << text(write_timestamp, micros);
     ASSERT_EQ(parse_timestamp_tz(text(write_timestamp_tz, micros)), micros);
     auto days = static_cast<int32_t>(random()) >> (random() % 32);
     if (days == INT32_MIN) days = 0;
@@ -48,14 +50,16 @@ TEST(Temporal, ParsesItsOwnTextBack) {
     Int128 back;
     ASSERT_EQ(parse_int128(text(write_int128, wide), back), NumberError::kNone);
     ASSERT_EQ(back, wide) << text(write_int128, wide);
-    Interval interval{static_cast<int32_t>(random()) >> (random() % 32), static_cast<int32_t>(random()), bits};
+    Interval interval{static_cast<int32_t>(random()) >> (random() % 32),
+                      static_cast<int32_t>(random()), bits};
     auto parsed = parse_interval(text(write_interval, interval));
     ASSERT_TRUE(parsed) << text(write_interval, interval);
     ASSERT_EQ(parsed->months, interval.months);
     ASSERT_EQ(parsed->days, interval.days);
     ASSERT_EQ(parsed->micros, interval.micros);
   }
-  for (Int128 edge : {Int128{0, INT64_MIN}, Int128{~uint64_t{0}, INT64_MAX}, Int128{~uint64_t{0}, -1}}) {
+  for (Int128 edge :
+       {Int128{0, INT64_MIN}, Int128{~uint64_t{0}, INT64_MAX}, Int128{~uint64_t{0}, -1}}) {
     Int128 back;
     ASSERT_EQ(parse_int128(text(write_int128, edge), back), NumberError::kNone);
     ASSERT_EQ(back, edge);
@@ -76,8 +80,9 @@ TEST(Temporal, EveryDayOfFourHundredYearsFollowsTheOneBefore) {
 
 TEST(Temporal, ForeignSpellings) {
   int64_t expected = 1'253'032'518'363'000;
-  for (auto spelling : {"2009-09-15T16:35:18.363Z", "2009-09-15 16:35:18.363+00:00", "2009-09-15T18:35:18.363+02:00",
-                        "2009-09-15T18:35:18.363000000+0200", "2009-09-15T08:35:18.363-08", "+2009-09-15T16:35:18.363z"}) {
+  for (auto spelling : {"2009-09-15T16:35:18.363Z", "2009-09-15 16:35:18.363+00:00",
+                        "2009-09-15T18:35:18.363+02:00", "2009-09-15T18:35:18.363000000+0200",
+                        "2009-09-15T08:35:18.363-08", "+2009-09-15T16:35:18.363z"}) {
     EXPECT_EQ(parse_timestamp_tz(spelling), expected) << spelling;
   }
   EXPECT_EQ(parse_timestamp("2009-09-15T16:35"), 1'253'032'500'000'000);
@@ -85,19 +90,39 @@ TEST(Temporal, ForeignSpellings) {
 }
 
 TEST(Temporal, RefusesEverythingElse) {
-  for (auto bad : {"", "2009", "2009-09-15", "2009-02-29T00:00:00Z", "2009-13-01T00:00:00Z", "2009-00-01T00:00:00Z",
-                   "2009-01-00T00:00:00Z", "2009-09-15T24:00:01Z", "2009-09-15T10:60:00Z", "2009-09-15T10:00:60Z",
-                   "2009-09-15T10:00:00.Z", "2009-09-15T10:00:00.1234567Z", "2009-09-15T10:00:00", " 2009-09-15T10:00:00Z",
-                   "2009-09-15T10:00:00Z ", "2009-09-15T10:00:00+1", "2009-09-15T10:00:00+19:00", "99999999-01-01T00:00:00Z",
-                   "+294248-01-01T00:00:00Z", "Infinity", "--infinity", "1990-1-1T00:00:00Z", "09-09-15T10:00:00Z"}) {
+  for (auto bad : {"",
+                   "2009",
+                   "2009-09-15",
+                   "2009-02-29T00:00:00Z",
+                   "2009-13-01T00:00:00Z",
+                   "2009-00-01T00:00:00Z",
+                   "2009-01-00T00:00:00Z",
+                   "2009-09-15T24:00:01Z",
+                   "2009-09-15T10:60:00Z",
+                   "2009-09-15T10:00:60Z",
+                   "2009-09-15T10:00:00.Z",
+                   "2009-09-15T10:00:00.1234567Z",
+                   "2009-09-15T10:00:00",
+                   " 2009-09-15T10:00:00Z",
+                   "2009-09-15T10:00:00Z ",
+                   "2009-09-15T10:00:00+1",
+                   "2009-09-15T10:00:00+19:00",
+                   "99999999-01-01T00:00:00Z",
+                   "+294248-01-01T00:00:00Z",
+                   "Infinity",
+                   "--infinity",
+                   "1990-1-1T00:00:00Z",
+                   "09-09-15T10:00:00Z"}) {
     EXPECT_EQ(parse_timestamp_tz(bad), std::nullopt) << bad;
   }
   EXPECT_EQ(parse_timestamp("2009-09-15T10:00:00Z"), std::nullopt);
-  for (auto bad : {"", "P", "PT", "P1", "1D", "P1DT", "P1H", "P1D1Y", "P1D1D", "P1.5D", "P99999999999Y", "PT1H1.5M"}) {
+  for (auto bad : {"", "P", "PT", "P1", "1D", "P1DT", "P1H", "P1D1Y", "P1D1D", "P1.5D",
+                   "P99999999999Y", "PT1H1.5M"}) {
     EXPECT_EQ(parse_interval(bad), std::nullopt) << bad;
   }
-  for (auto bad : {"", "d830554e-b128-4f9f-af4e-0658b4173d5", "d830554e-b128-4f9f-af4e-0658b4173d5g",
-                   "d830554eb-128-4f9f-af4e-0658b4173d52", "d830554e-b128-4f9f-af4e-0658b4173d522"}) {
+  for (auto bad :
+       {"", "d830554e-b128-4f9f-af4e-0658b4173d5", "d830554e-b128-4f9f-af4e-0658b4173d5g",
+        "d830554eb-128-4f9f-af4e-0658b4173d52", "d830554e-b128-4f9f-af4e-0658b4173d522"}) {
     EXPECT_EQ(parse_uuid(bad), std::nullopt) << bad;
   }
 }
@@ -113,10 +138,14 @@ TEST(Decimal, IsExact) {
   auto parse = [](std::string_view literal, uint8_t width, uint8_t scale) -> std::string {
     Int128 value;
     switch (parse_decimal(literal, width, scale, value)) {
-      case NumberError::kGrammar: return "grammar";
-      case NumberError::kRange: return "range";
-      case NumberError::kScale: return "scale";
-      case NumberError::kNone: break;
+      case NumberError::kGrammar:
+        return "grammar";
+      case NumberError::kRange:
+        return "range";
+      case NumberError::kScale:
+        return "scale";
+      case NumberError::kNone:
+        break;
     }
     char buffer[kMaxText];
     return {buffer, write_decimal(buffer, value, scale)};
@@ -132,8 +161,10 @@ TEST(Decimal, IsExact) {
   EXPECT_EQ(parse("0.00000e99999999999999999999", 4, 2), "0.00");
   EXPECT_EQ(parse("1e-99999999999999999999", 4, 2), "scale");
   EXPECT_EQ(parse("1e99999999999999999999", 4, 2), "range");
-  EXPECT_EQ(parse("99999999999999999999999999999999999999", 38, 0), "99999999999999999999999999999999999999");
-  EXPECT_EQ(parse("-0.99999999999999999999999999999999999999", 38, 38), "-0.99999999999999999999999999999999999999");
+  EXPECT_EQ(parse("99999999999999999999999999999999999999", 38, 0),
+            "99999999999999999999999999999999999999");
+  EXPECT_EQ(parse("-0.99999999999999999999999999999999999999", 38, 38),
+            "-0.99999999999999999999999999999999999999");
   EXPECT_EQ(parse("1", 38, 38), "range");
   for (auto bad : {"", "-", ".5", "5.", "01", "1e", "1e+", "+1", "1.2.3", "0x1", "1 ", "NaN"}) {
     EXPECT_EQ(parse(bad, 18, 3), "grammar") << bad;

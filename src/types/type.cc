@@ -1,4 +1,5 @@
-// The one table of kinds: storage size and DuckDB's spelling. parse_type is a recursive-descent parser of
+// The one table of kinds: storage size and DuckDB's spelling. parse_type is a recursive-descent
+// parser of
 //   type    = base { "[]" }
 //   base    = name [ "(" number { "," number } ")" ] | STRUCT "(" field { "," field } ")"
 //           | MAP "(" type "," type ")"
@@ -25,19 +26,31 @@ struct KindInfo {
   uint8_t size;  // 0: none, or by width
 };
 constexpr std::array kKinds = {
-    KindInfo{Kind::kBoolean, "BOOLEAN", 1},    KindInfo{Kind::kInt8, "TINYINT", 1},
-    KindInfo{Kind::kInt16, "SMALLINT", 2},     KindInfo{Kind::kInt32, "INTEGER", 4},
-    KindInfo{Kind::kInt64, "BIGINT", 8},       KindInfo{Kind::kUint8, "UTINYINT", 1},
-    KindInfo{Kind::kUint16, "USMALLINT", 2},   KindInfo{Kind::kUint32, "UINTEGER", 4},
-    KindInfo{Kind::kUint64, "UBIGINT", 8},     KindInfo{Kind::kInt128, "HUGEINT", 16},
-    KindInfo{Kind::kFloat, "FLOAT", 4},        KindInfo{Kind::kDouble, "DOUBLE", 8},
-    KindInfo{Kind::kDecimal, "DECIMAL", 0},    KindInfo{Kind::kVarchar, "VARCHAR", 16},
-    KindInfo{Kind::kJson, "JSON", 16},         KindInfo{Kind::kBlob, "BLOB", 16},
-    KindInfo{Kind::kUuid, "UUID", 16},         KindInfo{Kind::kDate, "DATE", 4},
-    KindInfo{Kind::kTime, "TIME", 8},          KindInfo{Kind::kTimestamp, "TIMESTAMP", 8},
+    KindInfo{Kind::kBoolean, "BOOLEAN", 1},
+    KindInfo{Kind::kInt8, "TINYINT", 1},
+    KindInfo{Kind::kInt16, "SMALLINT", 2},
+    KindInfo{Kind::kInt32, "INTEGER", 4},
+    KindInfo{Kind::kInt64, "BIGINT", 8},
+    KindInfo{Kind::kUint8, "UTINYINT", 1},
+    KindInfo{Kind::kUint16, "USMALLINT", 2},
+    KindInfo{Kind::kUint32, "UINTEGER", 4},
+    KindInfo{Kind::kUint64, "UBIGINT", 8},
+    KindInfo{Kind::kInt128, "HUGEINT", 16},
+    KindInfo{Kind::kFloat, "FLOAT", 4},
+    KindInfo{Kind::kDouble, "DOUBLE", 8},
+    KindInfo{Kind::kDecimal, "DECIMAL", 0},
+    KindInfo{Kind::kVarchar, "VARCHAR", 16},
+    KindInfo{Kind::kJson, "JSON", 16},
+    KindInfo{Kind::kBlob, "BLOB", 16},
+    KindInfo{Kind::kUuid, "UUID", 16},
+    KindInfo{Kind::kDate, "DATE", 4},
+    KindInfo{Kind::kTime, "TIME", 8},
+    KindInfo{Kind::kTimestamp, "TIMESTAMP", 8},
     KindInfo{Kind::kTimestampTz, "TIMESTAMP WITH TIME ZONE", 8},
-    KindInfo{Kind::kInterval, "INTERVAL", 16}, KindInfo{Kind::kList, "LIST", 16},
-    KindInfo{Kind::kStruct, "STRUCT", 0},      KindInfo{Kind::kMap, "MAP", 16},
+    KindInfo{Kind::kInterval, "INTERVAL", 16},
+    KindInfo{Kind::kList, "LIST", 16},
+    KindInfo{Kind::kStruct, "STRUCT", 0},
+    KindInfo{Kind::kMap, "MAP", 16},
     KindInfo{Kind::kSqlNull, "\"NULL\"", 4},
 };
 constexpr bool in_order() {
@@ -49,20 +62,46 @@ constexpr bool in_order() {
 static_assert(in_order(), "kKinds is indexed by Kind");
 
 constexpr std::array<std::pair<std::string_view, Kind>, 41> kAliases = {{
-    {"BOOL", Kind::kBoolean},      {"LOGICAL", Kind::kBoolean},   {"INT1", Kind::kInt8},
-    {"SHORT", Kind::kInt16},       {"INT2", Kind::kInt16},        {"INT", Kind::kInt32},
-    {"SIGNED", Kind::kInt32},      {"INT4", Kind::kInt32},        {"LONG", Kind::kInt64},
-    {"INT8", Kind::kInt64},        {"INT16", Kind::kInt16},       {"INT32", Kind::kInt32},
-    {"INT64", Kind::kInt64},       {"UINT8", Kind::kUint8},       {"UINT16", Kind::kUint16},
-    {"UINT32", Kind::kUint32},     {"UINT64", Kind::kUint64},     {"INT128", Kind::kInt128},
-    {"REAL", Kind::kFloat},        {"FLOAT4", Kind::kFloat},      {"FLOAT8", Kind::kDouble},
-    {"DOUBLE PRECISION", Kind::kDouble}, {"NUMERIC", Kind::kDecimal}, {"DEC", Kind::kDecimal},
-    {"TEXT", Kind::kVarchar},      {"STRING", Kind::kVarchar},    {"CHAR", Kind::kVarchar},
-    {"BPCHAR", Kind::kVarchar},    {"CHARACTER VARYING", Kind::kVarchar}, {"BYTEA", Kind::kBlob},
-    {"BINARY", Kind::kBlob},       {"VARBINARY", Kind::kBlob},    {"GUID", Kind::kUuid},
-    {"DATETIME", Kind::kTimestamp},{"TIMESTAMPTZ", Kind::kTimestampTz},
-    {"TIMESTAMP WITHOUT TIME ZONE", Kind::kTimestamp}, {"TIME WITHOUT TIME ZONE", Kind::kTime},
-    {"TIMESTAMP_US", Kind::kTimestamp}, {"NULL", Kind::kSqlNull}, {"INTEGRAL", Kind::kInt32},
+    {"BOOL", Kind::kBoolean},
+    {"LOGICAL", Kind::kBoolean},
+    {"INT1", Kind::kInt8},
+    {"SHORT", Kind::kInt16},
+    {"INT2", Kind::kInt16},
+    {"INT", Kind::kInt32},
+    {"SIGNED", Kind::kInt32},
+    {"INT4", Kind::kInt32},
+    {"LONG", Kind::kInt64},
+    {"INT8", Kind::kInt64},
+    {"INT16", Kind::kInt16},
+    {"INT32", Kind::kInt32},
+    {"INT64", Kind::kInt64},
+    {"UINT8", Kind::kUint8},
+    {"UINT16", Kind::kUint16},
+    {"UINT32", Kind::kUint32},
+    {"UINT64", Kind::kUint64},
+    {"INT128", Kind::kInt128},
+    {"REAL", Kind::kFloat},
+    {"FLOAT4", Kind::kFloat},
+    {"FLOAT8", Kind::kDouble},
+    {"DOUBLE PRECISION", Kind::kDouble},
+    {"NUMERIC", Kind::kDecimal},
+    {"DEC", Kind::kDecimal},
+    {"TEXT", Kind::kVarchar},
+    {"STRING", Kind::kVarchar},
+    {"CHAR", Kind::kVarchar},
+    {"BPCHAR", Kind::kVarchar},
+    {"CHARACTER VARYING", Kind::kVarchar},
+    {"BYTEA", Kind::kBlob},
+    {"BINARY", Kind::kBlob},
+    {"VARBINARY", Kind::kBlob},
+    {"GUID", Kind::kUuid},
+    {"DATETIME", Kind::kTimestamp},
+    {"TIMESTAMPTZ", Kind::kTimestampTz},
+    {"TIMESTAMP WITHOUT TIME ZONE", Kind::kTimestamp},
+    {"TIME WITHOUT TIME ZONE", Kind::kTime},
+    {"TIMESTAMP_US", Kind::kTimestamp},
+    {"NULL", Kind::kSqlNull},
+    {"INTEGRAL", Kind::kInt32},
     {"NVARCHAR", Kind::kVarchar},
 }};
 
@@ -86,9 +125,13 @@ class TypeParser {
  private:
   Error fail(std::string_view expected) const {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("cannot read the type '{}': at character {} expected {}, found {}", text_, at_ + 1,
-                             expected, at_ < text_.size() ? fmt::format("'{}'", text_.substr(at_, 20)) : "the end"))
-        .with_hint("use DuckDB's spelling, such as BIGINT, DECIMAL(18, 3), VARCHAR[] or STRUCT(\"a\" INTEGER)");
+                 fmt::format(
+                     "cannot read the type '{}': at character {} expected {}, found {}", text_,
+                     at_ + 1, expected,
+                     at_ < text_.size() ? fmt::format("'{}'", text_.substr(at_, 20)) : "the end"))
+        .with_hint(
+            "use DuckDB's spelling, such as BIGINT, DECIMAL(18, 3), VARCHAR[] or STRUCT(\"a\" "
+            "INTEGER)");
   }
   void skip_space() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
@@ -102,7 +145,9 @@ class TypeParser {
   std::string_view word() {
     skip_space();
     size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_')) ++at_;
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_'))
+      ++at_;
     return text_.substr(start, at_ - start);
   }
   Result<std::string> identifier() {
@@ -124,7 +169,8 @@ class TypeParser {
   }
   Result<unsigned> number() {
     std::string_view digits = word();
-    if (digits.empty() || digits.size() > 4 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) {
+    if (digits.empty() || digits.size() > 4 ||
+        !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) {
       at_ -= digits.size();
       return fail("a number");
     }
@@ -189,7 +235,8 @@ class TypeParser {
     return found;
   }
   Result<Type> parse_type(size_t depth) {
-    if (depth > limits::kMaxJsonDepth) return fail(fmt::format("at most {} levels", limits::kMaxJsonDepth));
+    if (depth > limits::kMaxJsonDepth)
+      return fail(fmt::format("at most {} levels", limits::kMaxJsonDepth));
     skip_space();
     Type type;
     if (text_.substr(at_).starts_with("\"NULL\"")) {
@@ -282,9 +329,12 @@ size_t Type::value_size() const {
 
 std::string Type::to_sql() const {
   switch (kind_) {
-    case Kind::kDecimal: return fmt::format("DECIMAL({},{})", width_, scale_);
-    case Kind::kList: return element().to_sql() + "[]";
-    case Kind::kMap: return fmt::format("MAP({}, {})", fields()[0].type.to_sql(), fields()[1].type.to_sql());
+    case Kind::kDecimal:
+      return fmt::format("DECIMAL({},{})", width_, scale_);
+    case Kind::kList:
+      return element().to_sql() + "[]";
+    case Kind::kMap:
+      return fmt::format("MAP({}, {})", fields()[0].type.to_sql(), fields()[1].type.to_sql());
     case Kind::kStruct: {
       std::string sql = "STRUCT(";
       for (const Field& field : fields()) {
@@ -293,7 +343,8 @@ std::string Type::to_sql() const {
       }
       return sql + ")";
     }
-    default: return std::string(kKinds[static_cast<size_t>(kind_)].sql);
+    default:
+      return std::string(kKinds[static_cast<size_t>(kind_)].sql);
   }
 }
 
@@ -305,7 +356,8 @@ bool Type::operator==(const Type& other) const {
 
 std::optional<size_t> Schema::find(std::string_view name) const {
   auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+    return std::tolower(static_cast<unsigned char>(a)) ==
+           std::tolower(static_cast<unsigned char>(b));
   };
   for (size_t i = 0; i < fields.size(); ++i) {
     if (std::ranges::equal(fields[i].name, name, same)) return i;

@@ -12,11 +12,34 @@ Type type_of(std::string_view text) {
 }
 
 TEST(Type, SqlTextParsesBackToTheSameType) {
-  for (std::string_view text :
-       {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
-        "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL(18,3)", "DECIMAL(38,38)", "VARCHAR", "JSON", "BLOB", "UUID", "DATE",
-        "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTERVAL", "\"NULL\"", "VARCHAR[]", "BIGINT[][]",
-        "STRUCT(\"a\" INTEGER, \"b c\" VARCHAR[])[]", "MAP(VARCHAR, STRUCT(\"q\"\"q\" DATE))"}) {
+  for (std::string_view text : {"BOOLEAN",
+                                "TINYINT",
+                                "SMALLINT",
+                                "INTEGER",
+                                "BIGINT",
+                                "UTINYINT",
+                                "USMALLINT",
+                                "UINTEGER",
+                                "UBIGINT",
+                                "HUGEINT",
+                                "FLOAT",
+                                "DOUBLE",
+                                "DECIMAL(18,3)",
+                                "DECIMAL(38,38)",
+                                "VARCHAR",
+                                "JSON",
+                                "BLOB",
+                                "UUID",
+                                "DATE",
+                                "TIME",
+                                "TIMESTAMP",
+                                "TIMESTAMP WITH TIME ZONE",
+                                "INTERVAL",
+                                "\"NULL\"",
+                                "VARCHAR[]",
+                                "BIGINT[][]",
+                                "STRUCT(\"a\" INTEGER, \"b c\" VARCHAR[])[]",
+                                "MAP(VARCHAR, STRUCT(\"q\"\"q\" DATE))"}) {
     EXPECT_EQ(type_of(text).to_sql(), text);
     EXPECT_EQ(type_of(type_of(text).to_sql()), type_of(text));
   }
@@ -32,14 +55,16 @@ TEST(Type, AliasesAndSpacing) {
   EXPECT_EQ(type_of("numeric"), Type::decimal(18, 3));
   EXPECT_EQ(type_of("DECIMAL(5)"), Type::decimal(5, 0));
   EXPECT_EQ(type_of("struct(a int, \"B\" text)"),
-            Type::structure({{.name = "a", .type = Kind::kInt32}, {.name = "B", .type = Kind::kVarchar}}));
+            Type::structure(
+                {{.name = "a", .type = Kind::kInt32}, {.name = "B", .type = Kind::kVarchar}}));
   EXPECT_EQ(type_of("NULL"), Type(Kind::kSqlNull));
 }
 
 TEST(Type, RefusesWhatItDoesNotKnowAndSaysWhere) {
-  for (std::string_view text : {"", "FOO", "INTEGER[3]", "INTEGER[", "DECIMAL(39,0)", "DECIMAL(3,4)", "DECIMAL(x)",
-                                "STRUCT()", "STRUCT(a)", "STRUCT(a INTEGER", "MAP(VARCHAR)", "LIST", "ENUM('a')",
-                                "BIGINT BIGINT", "STRUCT(\"a INTEGER)", "TIMESTAMP_NS"}) {
+  for (std::string_view text :
+       {"", "FOO", "INTEGER[3]", "INTEGER[", "DECIMAL(39,0)", "DECIMAL(3,4)", "DECIMAL(x)",
+        "STRUCT()", "STRUCT(a)", "STRUCT(a INTEGER", "MAP(VARCHAR)", "LIST", "ENUM('a')",
+        "BIGINT BIGINT", "STRUCT(\"a INTEGER)", "TIMESTAMP_NS"}) {
     auto type = parse_type(text);
     ASSERT_FALSE(type.has_value()) << text;
     EXPECT_EQ(type.error().code(), ErrorCode::kInvalidArgument);
