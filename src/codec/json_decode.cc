@@ -3,16 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "base/limits.h"
 #include "codec/base64.h"
 #include "codec/json_index.h"
+#include "codec/json_number.h"
 #include "codec/json_plan.h"
 #include "types/temporal.h"
 
@@ -20,7 +17,6 @@ namespace leat::codec {
 namespace {
 
 using stream::Reason;
-using types::Int128;
 using types::Kind;
 using types::StringRef;
 using types::VectorBuffer;
@@ -161,8 +157,7 @@ class JsonDecoder final : public stream::Decoder {
     return *node.scratch;
   }
 
-  // --- containers
-  // -------------------------------------------------------------------------------------------------
+  // ---- containers
 
   /// Decodes the object at `token` into `columns`, one row each. The token behind it, or 0.
   uint32_t object(PlanNode& node, VectorBuffer* columns, uint32_t token, unsigned depth) {
@@ -322,8 +317,7 @@ class JsonDecoder final : public stream::Decoder {
     return 0;
   }
 
-  // --- values
-  // -----------------------------------------------------------------------------------------------------
+  // ---- values
 
   /// Decodes the value at `token` as one row of `column`. The token behind it, or 0.
   uint32_t value(PlanNode& node, VectorBuffer& column, uint32_t token, unsigned depth) {
@@ -497,120 +491,19 @@ class JsonDecoder final : public stream::Decoder {
   }
 
   bool number(PlanNode& node, VectorBuffer& column, uint32_t token, std::string_view text) {
-    switch (node.kind) {
-      case Kind::kInt64:
-        return integer<int64_t>(node, column, token, text);
-      case Kind::kInt32:
-        return integer<int32_t>(node, column, token, text);
-      case Kind::kInt16:
-        return integer<int16_t>(node, column, token, text);
-      case Kind::kInt8:
-        return integer<int8_t>(node, column, token, text);
-      case Kind::kUint64:
-        return integer<uint64_t>(node, column, token, text);
-      case Kind::kUint32:
-        return integer<uint32_t>(node, column, token, text);
-      case Kind::kUint16:
-        return integer<uint16_t>(node, column, token, text);
-      case Kind::kUint8:
-        return integer<uint8_t>(node, column, token, text);
-      case Kind::kInt128: {
-        Int128 wide;
-        switch (types::parse_int128(text, wide)) {
-          case types::NumberError::kNone:
-            column.append(wide);
-            return true;
-          case types::NumberError::kRange:
-            return out_of_range(node, text);
-          default:
-            return not_integer(token, text);
-        }
-      }
-      case Kind::kFloat:
-        return real<float>(node, column, token, text);
-      case Kind::kDouble:
-        return real<double>(node, column, token, text);
-      default:
-        return decimal(node, column, token, text);
-    }
-  }
-
-  bool out_of_range(PlanNode& node, std::string_view text) {
-    return reject(Reason::kOutOfRange,
-                  fmt::format("{} does not fit {}", shown(text), node.type.to_sql()));
-  }
-  bool not_integer(uint32_t token, std::string_view text) {
-    if (!text.empty() && number_shape(text) == NumberShape::kNone) {
-      index_.fail(token, "a number");
-      return false;
-    }
-    return wrong_type(token, "an integer") != 0;
-  }
-
-  template <typename T>
-  bool integer(PlanNode& node, VectorBuffer& column, uint32_t token, std::string_view text) {
-    T parsed = 0;
-    const char* end = text.data() + text.size();
-    bool negative = text[0] == '-';
-    const char* digits = text.data() + negative;
-    // "-0" and "-5" of an unsigned type are integers: 0, and out of range.
-    auto [at, error] = std::from_chars(std::is_unsigned_v<T> ? digits : text.data(), end, parsed);
-    bool zero_led = digits + 1 < end && digits[0] == '0';
-    if (at != end || zero_led || error == std::errc::invalid_argument) [[unlikely]] {
-      return not_integer(token, text);
-    }
-    if (error != std::errc() || (std::is_unsigned_v<T> && negative && parsed != 0))
-      return out_of_range(node, text);
-    column.append(parsed);
-    return true;
-  }
-
-  template <typename T>
-  bool real(PlanNode& node, VectorBuffer& column, uint32_t token, std::string_view text) {
-    if (number_shape(text) == NumberShape::kNone) {
-      index_.fail(token, "a number");
-      return false;
-    }
-    T parsed = 0;
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-    if (error == std::errc::result_out_of_range || std::isinf(parsed)) [[unlikely]] {
-      // Both an overflow and an underflow: the C library tells which. strtod is that of the C
-      // locale here.
-      key_.assign(text);
-      parsed = sizeof(T) == sizeof(float) ? static_cast<T>(std::strtof(key_.c_str(), nullptr))
-                                          : static_cast<T>(std::strtod(key_.c_str(), nullptr));
-      if (std::isinf(parsed)) return out_of_range(node, text);
-    }
-    column.append(parsed);
-    return true;
-  }
-
-  bool decimal(PlanNode& node, VectorBuffer& column, uint32_t token, std::string_view text) {
-    Int128 wide;
-    switch (types::parse_decimal(text, node.type.width(), node.type.scale(), wide)) {
-      case types::NumberError::kNone:
+    switch (append_number(node.type, text, column)) {
+      case NumberFit::kFits:
+        return true;
+      case NumberFit::kOutOfRange:
+        return reject(Reason::kOutOfRange,
+                      fmt::format("{} does not fit {}", shown(text), node.type.to_sql()));
+      case NumberFit::kNotInteger:
+        return wrong_type(token, "an integer") != 0;
+      case NumberFit::kNoNumber:
         break;
-      case types::NumberError::kGrammar:
-        index_.fail(token, "a number");
-        return false;
-      default:
-        return out_of_range(node, text);
     }
-    auto narrow = static_cast<int64_t>(wide.lower);
-    switch (node.type.value_size()) {
-      case 2:
-        column.append(static_cast<int16_t>(narrow));
-        break;
-      case 4:
-        column.append(static_cast<int32_t>(narrow));
-        break;
-      case 8:
-        column.append(narrow);
-        break;
-      default:
-        column.append(wide);
-    }
-    return true;
+    index_.fail(token, "a number");
+    return false;
   }
 
   /// Appends the value that a string's or a map key's text stands for.

@@ -217,8 +217,7 @@ TEST(JsonString, EscapesWhatJsonWants) {
   }
 }
 
-// --- round trip
-// -----------------------------------------------------------------------------------------------------
+// ---- round trip
 
 class RandomValues {
  public:

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "components/sink_duckdb_catalog.h"
 #include "io/fault.h"
 #include "sql/vectors.h"
 
@@ -192,7 +193,7 @@ class DuckdbSink final : public stream::Sink {
   Result<std::vector<stream::Progress>> open_locked() {
     TRY(session_.ready());
     ASSIGN(sql::Connection * c, session_.connection());
-    ASSIGN(std::optional<StoredTable> stored, find_table(*c));
+    ASSIGN(std::optional<StoredTable> stored, find_table(*c, plan_));
     std::string change;
     if (!stored) {
       change = fmt::format(
@@ -227,93 +228,6 @@ class DuckdbSink final : public stream::Sink {
     for (const std::string& key : plan_.key())
       text += (text.empty() ? "" : ", ") + quote_literal(key);
     return "[" + text + "]::VARCHAR[]";
-  }
-
-  static Result<std::string> one_text(sql::Connection& c, const std::string& sql) {
-    ASSIGN(sql::QueryResult result, c.query(sql));
-    return result.first_text();
-  }
-
-  /// The kind of the thing named `name` in the store's schema: "table", "view" or nothing.
-  Result<std::string> kind_of(sql::Connection& c, const std::string& name) {
-    return one_text(
-        c, fmt::format(
-               "SELECT k FROM (SELECT 'table' k, schema_name s, table_name t FROM duckdb_tables() "
-               "UNION ALL SELECT 'view', schema_name, view_name FROM duckdb_views()) "
-               "WHERE lower(s) = lower({}) AND lower(t) = lower({})",
-               quote_literal(plan_.store()), quote_literal(name)));
-  }
-
-  Error taken(std::string what) const {
-    return Error(ErrorCode::kIncompatible,
-                 fmt::format("{}.{} is {}", plan_.store(), plan_.name(), what))
-        .with_blame(Blame::kUser)
-        .with_hint("rename it or name another table in the pipeline");
-  }
-
-  Result<std::optional<StoredTable>> find_table(sql::Connection& c) {
-    ASSIGN(
-        std::string mark,
-        one_text(c, fmt::format("SELECT 'k' || coalesce(nullif(len(\"key\"), 0)::VARCHAR, '') FROM "
-                                "leat.leat_tables WHERE store = {} AND lower(name) = lower({})",
-                                quote_literal(plan_.store()), quote_literal(plan_.name()))));
-    StoredTable stored;
-    stored.ours = !mark.empty();
-    ASSIGN(std::string kind, kind_of(c, plan_.name()));
-    ASSIGN(std::string base, kind_of(c, plan_.name() + "__base"));
-    const bool was_keyed = mark.size() > 1;
-    if (was_keyed && base.empty() && kind.empty())
-      return std::optional<StoredTable>();  // dropped by hand
-    if (!stored.ours) {
-      if (kind.empty()) return std::optional<StoredTable>();
-      if (plan_.keyed())
-        return taken(fmt::format("a {} that leat did not make; a keyed sink makes its own", kind));
-      if (kind == "view") return taken("a view; rows cannot be appended to it");
-      ASSIGN(std::string unique,
-             one_text(
-                 c, fmt::format("SELECT any_value(constraint_type) FROM duckdb_constraints() WHERE "
-                                "schema_name = {} AND table_name = {} AND constraint_type IN "
-                                "('PRIMARY KEY', 'UNIQUE')",
-                                quote_literal(plan_.store()), quote_literal(plan_.name()))));
-      if (!unique.empty())
-        return taken(
-            fmt::format("a table with a {}; declare `key:` in the pipeline instead", unique));
-    } else if (!was_keyed && kind.empty()) {
-      return std::optional<StoredTable>();
-    }
-    if (was_keyed) {
-      ASSIGN(sql::QueryResult keys,
-             c.query(fmt::format("SELECT unnest(\"key\") FROM leat.leat_tables WHERE store = {} "
-                                 "AND lower(name) = lower({})",
-                                 quote_literal(plan_.store()), quote_literal(plan_.name()))));
-      const std::vector<types::Type> text = {types::Type(Kind::kVarchar)};
-      for (;;) {
-        ASSIGN(std::optional<sql::Chunk> chunk, keys.next());
-        if (!chunk) break;
-        const types::Batch batch = sql::view_of(chunk->get(), text);
-        for (size_t r = 0; r < batch.rows; ++r) stored.key.emplace_back(batch.columns[0].text(r));
-      }
-    }
-    ASSIGN(stored.columns, columns_of(c, was_keyed ? plan_.base() : plan_.table()));
-    std::erase_if(stored.columns,
-                  [&](const types::Field& f) { return was_keyed && f.name == kVersionColumn; });
-    return std::optional<StoredTable>(std::move(stored));
-  }
-
-  static Result<std::vector<types::Field>> columns_of(sql::Connection& c,
-                                                      const std::string& table) {
-    ASSIGN(sql::Statement select, c.prepare("SELECT * FROM " + table));
-    std::vector<types::Field> columns;
-    for (size_t i = 0; i < select.columns(); ++i) {
-      types::Field field;
-      field.name = select.column_name(i).get();
-      sql::LogicalType type = select.column_type(i);
-      auto ours = sql::from_duckdb(type.get());
-      if (!ours) return std::move(ours).error().at(fmt::format("{} column {}", table, field.name));
-      field.type = std::move(*ours);
-      columns.push_back(std::move(field));
-    }
-    return columns;
   }
 
   /// Where each physical column of the appended table comes from in a batch (kVersion: the
@@ -568,13 +482,13 @@ class DuckdbSink final : public stream::Sink {
   /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next
   /// open() to make.
   Result<void> truncate_table(sql::Connection& c) {
-    ASSIGN(std::optional<StoredTable> stored, find_table(c));
+    ASSIGN(std::optional<StoredTable> stored, find_table(c, plan_));
     if (!stored) return {};
     if (!stored->ours || plan_.evolve(*stored).has_value()) return c.run(plan_.empty());
     for (const auto& [name, kind] : {std::pair(plan_.table(), plan_.name()),
                                      {plan_.base(), plan_.name() + "__base"},
                                      {plan_.tail(), plan_.name() + "__tail"}}) {
-      ASSIGN(std::string what, kind_of(c, kind));
+      ASSIGN(std::string what, kind_of(c, plan_, kind));
       if (!what.empty()) TRY(c.run(fmt::format("DROP {} {}", what, name)));
     }
     return c.run(

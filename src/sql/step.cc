@@ -79,8 +79,7 @@ class StepCompiler {
     return merged_;
   }
 
-  // -- names
-  // ---------------------------------------------------------------------------------------------
+  // ---- names
 
   /// Asks DuckDB how it names what has no name, and checks that names are unique and free.
   Result<void> name_items(const std::vector<FromItem>& from) {
@@ -135,8 +134,7 @@ class StepCompiler {
     return " USING (" + out + ")";
   }
 
-  // -- expressions
-  // ---------------------------------------------------------------------------------------
+  // ---- expressions
 
   /// The expression with aliases followed; unnest calls and, in an item that has one, columns
   /// become references to columns of the level below. `limit`: aliases of items before it may be
@@ -321,8 +319,7 @@ class StepCompiler {
 
   void note(const Uses& uses) { reads_.insert(reads_.end(), uses.reads.begin(), uses.reads.end()); }
 
-  // -- conditions
-  // ----------------------------------------------------------------------------------------
+  // ---- conditions
 
   Result<void> where(const Json& clause) {
     std::vector<const Json*> conjuncts;
@@ -443,8 +440,7 @@ class StepCompiler {
     return std::string();
   }
 
-  // -- text
-  // ----------------------------------------------------------------------------------------------
+  // ---- text
 
   Result<CompiledStep> assemble() {
     const size_t old_words = context_.input.words();
