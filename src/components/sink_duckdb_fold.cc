@@ -28,23 +28,22 @@ bool Folder::due(const KeyedTable& table, int64_t factor) const {
 Result<void> Folder::run(sql::Connection& connection, KeyedTable& table) {
   TRY(connection.run("BEGIN"));
   TRY(io::fault_point("store.fold"));
-  const std::vector<std::string> statements = table.plan.fold();
-  int64_t changed[3] = {};
-  for (size_t i = 0; i < statements.size(); ++i) {
-    ASSIGN(sql::QueryResult result, connection.query(statements[i]));
-    changed[i] = result.rows_changed();
+  std::vector<int64_t> changed;
+  for (const std::string& statement : table.plan.fold()) {
+    ASSIGN(sql::QueryResult result, connection.query(statement));
+    changed.push_back(result.rows_changed());
   }
   ASSIGN(sql::QueryResult result, connection.query("DELETE FROM " + table.plan.tail()));
   const int64_t folded = result.rows_changed();
   result.reset();
-  TRY(connection.run("DROP TABLE leat_fold"));
+  TRY(connection.run("DROP TABLE leat_fold; DROP TABLE leat_found"));
   TRY(io::fault_point("store.fold"));
   if (auto committed = connection.run("COMMIT"); !committed)
     return Error(ErrorCode::kIo, committed.error().message())
         .context("cannot commit")
         .with_blame(Blame::kExternal);
   table.tail_rows.fetch_sub(folded);
-  table.base_rows.fetch_add(changed[2] - changed[1]);
+  table.base_rows.fetch_add(changed[3] - changed[2]);
   return io::fault_point("store.fold");
 }
 

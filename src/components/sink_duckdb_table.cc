@@ -203,17 +203,23 @@ std::string TablePlan::empty() const {
   return fmt::format("DELETE FROM {}; DELETE FROM {};", base(), tail());
 }
 
+// The base is read once, to find what it has of the tail's keys: an insert that looks into it again
+// took half of the whole (535 of 800 ms, 250,000 rows into 5 M).
 std::vector<std::string> TablePlan::fold() const {
-  const std::string all = column_list("");
-  const std::string older = io::planted_bug("store_drop_version_check")
-                                ? std::string("true")
-                                : fmt::format("b.{} <= n.{}", kVersionColumn, kVersionColumn);
+  const std::string newer = io::planted_bug("store_drop_version_check")
+                                ? std::string("false")
+                                : fmt::format("b.{} > n.{}", kVersionColumn, kVersionColumn);
   return {
-      fmt::format("CREATE OR REPLACE TEMP TABLE leat_fold AS SELECT {} FROM {}", all, newest()),
-      fmt::format("DELETE FROM {} b USING leat_fold n WHERE {} AND {}", base(), same_key("b", "n"),
-                  older),
-      fmt::format("INSERT INTO {} ({}) SELECT {} FROM leat_fold n ANTI JOIN {} b ON {}", base(),
-                  all, column_list("n."), base(), same_key("b", "n")),
+      fmt::format("CREATE OR REPLACE TEMP TABLE leat_fold AS SELECT {} FROM {}", column_list(""),
+                  newest()),
+      fmt::format("CREATE OR REPLACE TEMP TABLE leat_found AS SELECT b.rowid AS base_row, "
+                  "n.rowid AS fold_row, {} AS newer FROM {} b JOIN leat_fold n ON {}",
+                  newer, base(), same_key("b", "n")),
+      fmt::format("DELETE FROM {} WHERE rowid IN (SELECT base_row FROM leat_found WHERE NOT newer)",
+                  base()),
+      fmt::format("INSERT INTO {} ({}) SELECT {} FROM leat_fold n WHERE n.rowid NOT IN "
+                  "(SELECT fold_row FROM leat_found WHERE newer)",
+                  base(), column_list(""), column_list("n.")),
   };
 }
 

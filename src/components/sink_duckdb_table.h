@@ -64,8 +64,9 @@ class TablePlan {
   std::string drop() const;
   std::string empty() const;
 
-  /// The fold, in order: newest rows of the tail into a temporary table, delete and insert in the
-  /// base. The caller then deletes the tail's rows in the same transaction.
+  /// The fold, in order: the newest rows of the tail and what the base has of their keys into
+  /// temporary tables (leat_fold, leat_found), delete and insert in the base. The caller then
+  /// deletes the tail's rows in the same transaction.
   std::vector<std::string> fold() const;
 
  private:
