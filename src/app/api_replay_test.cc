@@ -60,6 +60,51 @@ TEST(ReplayFaults, AreReadFromText) {
       << slip.error().message();
 }
 
+/// What a client sees of one kind of fault that comes every time.
+std::set<std::string> seen_of(const std::string& kind) {
+  ReplayOptions options;
+  options.faults = *parse_replay_faults(kind + "=1");
+  options.trickle_ms = 1;
+  auto replay = *ApiReplay::start(small_recording(3, 100), options);
+  std::set<std::string> seen;
+  net::HttpClient client;
+  net::HttpRequest request;
+  request.url = *net::Url::parse(replay->url() + "?page=2");
+  for (int i = 0; i < 60; ++i) {
+    auto answer = client.fetch(request);
+    if (!answer) {
+      seen.insert(std::string(to_string(answer.error().code())));
+    } else if (!answer->ok()) {
+      const std::string retry(answer->headers.get("retry-after").value_or(""));
+      seen.insert(fmt::format("{} {}", answer->status,
+                              retry.empty()  ? ""
+                              : retry == "1" ? "seconds"
+                                             : "date"));
+    } else {
+      auto records = codec::find_records(answer->body, "/data");
+      std::set<std::string_view> distinct;
+      if (records) distinct.insert(records->begin(), records->end());
+      seen.insert(!records                                  ? "no page"
+                  : records->size() > distinct.size()       ? "twice in a page"
+                  : records->front() != "{\"id\":\"u100\"}" ? "of the page before"
+                                                            : "whole");
+    }
+  }
+  return seen;
+}
+
+TEST(ReplayFaults, EachDoesWhatItSays) {
+  using Seen = std::set<std::string>;
+  EXPECT_EQ(seen_of("429"), (Seen{"429 ", "429 seconds", "429 date"}));
+  EXPECT_EQ(seen_of("500"), (Seen{"500 ", "502 ", "503 "}));
+  EXPECT_EQ(seen_of("truncate"), (Seen{"corrupt"}));
+  EXPECT_EQ(seen_of("slow"), (Seen{"whole"}));
+  EXPECT_EQ(seen_of("garbage"), (Seen{"no page"}));
+  EXPECT_EQ(seen_of("duplicate"), (Seen{"of the page before", "twice in a page"}));
+  for (const std::string& reset : seen_of("reset"))
+    EXPECT_TRUE(reset == "unavailable" || reset == "corrupt") << reset;
+}
+
 TEST(ReplayFaults, FollowSeedAndNumberAlone) {
   auto faults = *parse_replay_faults("all=0.1");
   std::map<FaultKind, int> seen;

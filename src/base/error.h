@@ -68,6 +68,12 @@ class Error {
     hint_ = std::move(hint);
     return std::move(*this);
   }
+  /// The same error with `rewrite(std::string_view) -> std::string` applied to every text in it.
+  template <typename Rewrite>
+  Error&& with_texts(const Rewrite& rewrite) && {
+    message_ = rewrite(message_), where_ = rewrite(where_), hint_ = rewrite(hint_);
+    return std::move(*this);
+  }
   /// Prepends a place on the way up: "pipeline users_store: sink serving.created_users: ...".
   Error&& at(std::string_view where) &&;
   /// Puts words before the message: "cannot open X: <message>".

@@ -116,6 +116,15 @@ TEST(Page, FindsValues) {
   EXPECT_EQ(find_value(R"({"a":"\q"})", "/a").error().code(), ErrorCode::kCorrupt);
 }
 
+TEST(Page, AWordThatIsNoJsonIsOneRecordsFault) {
+  const std::string page = R"([{"a":NaN},{"a":[Infinity,-Infinity]},{"a":1}])";
+  EXPECT_EQ(find_records(page, "").value(),
+            (std::vector<std::string_view>{R"({"a":NaN})", R"({"a":[Infinity,-Infinity]})",
+                                           R"({"a":1})"}));
+  for (const std::string broken : {"NaN", "[NaN NaN]", "{a:1}", "[1,", R"({"a":})", "[,NaN]"})
+    EXPECT_FALSE(find_records(broken, "").has_value()) << broken;
+}
+
 TEST(Page, IsReused) {
   JsonPage page;
   std::string large = "[";

@@ -28,6 +28,7 @@ constexpr std::array<Start, 256> make_starts() {
 }
 constexpr std::array<Start, 256> kStarts = make_starts();
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex4(const char* at) {
@@ -324,7 +325,10 @@ value:
       }
       goto value;
     case Start::kBad:
-      return fail(i, "a value");
+      // NaN and Infinity, as some programs write them, are the fault of one record of a page.
+      if (!lenient_ || open == 0 || i >= count_ || !is_letter(kind(i))) return fail(i, "a value");
+      ++i;
+      break;
   }
 
 next:

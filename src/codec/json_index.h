@@ -42,9 +42,9 @@ class JsonIndex {
   JsonIndex& operator=(const JsonIndex&) = delete;
 
   /// Indexes `text`, whose bytes must stay while the index is used; no padding is needed. False:
-  /// fault() and fault_message() say why. `lenient` takes raw control characters, broken UTF-8 and
-  /// any depth (a page whose broken record must not take its neighbours along); then `text` must
-  /// have a NUL behind it.
+  /// fault() and fault_message() say why. `lenient` takes raw control characters, broken UTF-8,
+  /// words such as NaN and any depth (a page whose broken record must not take its neighbours
+  /// along); then `text` must have a NUL behind it.
   bool build(std::string_view text, bool lenient = false);
 
   JsonFault fault() const { return fault_; }

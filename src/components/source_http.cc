@@ -76,17 +76,29 @@ void allow_host(net::OriginAllowList& allow, const std::string& host, bool http_
   if (auto url = net::Url::parse("http://" + host + "/")) allow.add(*url);
 }
 
+net::HttpClientOptions client_options(const Config& config, const stream::SourceContext& context,
+                                      io::Clock& clock) {
+  net::HttpClientOptions options;
+  options.clock = &clock;
+  const bool relative = !config.ca_file.empty() && !config.ca_file.starts_with('/');
+  options.ca_file = relative && !context.project_dir.empty()
+                        ? context.project_dir + "/" + config.ca_file
+                        : config.ca_file;
+  return options;
+}
+
 class HttpSource final : public stream::Source {
  public:
   HttpSource(Config config, const stream::SourceContext& context, net::Url base,
-             net::OriginAllowList allow)
+             net::OriginAllowList allow, config::Redactor secrets)
       : config_(std::move(config)),
         pipeline_(context.pipeline),
         clock_(context.clock != nullptr ? *context.clock : io::system_clock()),
         base_(std::move(base)),
         allow_(std::move(allow)),
+        secrets_(std::move(secrets)),
         skip_page_(context.skip_page),
-        client_(net::HttpClientOptions{{}, {}, &clock_}),
+        client_(client_options(config_, context, clock_)),
         auth_(config_, client_, clock_),
         breaker_(clock_, config_.breaker_failures, config_.breaker_open_ms),
         state_(PassState::start_of(config_.pagination)) {
@@ -104,9 +116,15 @@ class HttpSource final : public stream::Source {
   }
   bool rereadable() const override { return false; }
   bool bounded() const override { return !config_.every_ms; }
-  Result<stream::SourcePage> read(std::stop_token stop) override;
+  Result<stream::SourcePage> read(std::stop_token stop) override {
+    auto page = read_page(std::move(stop));
+    if (page) return page;
+    return std::move(page).error().with_texts(
+        [&](std::string_view text) { return secrets_.redact(text); });
+  }
 
  private:
+  Result<stream::SourcePage> read_page(std::stop_token stop);
   Result<void> wait_turn(const std::stop_token& stop);
   Result<HttpResponse> fetch(const net::Url& url, const std::string& url_hash,
                              const std::stop_token& stop);
@@ -132,6 +150,7 @@ class HttpSource final : public stream::Source {
   io::Clock& clock_;
   const net::Url base_;
   const net::OriginAllowList allow_;
+  const config::Redactor secrets_;
   bool skip_page_;
   net::HttpClient client_;
   http::Authenticator auth_;
@@ -371,7 +390,7 @@ Result<stream::SourcePage> HttpSource::take(HttpResponse answer, const std::stri
   return finish(std::move(page), std::move(next), *over);
 }
 
-Result<stream::SourcePage> HttpSource::read(std::stop_token stop) {
+Result<stream::SourcePage> HttpSource::read_page(std::stop_token stop) {
   if (state_.done) {
     stream::SourcePage page;
     page.exhausted = true;
@@ -404,8 +423,9 @@ Result<std::unique_ptr<stream::Source>> make(const config::Node& node,
   allow.add(base);
   for (const auto& host : config.allow_hosts) allow_host(allow, host, base.scheme == "http");
   for (const auto& host : context.allowed_hosts) allow_host(allow, host, base.scheme == "http");
-  return std::unique_ptr<stream::Source>(
-      std::make_unique<HttpSource>(std::move(config), context, std::move(base), std::move(allow)));
+  config::Redactor secrets = http::secrets_of(config, node);
+  return std::unique_ptr<stream::Source>(std::make_unique<HttpSource>(
+      std::move(config), context, std::move(base), std::move(allow), std::move(secrets)));
 }
 
 std::vector<std::string> hosts(const config::Node& node) {

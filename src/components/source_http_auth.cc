@@ -16,7 +16,31 @@ std::string basic(const std::string& user, const std::string& password) {
   return "Basic " + base64(user + ":" + password);
 }
 
+/// Adds a value as it is, and as it stands in a URL.
+void add_secret(config::Redactor& redactor, const std::string& value) {
+  redactor.add(config::Secret(value));
+  redactor.add(config::Secret(net::percent_encode(value)));
+}
+
 }  // namespace
+
+config::Redactor secrets_of(const Config& config, const config::Node& node) {
+  config::Redactor out;
+  if (auto* auth = std::get_if<BasicAuth>(&config.auth)) add_secret(out, auth->password.reveal());
+  if (auto* bearer = std::get_if<BearerAuth>(&config.auth)) add_secret(out, bearer->token.reveal());
+  if (auto* key = std::get_if<ApiKeyAuth>(&config.auth)) add_secret(out, key->key.reveal());
+  if (auto* oauth = std::get_if<OAuth2Auth>(&config.auth))
+    add_secret(out, oauth->client_secret.reveal());
+  const auto add_substituted = [&](const config::Node& value) {
+    if (!value.written.empty()) add_secret(out, value.text);
+  };
+  for (const char* map : {"params", "headers"}) {
+    if (const config::Node* values = node.find(map))
+      for (const config::Entry& entry : values->entries) add_substituted(entry.value);
+  }
+  if (const config::Node* body = node.find("body")) add_substituted(*body);
+  return out;
+}
 
 Result<void> Authenticator::apply(net::HttpRequest& request, std::stop_token stop) {
   if (auto* auth = std::get_if<BasicAuth>(&config_.auth)) {

@@ -7,10 +7,15 @@
 #include <vector>
 
 #include "components/source_http_config.h"
+#include "config/node.h"
 #include "io/clock.h"
 #include "net/http_client.h"
 
 namespace leat::components::http {
+
+/// Every secret of a source: its credentials, and values of `params:`, `headers:` and `body:` that
+/// came from the environment.
+config::Redactor secrets_of(const Config& config, const config::Node& node);
 
 class Authenticator {
  public:

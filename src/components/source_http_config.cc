@@ -272,6 +272,11 @@ const config::Spec<Config>& spec() {
     s.field("incremental", &Config::incremental).of(incremental()).doc("Ask only for new records.");
     s.field("allow_hosts", &Config::allow_hosts)
         .doc("More hosts (`host` or `host:port`) that redirects and next URLs may lead to.");
+    s.field("ca_file", &Config::ca_file)
+        .doc(
+            "File of more certificates (PEM) that are trusted, such as that of a company's own "
+            "authority; relative to the project.")
+        .example("certs/our-ca.pem");
     s.field("breaker_failures", &Config::breaker_failures)
         .range(1, 1'000'000)
         .doc("Failures in a row after which the API is left alone for `breaker_open`.");

@@ -79,6 +79,7 @@ struct Config {
   std::vector<std::string> id;
   std::optional<Incremental> incremental;
   std::vector<std::string> allow_hosts;
+  std::string ca_file;
   int32_t breaker_failures = 10;
   int64_t breaker_open_ms = 30'000;
 };

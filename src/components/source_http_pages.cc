@@ -229,6 +229,9 @@ Result<bool> advance(const Config& config, PassState& state, codec::JsonPage& pa
     return bad_page(fmt::format("the next page's URL: {}", resolved.error().message()));
   if (resolved->to_string() == answer.url.to_string())
     return bad_page("the page names itself as the next one");
+  // An API that repeats the key in its links: requests get it anew, the stored cursor does not.
+  if (auto* key = std::get_if<ApiKeyAuth>(&config.auth); key != nullptr && !key->query.empty())
+    net::remove_query_param(*resolved, key->query);
   return follow(state, resolved->to_string());
 }
 

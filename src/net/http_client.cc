@@ -146,7 +146,10 @@ Error transfer_error(CURLcode code, const char* detail) {
                    fmt::format("the server's certificate is refused: {}", text))
           .with_blame(Blame::kExternal)
           .with_retry(Retry::kBackoff)
-          .with_hint("renew the certificate, or add its authority to the system's trusted ones");
+          .with_hint(
+              "renew the certificate, or trust its authority: `ca_file:` of the source, or the "
+              "system's "
+              "trusted ones");
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_URL_MALFORMAT:
       return Error(ErrorCode::kInvalidArgument, std::move(text));

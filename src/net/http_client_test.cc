@@ -1,6 +1,10 @@
 #include "net/http_client.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "testing/raw_server.h"
 
@@ -152,6 +156,58 @@ TEST(HttpClient, HasATotalDeadline) {
   auto response = get(server, "/", [](HttpRequest& r) { r.timeouts.total_ms = 100; });
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code(), ErrorCode::kTimeout);
+}
+
+TEST(HttpClient, AConnectionThatIsNotMadeIsGivenUp) {
+  // Its backlog is full: the system answers no further SYN.
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* plain = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener, plain, size), 0);
+  ASSERT_EQ(listen(listener, 0), 0);
+  ASSERT_EQ(getsockname(listener, plain, &size), 0);
+  std::vector<int> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    (void)connect(waiting.back(), plain, size);
+  }
+  HttpClient client;
+  HttpRequest request;
+  request.url = *Url::parse(fmt::format("http://127.0.0.1:{}/", ntohs(address.sin_port)));
+  request.timeouts.connect_ms = 200;
+  int64_t start = io::system_clock().steady_ms();
+  auto response = client.fetch(request);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code(), ErrorCode::kTimeout) << response.error().to_string();
+  EXPECT_LT(io::system_clock().steady_ms() - start, 20'000);
+  for (int fd : waiting) close(fd);
+  close(listener);
+}
+
+TEST(HttpClient, AnAnswerThatTricklesIsGivenUp) {
+  RawServer server(always("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nsome", Then::kHold));
+  auto response = get(server, "/", [](HttpRequest& r) {
+    r.timeouts.total_ms = 60'000;
+    r.timeouts.min_bytes_per_s = 1000;
+    r.timeouts.min_rate_window_ms = 1000;
+  });
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code(), ErrorCode::kTimeout) << response.error().to_string();
+  EXPECT_NE(response.error().to_string().find("1000 bytes/sec"), std::string::npos)
+      << response.error().to_string();
+}
+
+TEST(HttpClient, AnEndlessBodyIsCutAtTheCap) {
+  std::string chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string chunk = "10000\r\n" + std::string(0x10000, 'x') + "\r\n";
+  for (int i = 0; i < 64; ++i) chunks += chunk;  // 4 MiB, and no end
+  RawServer server(always(chunks, Then::kHold));
+  auto response = get(server, "/", [](HttpRequest& r) { r.max_body_bytes = 1 << 20; });
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code(), ErrorCode::kLimit) << response.error().to_string();
 }
 
 TEST(HttpClient, StopEndsATransferAtOnce) {

@@ -149,10 +149,12 @@ class HttpServer::Impl {
   std::optional<Tcp::acceptor> tcp_;
   std::optional<Local::acceptor> local_;
   std::set<Session*> sessions_;  // I/O thread only
+  // Over TCP, and over the Unix socket: strangers at the port do not shut out the command line.
+  size_t connections_[2] = {};  // I/O thread only
   std::optional<asio::steady_timer> stop_timer_;
   bool stopping_ = false;  // I/O thread only
   std::stop_source stop_source_;
-  std::atomic<size_t> streams_{0};
+  std::atomic<size_t> streams_[2] = {};  // likewise
   std::jthread thread_;
 };
 
@@ -165,8 +167,12 @@ class HttpServer::Impl::Connection final : public Session {
         wake_(stream_.get_executor()),
         trusted_(trusted) {
     server_.sessions_.insert(this);
+    ++server_.connections_[trusted_];
   }
-  ~Connection() override { server_.sessions_.erase(this); }
+  ~Connection() override {
+    --server_.connections_[trusted_];
+    server_.sessions_.erase(this);
+  }
 
   asio::awaitable<void> run() {
     for (bool again = true; again && !server_.stopping_;) again = co_await serve_one();
@@ -394,8 +400,8 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_fault(Respons
 template <typename Protocol>
 asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_stream(
     Response response, http::response<http::empty_body> header, bool chunked) {
-  if (server_.streams_.fetch_add(1) >= limits::kMaxHttpStreams) {
-    server_.streams_.fetch_sub(1);
+  if (server_.streams_[trusted_].fetch_add(1) >= limits::kMaxHttpStreams) {
+    server_.streams_[trusted_].fetch_sub(1);
     co_return co_await send(
         Response::error(503, "limit",
                         fmt::format("{} streams are open already", limits::kMaxHttpStreams)),
@@ -436,7 +442,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_stream(
     if (!alive) channel.stop();
   }
   producer.join();
-  server_.streams_.fetch_sub(1);
+  server_.streams_[trusted_].fetch_sub(1);
   // Wakes that were posted before the join run before this coroutine goes on, so none finds `this`
   // gone.
   co_await asio::post(stream_.get_executor(), asio::use_awaitable);
@@ -466,7 +472,7 @@ asio::awaitable<void> HttpServer::Impl::accept(typename Protocol::acceptor& acce
       co_await timer.async_wait(kTuple);
       continue;
     }
-    if (stopping_ || sessions_.size() >= options_.max_connections) continue;  // closes it
+    if (stopping_ || connections_[trusted] >= options_.max_connections) continue;  // closes it
     asio::co_spawn(io_,
                    serve(std::make_unique<Connection<Protocol>>(*this, std::move(socket), trusted)),
                    asio::detached);

@@ -29,7 +29,7 @@ struct HttpServerOptions {
   int64_t keep_alive_ms = limits::kKeepAliveMs;
   int64_t write_ms = limits::kResponseWriteMs;
   int64_t stop_ms = limits::kServerStopMs;
-  size_t max_connections = limits::kMaxHttpConnections;
+  size_t max_connections = limits::kMaxHttpConnections;  // over TCP, and as many over the socket
 };
 
 /// Serves from start() until stop() or destruction. All functions from one thread.

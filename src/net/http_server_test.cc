@@ -310,6 +310,23 @@ TEST_F(HttpServerTest, ConnectionsAreCapped) {
   start();
   ASSERT_TRUE(client_.fetch(request("/hello")));  // and stays connected
   EXPECT_EQ(raw("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"), "");
+  auto local = request("/hello");
+  local.unix_socket = options_.unix_socket;
+  EXPECT_TRUE(HttpClient().fetch(local)) << "the port's connections do not count for the socket";
+}
+
+TEST_F(HttpServerTest, AHeaderThatTricklesIsCutOff) {
+  options_.header_ms = 100;
+  start();
+  EXPECT_EQ(raw("GET /hello HTTP/1.1\r\nHost: local"), "");
+}
+
+TEST_F(HttpServerTest, ABodyThatTricklesIsCutOff) {
+  options_.body_ms = 100;
+  start();
+  EXPECT_EQ(raw("POST /echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t0ken\r\n"
+                "Content-Length: 5\r\n\r\nab"),
+            "");
 }
 
 }  // namespace

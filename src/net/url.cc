@@ -220,14 +220,17 @@ std::string build_query(const QueryParams& params) {
   return out;
 }
 
-void set_query_param(Url& url, std::string_view name, std::string_view value) {
+namespace {
+
+/// Puts `own` ("name=value") in the place of the first parameter `name`, or at the end, and leaves
+/// out the others; without `own` it leaves out all.
+void replace_param(Url& url, std::string_view name, const std::optional<std::string>& own) {
   std::string out;
-  bool placed = false;
+  bool placed = !own;
   auto put = [&](std::string_view piece) {
     if (!out.empty()) out += '&';
     out += piece;
   };
-  std::string own = percent_encode(name) + "=" + percent_encode(value);
   std::string_view rest = url.query;
   while (!rest.empty()) {
     size_t end = std::min(rest.find('&'), rest.size());
@@ -237,11 +240,19 @@ void set_query_param(Url& url, std::string_view name, std::string_view value) {
     if (percent_decode(piece.substr(0, piece.find('=')), true) != name)
       put(piece);
     else if (!std::exchange(placed, true))
-      put(own);
+      put(*own);
   }
-  if (!placed) put(own);
+  if (!placed) put(*own);
   url.query = std::move(out);
 }
+
+}  // namespace
+
+void set_query_param(Url& url, std::string_view name, std::string_view value) {
+  replace_param(url, name, percent_encode(name) + "=" + percent_encode(value));
+}
+
+void remove_query_param(Url& url, std::string_view name) { replace_param(url, name, {}); }
 
 bool is_secret_param(std::string_view name) {
   static constexpr std::string_view kWords[] = {"key", "token", "secret", "passw", "sign", "auth"};

@@ -47,6 +47,8 @@ std::string build_query(const QueryParams& params);
 /// Sets one parameter in place: the first of that name is replaced, others of it go, the rest keep
 /// their bytes.
 void set_query_param(Url& url, std::string_view name, std::string_view value);
+/// Leaves out the parameters of that name; the rest keep their bytes.
+void remove_query_param(Url& url, std::string_view name);
 
 /// True when a parameter's name sounds like a secret: it holds key, token, secret, passw, sign or
 /// auth.

@@ -72,6 +72,14 @@ TEST(Url, SettingAParameterLeavesTheOthersBytesAlone) {
   EXPECT_EQ(url.query, "b=%2c,&page=2&x=y&new=a%20b");
 }
 
+TEST(Url, RemovingAParameterLeavesTheOthersBytesAlone) {
+  Url url = *Url::parse("http://h/p?a=%7e&api%5Fkey=1&b&api_key=2&c=+");
+  remove_query_param(url, "api_key");
+  EXPECT_EQ(url.query, "a=%7e&b&c=+");
+  remove_query_param(url, "nothing");
+  EXPECT_EQ(url.query, "a=%7e&b&c=+");
+}
+
 TEST(Url, SecretsAreMasked) {
   auto url = *Url::parse("https://h/p?api_key=s1&page=2&access_token=s2&mine=s3");
   std::vector<std::string> secret{"mine"};
