@@ -1,5 +1,6 @@
 #include "log/record_batch.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
@@ -40,6 +41,20 @@ TEST(Crc32c, GoesOnFromAPart) {
     EXPECT_EQ(crc32c(0, all.substr(cut)), crc32c_internal::portable(0, all.substr(cut)));
   }
 }
+
+#if defined(__x86_64__)
+TEST(Crc32c, RocksDbUsesOurs) {
+  // What the library's own calls find: the first of that name, in the order of loading.
+  auto* found = dlsym(RTLD_DEFAULT, "_ZN7rocksdb6crc32c6ExtendEjPKcm");
+  ASSERT_NE(found, nullptr);
+  Dl_info place{};
+  ASSERT_NE(dladdr(found, &place), 0);
+  EXPECT_EQ(std::string_view(place.dli_fname).find("librocksdb"), std::string_view::npos)
+      << place.dli_fname;
+  auto* extend = reinterpret_cast<uint32_t (*)(uint32_t, const char*, size_t)>(found);
+  EXPECT_EQ(extend(extend(0, "1234", 4), "56789", 5), 0xE3069283u);
+}
+#endif
 
 TEST(Coding, GivesBackWhatWasPut) {
   std::string out;
