@@ -40,6 +40,13 @@ std::string env(const char* name) {
   return value ? value : "";
 }
 
+void note(const std::string& path, const std::string& line) {
+  std::FILE* f = std::fopen(path.c_str(), "a");
+  if (f == nullptr) return;
+  std::fprintf(f, "%s\n", line.c_str());
+  std::fclose(f);
+}
+
 bool arm() {
   State& s = state();
   s.log_path = env("LEAT_FAULT_LOG");
@@ -71,14 +78,10 @@ std::atomic<bool> armed{arm()};
 Result<void> reach(std::string_view name) {
   State& s = state();
   MutexLock lock(s.mutex);
-  if (!s.log_path.empty() && s.seen.emplace(name).second) {
-    if (std::FILE* f = std::fopen(s.log_path.c_str(), "a")) {
-      std::fprintf(f, "%.*s\n", static_cast<int>(name.size()), name.data());
-      std::fclose(f);
-    }
-  }
+  if (!s.log_path.empty() && s.seen.emplace(name).second) note(s.log_path, std::string(name));
   for (auto& t : s.triggers) {
     if (t.name != name || t.left == 0 || --t.left != 0) continue;
+    if (!s.log_path.empty()) note(s.log_path, t.name + " " + t.action);
     if (t.action == "kill") {
       ::kill(::getpid(), SIGKILL);
       for (;;) ::pause();

@@ -5,7 +5,7 @@
 //   action  kill    SIGKILL to the own process: nothing is flushed, no destructor runs
 //           eio, enospc   the fault point returns that error (once)
 // LEAT_FAULT_LOG=FILE appends each fault point's name the first time it is reached (to enumerate
-// them). LEAT_PLANT=name switches on one planted delivery bug: the proof that the checkers of
+// them), and "NAME ACTION" when a fault happens. LEAT_PLANT=name switches on one planted delivery bug: the proof that the checkers of
 // tests/faults/ can fail.
 #pragma once
 

@@ -235,6 +235,7 @@ class Benches:
 
     def __init__(self, source, env=None):
         self.source, self.env, self.all, self.local = source, env or {}, [], threading.local()
+        self.prepare = lambda bench: None
 
     def __enter__(self):
         return self
@@ -247,6 +248,7 @@ class Benches:
         if not hasattr(self.local, "bench"):
             self.local.bench = Bench(self.source)
             self.local.bench.project.env.update(self.env)
+            self.prepare(self.local.bench)
             self.all.append(self.local.bench)
         return self.local.bench
 
@@ -278,8 +280,15 @@ class Kill(unittest.TestCase):
         bench = benches.mine()
         bench.wipe()
         # A run that an error stops for good says so at once; without that it would last until --timeout.
-        done = bench.run(seconds=60 if action == "kill" else 8, LEAT_FAULT=f"{point}:{n}:{action}")
-        reached = done.returncode == -signal.SIGKILL if action == "kill" else done.returncode != 0
+        log = bench.project.dir / "happened"
+        log.unlink(missing_ok=True)
+        done = bench.run(seconds=60 if action == "kill" else 8, LEAT_FAULT=f"{point}:{n}:{action}",
+                         LEAT_FAULT_LOG=str(log))
+        reached = f"{point} {action}" in log.read_text(encoding="utf-8").splitlines()
+        if action == "kill" and reached != (done.returncode == -signal.SIGKILL):
+            return reached, f"reached: {reached}, but exit {done.returncode}: {done.stderr}"
+        if n == 1 and not reached:
+            return reached, "a clean run passes here, this one did not"
         if action == "kill" and done.returncode not in (0, -signal.SIGKILL):
             return reached, f"exit {done.returncode}: {done.stderr}"
         if action != "kill" and done.returncode < 0:
@@ -306,7 +315,7 @@ class Kill(unittest.TestCase):
         results = in_parallel([lambda point=point: self.sweep_point(benches, point, action, most) for point in points])
         wrong = [line for _, lines in results for line in lines]
         print(f"    {benches.source} source, {action}: {len(points)} points, {sum(k for k, _ in results)} "
-              f"{'kills' if action == 'kill' else 'failed runs'}, {len(wrong)} wrong", flush=True)
+              f"{'kills' if action == 'kill' else 'faults that happened'}, {len(wrong)} wrong", flush=True)
         self.assertEqual(wrong, [], "\n".join(wrong[:10]))
 
     def test_kill_at_every_point(self):
@@ -329,6 +338,58 @@ class Kill(unittest.TestCase):
                     if not FULL:
                         points = [p for p in points if p.startswith(("delivery.topic", "log.commit"))]
                     self.sweep(benches, points, "kill", 10_000 if FULL else 2)
+
+    def redrive_round(self, bench, ready, point, n, command):
+        """A kill in `dlq redrive` or in the run after it; both again, and the check: (reached, what is wrong)."""
+        bench.wipe()
+        shutil.copytree(ready, bench.project.dir / ".leat")
+        fault = {"LEAT_FAULT": f"{point}:{n}:kill"}
+        done = bench.project.call("dlq", "redrive", "store", env=fault if command == "redrive" else None)
+        if command == "run" and done.returncode == 0:
+            done = bench.run(**fault)
+        reached = done.returncode == -signal.SIGKILL
+        if not reached and done.returncode != 0:
+            return reached, f"exit {done.returncode}: {done.stderr}"
+        try:
+            if command == "redrive":
+                bench.project.leat("dlq", "redrive", "store")
+            bench.must_run()
+            bench.check(redriven=True)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            return reached, str(error)
+        return reached, None
+
+    def redrive_point(self, benches, ready, point, command, most):
+        kills, wrong = 0, []
+        for n in range(1, most + 1):
+            reached, problem = self.redrive_round(benches.mine(), ready, point, n, command)
+            kills += reached
+            if problem:
+                wrong.append(f"{command}: {point}:{n}:kill: {problem}")
+            if not reached:
+                break
+        return kills, wrong
+
+    def test_kill_in_a_redrive(self):
+        with Benches("file") as benches, Bench("file") as first:
+            first.must_run()
+            first.check()
+            ready, log = first.project.dir / "ready", first.project.dir / "points"
+            shutil.copytree(first.project.dir / ".leat", ready)
+            first.limit(2 * LIMIT)
+            first.project.leat("dlq", "redrive", "store", env={"LEAT_FAULT_LOG": str(log)})
+            first.must_run(LEAT_FAULT_LOG=str(log))
+            first.check(redriven=True)
+            benches.prepare = lambda bench: bench.limit(2 * LIMIT)
+            jobs = [lambda point=point, command=command: self.redrive_point(benches, ready, point, command,
+                                                                           10_000 if FULL else 1)
+                    for point in sorted(set(log.read_text(encoding="utf-8").split())) for command in ("redrive", "run")]
+            results = in_parallel(jobs)
+        wrong = [line for _, lines in results for line in lines]
+        kills = sum(k for k, _ in results)
+        print(f"    redrive: {len(jobs) // 2} points, {kills} kills, {len(wrong)} wrong", flush=True)
+        self.assertEqual(wrong, [], "\n".join(wrong[:10]))
+        self.assertGreater(kills, 10)
 
     def random_round(self, benches, seed):
         bench = benches.mine()
