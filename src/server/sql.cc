@@ -82,16 +82,26 @@ Result<net::Response> backup(const Backend& backend, const Call& call) {
     return Error(ErrorCode::kInternal, "this process can copy neither log nor store");
   }
   ASSIGN(std::string directory, new_path(call, "directory"));
-  TRY(io::make_directories(directory));
+  // It gets its name when it is whole: what has it is a backup.
+  const std::string partial = directory + ".partial";
+  TRY(io::remove_all(partial));
+  TRY(io::make_directories(partial));
   Json parts = Json::array();
-  // The store first: its positions may be behind the copied log's end, never ahead of it.
-  if (backend.store.backup) {
-    TRY(backend.store.backup(directory, call.stop()));
-    parts.push_back("store");
-  }
-  if (backend.backup_log) {
-    TRY(backend.backup_log(directory));
-    parts.push_back("log");
+  const auto copy = [&]() -> Result<void> {
+    // The store first: its positions may be behind the copied log's end, never ahead of it.
+    if (backend.store.backup) {
+      TRY(backend.store.backup(partial, call.stop()));
+      parts.push_back("store");
+    }
+    if (backend.backup_log) {
+      TRY(backend.backup_log(partial));
+      parts.push_back("log");
+    }
+    return io::rename_file(partial, directory);
+  };
+  if (auto copied = copy(); !copied) {
+    (void)io::remove_all(partial).has_value();
+    return std::move(copied).error();
   }
   spdlog::info("backed up to {}", directory);
   return ok({{"directory", directory}, {"parts", std::move(parts)}});
