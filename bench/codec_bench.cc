@@ -1,7 +1,7 @@
 // Decoding and encoding of real API records, beside parsing alone. One thread.
 //   bench_codec_bench [--benchmark_...] [DIR with page-NN.json.gz, default examples/users/api]
-// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling of
-// the figures. It gets its padding for nothing; Decode takes records as they lie in a page.
+// ParseAlone reads the same fields with simdjson's on-demand parser and drops them: the ceiling of the
+// figures. It gets its padding for nothing; Decode takes records as they lie in a page.
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
 #include <simdjson.h>
@@ -169,8 +169,7 @@ void index_and_walk(benchmark::State& state) {
   count(state);
 }
 
-/// `bad_percent` of the records are poisoned: a field that is read gets another type, so each is
-/// scanned twice.
+/// `bad_percent` of the records are poisoned: a field that is read gets another type, so each is scanned twice.
 void decode(benchmark::State& state, codec::JsonDecodeOptions options, size_t bad_percent) {
   auto decoder = codec::make_json_decoder(narrowed(), std::move(options)).value();
   types::BatchBuffer out(narrowed());

@@ -1,11 +1,9 @@
-// Synced appends to the embedded log, beside a plain file that gets the same bytes with one write
-// and one fdatasync; and reading them back. One thread.
-//   bench_log_bench [DIR with page-NN.json.gz, default examples/users/api] [scratch directory,
-//   default .]
+// Synced appends to the embedded log, beside a plain file that gets the same bytes with one write and one
+// fdatasync; and reading them back. One thread.
+//   bench_log_bench [DIR with page-NN.json.gz, default examples/users/api] [scratch directory, default .]
 //
-// Groups of 500 API records of some 1,057 bytes. Log and file take turns, so that a slow moment of
-// the disk hits both; the figures are medians over the rounds. Without the pages, synthetic records
-// of that size are made.
+// Groups of 500 API records of some 1,057 bytes. Log and file take turns, so that a slow moment of the disk hits
+// both; the figures are medians over the rounds. Without the pages, synthetic records of that size are made.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>

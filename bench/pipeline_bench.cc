@@ -1,6 +1,5 @@
-// Topic to store, end to end, beside its two halves alone: reading and transforming with nothing
-// behind, and writing what was transformed before. The three take turns on the same records;
-// figures are medians over the rounds.
+// Topic to store, end to end, beside its two halves alone: reading and transforming with nothing behind, and writing
+// what was transformed before. The three take turns on the same records; figures are medians over the rounds.
 //   bench_pipeline_bench [RECORDS, default 300000]
 // Goal: end to end at >= 0.6 x the rate of the slower half, on 2 cores.
 #include <fmt/core.h>

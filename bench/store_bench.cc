@@ -1,7 +1,6 @@
-// The embedded store: appends beside the raw appender, keyed batches into a large table, and how
-// long a record waits to be visible at 1,000 records/s across folds and checkpoints.
-//   bench_store_bench [ROWS of the keyed table, default 5000000] [SECONDS of the last part, default
-//   60]
+// The embedded store: appends beside the raw appender, keyed batches into a large table, and how long a record
+// waits to be visible at 1,000 records/s across folds and checkpoints.
+//   bench_store_bench [ROWS of the keyed table, default 5000000] [SECONDS of the last part, default 60]
 // Goal: append-to-visible p99 <= 20 ms with 5 M rows.
 #include <fmt/core.h>
 

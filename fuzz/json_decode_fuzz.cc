@@ -1,5 +1,4 @@
-// Fuzzes the decoder of JSON records: every kind of column, records as lines of the input. What
-// must hold:
+// Fuzzes the decoder of JSON records: every kind of column, records as lines of the input. What must hold:
 //   a record has the same fate and reason alone as among its neighbours, whatever they are
 //   borrowed strings and strict validation change no value that is read
 //   a record that passes strict validation is JSON to another parser, too

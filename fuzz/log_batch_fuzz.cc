@@ -1,7 +1,6 @@
-// Fuzzes what the log reads back from its disk: record batches, and the rows of topics, progress
-// and index. The first byte chooses: 0 the bytes as a stored batch; 1 the bytes as a batch's
-// payload under a header whose checksum is right, so that the grammar behind it is reached; else as
-// rows.
+// Fuzzes what the log reads back from its disk: record batches, and the rows of topics, progress and index.
+// The first byte chooses: 0 the bytes as a stored batch; 1 the bytes as a batch's payload under a header whose
+// checksum is right, so that the grammar behind it is reached; else as rows.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,5 +1,4 @@
-// GCC 12 takes string_view::find over a shrinking view for a read past its end; falsely, at -O2
-// only.
+// GCC 12 takes string_view::find over a shrinking view for a read past its end; falsely, at -O2 only.
 #pragma GCC diagnostic ignored "-Wstringop-overread"
 
 #include "app/api_replay.h"

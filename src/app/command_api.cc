@@ -1,5 +1,5 @@
-// leat api record URL -o DIR: keeps what a JSON API answers. leat api serve DIR: answers from it on
-// loopback, with faults when asked for.
+// leat api record URL -o DIR: keeps what a JSON API answers. leat api serve DIR: answers from it on loopback,
+// with faults when asked for.
 #include <cstdio>
 
 #include "app/api_record.h"
@@ -21,8 +21,7 @@ struct RecordArgs {
   bool plain = false;
 };
 
-/// "Name: value" as curl takes it. What is refused is shown without its value: that may be a
-/// secret.
+/// "Name: value" as curl takes it. What is refused is shown without its value: that may be a secret.
 Result<net::Headers> parse_headers(const std::vector<std::string>& lines) {
   net::Headers headers;
   for (const std::string& line : lines) {

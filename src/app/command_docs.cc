@@ -1,6 +1,5 @@
-// leat docs: what the code knows of itself, written down: JSON Schemas, OpenAPI, metrics and errors
-// under contract/, the manual's reference under docs/reference/. Deterministic, so that `--check`
-// can compare.
+// leat docs: what the code knows of itself, written down: JSON Schemas, OpenAPI, metrics and errors under
+// contract/, the manual's reference under docs/reference/. Deterministic, so that `--check` can compare.
 #include <algorithm>
 #include <cstdio>
 #include <map>

@@ -1,5 +1,5 @@
-// leat init NAME: a small project that runs at once, without network or server: a file of orders
-// through a topic into a table, with a rule, a test and a broken record to look at.
+// leat init NAME: a small project that runs at once, without network or server: a file of orders through a topic
+// into a table, with a rule, a test and a broken record to look at.
 #include <algorithm>
 #include <cctype>
 

@@ -1,5 +1,4 @@
-// The commands of leat, one file each: command_NAME.cc. commands.cc lists them in the order of
-// `leat --help`.
+// The commands of leat, one file each: command_NAME.cc. commands.cc lists them in the order of `leat --help`.
 #pragma once
 
 namespace leat::app {

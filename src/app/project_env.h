@@ -1,5 +1,5 @@
-// ProjectEnv: a project as a command sees it: its files read and planned, its data directory named.
-// Opens neither log nor store; connect() (api_client.h, local_api.h) and the running process do.
+// ProjectEnv: a project as a command sees it: its files read and planned, its data directory named. Opens
+// neither log nor store; connect() (api_client.h, local_api.h) and the running process do.
 #pragma once
 
 #include <memory>

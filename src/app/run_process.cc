@@ -19,8 +19,8 @@ constexpr int64_t kWatchMs = 200;
 constexpr int64_t kRetentionMs = 60'000;
 constexpr int64_t kAskAgainMs = 50;
 
-/// Opens what a command may be reading just now, for kProcessAnswerMs. Any error is tried again:
-/// DuckDB does not tell a lock held by a reader from other troubles.
+/// Opens what a command may be reading just now, for kProcessAnswerMs. Any error is tried again: DuckDB does
+/// not tell a lock held by a reader from other troubles.
 template <typename Open>
 auto open_patiently(Open open) {
   io::Clock& clock = io::system_clock();

@@ -1,8 +1,7 @@
-// RunProcess: what `leat run` is made of: log, stores, supervisor, API server, run.json. One per
-// process.
+// RunProcess: what `leat run` is made of: log, stores, supervisor, API server, run.json. One per process.
 //
-// Life: open() takes the data directory, run() works until stop or the end of a drain, the
-// destructor lets go of everything in the right order.
+// Life: open() takes the data directory, run() works until stop or the end of a drain, the destructor lets go of
+// everything in the right order.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// RunView: what `leat run` shows while it runs (one live line per pipeline, on a terminal) and at
-// its end (the ledger, and where to look next).
+// RunView: what `leat run` shows while it runs (one live line per pipeline, on a terminal) and at its end (the
+// ledger, and where to look next).
 #pragma once
 
 #include <string>

@@ -1,11 +1,9 @@
-// TestRunner: the cases of a project's tests/*.yaml, run through decode, the compiled query, the
-// rules and the encoders of the sinks. Nothing is opened but lookup tables and input files: no
-// source, log or store.
+// TestRunner: the cases of a project's tests/*.yaml, run through decode, the compiled query, the rules and the
+// encoders of the sinks. Nothing is opened but lookup tables and input files: no source, log or store.
 //
-// Every case runs as one batch and in batches of 1, 7 and 1024 records: rows and rejects must be
-// the same in all. Rows are compared as the JSON a topic would carry, column by column; rejects by
-// index, stage, rule and code. A violated rule with `on_fail: fail` ends the case there and counts
-// as a reject of that record (quality, rule_failed).
+// Every case runs as one batch and in batches of 1, 7 and 1024 records: rows and rejects must be the same in all.
+// Rows are compared as the JSON a topic would carry, column by column; rejects by index, stage, rule and code. A
+// violated rule with `on_fail: fail` ends the case there and counts as a reject of that record (quality, rule_failed).
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Error: what went wrong, answerable without reading its text.
 //
-// Three kinds are never mixed: a programmer's error is CHECK, an operating error is an Error inside
-// a Result<T>, and a bad record is a stream::Reject that travels beside the good rows.
+// Three kinds are never mixed: a programmer's error is CHECK, an operating error is an Error inside a
+// Result<T>, and a bad record is a stream::Reject that travels beside the good rows.
 #pragma once
 
 #include <string>
@@ -11,8 +11,7 @@
 
 namespace leat {
 
-/// What happened. Closed: extend it here, never invent codes elsewhere. Decisions read this, never
-/// the text.
+/// What happened. Closed: extend it here, never invent codes elsewhere. Decisions read this, never the text.
 enum class ErrorCode {
   kInvalidArgument,  // a command line, a file of the user's, a request
   kNotFound,         // a topic, table, file, pipeline that is not there
@@ -50,8 +49,7 @@ class Error {
   Retry retry() const { return retry_; }
   /// What happened, and what was expected.
   const std::string& message() const { return message_; }
-  /// Where: a component, key path, file:line:column or record identity. Outermost first; may be
-  /// empty.
+  /// Where: a component, key path, file:line:column or record identity. Outermost first; may be empty.
   const std::string& where() const { return where_; }
   /// What to do next; may be empty.
   const std::string& hint() const { return hint_; }
@@ -89,8 +87,7 @@ class Error {
   std::string message_, where_, hint_;
 };
 
-/// The exit code of the program for this error: 1 failed, 2 the user's files or arguments, 3
-/// outside.
+/// The exit code of the program for this error: 1 failed, 2 the user's files or arguments, 3 outside.
 int exit_code(const Error& error);
 
 }  // namespace leat

@@ -1,5 +1,4 @@
-// Every bound of leat by name. A loop, queue, buffer, retry or label without a name here is a
-// defect.
+// Every bound of leat by name. A loop, queue, buffer, retry or label without a name here is a defect.
 #pragma once
 
 #include <cstddef>

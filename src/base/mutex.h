@@ -45,15 +45,13 @@ class SCOPED_CAPABILITY MutexLock {
   Mutex& mutex_;
 };
 
-/// A condition variable for Mutex. Every wait has a deadline or a stop token, so nothing blocks for
-/// ever.
+/// A condition variable for Mutex. Every wait has a deadline or a stop token, so nothing blocks for ever.
 class CondVar {
  public:
   void notify_one() { cv_.notify_one(); }
   void notify_all() { cv_.notify_all(); }
 
-  /// Waits until `ready()`, stop, or `timeout`; true when ready. The mutex is held on entry and
-  /// return.
+  /// Waits until `ready()`, stop, or `timeout`; true when ready. The mutex is held on entry and return.
   template <typename Ready>
   bool wait_for(Mutex& mutex, std::stop_token stop, std::chrono::nanoseconds timeout,
                 Ready ready) NO_THREAD_SAFETY_ANALYSIS {

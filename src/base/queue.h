@@ -10,9 +10,8 @@
 
 namespace leat {
 
-/// A blocking queue of T bounded by bytes (an item larger than the bound enters an empty queue
-/// alone). Any number of producers and consumers. After close(), push refuses and pop drains what
-/// is left.
+/// A blocking queue of T bounded by bytes (an item larger than the bound enters an empty queue alone).
+/// Any number of producers and consumers. After close(), push refuses and pop drains what is left.
 template <typename T>
 class BoundedQueue {
  public:
@@ -32,8 +31,7 @@ class BoundedQueue {
     return true;
   }
 
-  /// Blocks until an item is there, the queue is closed and empty, or stop. nullopt in the last two
-  /// cases.
+  /// Blocks until an item is there, the queue is closed and empty, or stop. nullopt in the last two cases.
   std::optional<T> pop(std::stop_token stop) {
     MutexLock lock(mutex_);
     not_empty_.wait(mutex_, stop,

@@ -1,6 +1,5 @@
 // Result<T>: a value or an Error, with std::expected's member names, [[nodiscard]].
-// Our own because GCC 12's std::expected is neither nodiscard nor monadic and clang 14 cannot use
-// it.
+// Our own because GCC 12's std::expected is neither nodiscard nor monadic and clang 14 cannot use it.
 #pragma once
 
 #include <optional>

@@ -15,8 +15,7 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// Optimal string alignment distance (insert, delete, replace, swap of neighbours), letters' case
-/// ignored.
+/// Optimal string alignment distance (insert, delete, replace, swap of neighbours), letters' case ignored.
 size_t edit_distance(std::string_view a, std::string_view b) {
   constexpr size_t kWidth = limits::kMaxSuggestedName + 1;
   std::array<std::array<size_t, kWidth>, 3> rows{};

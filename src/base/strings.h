@@ -26,8 +26,7 @@ std::string hex(std::string_view bytes);
 std::string base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);
 
-/// "250ms", "10s", "5m", "2h", "14d" to milliseconds; nullopt when it is none of these or
-/// overflows.
+/// "250ms", "10s", "5m", "2h", "14d" to milliseconds; nullopt when it is none of these or overflows.
 std::optional<int64_t> parse_duration_ms(std::string_view text);
 /// Milliseconds to the largest whole unit: 60000 -> "1m".
 std::string format_duration_ms(int64_t ms);

@@ -1,14 +1,12 @@
-// CSV to records: RFC 4180 framing, each line as the text of a JSON object, so that the JSON
-// decoder does the rest.
+// CSV to records: RFC 4180 framing, each line as the text of a JSON object, so that the JSON decoder does the rest.
 //
 //   file    = [ BOM ] [ header newline ] record { newline record } [ newline ]
 //   record  = field { delimiter field }          newline = LF | CR LF | CR
 //   field   = bare | '"' { any but '"' | '""' } '"'
 //
-// Values are strings; a bare empty field is null, a quoted one is "". A line without any character
-// is no record. A line that does not fit (another count of fields than the header, text behind a
-// closing quote, a quote not closed at the end) becomes "csv: <why>: <the line>", which the decoder
-// rejects as malformed: it is dead-lettered, not lost.
+// Values are strings; a bare empty field is null, a quoted one is "". A line without any character is no record. A
+// line that does not fit (another count of fields than the header, text behind a closing quote, a quote not closed at
+// the end) becomes "csv: <why>: <the line>", which the decoder rejects as malformed: it is dead-lettered, not lost.
 #pragma once
 
 #include <string>
@@ -21,13 +19,11 @@ namespace leat::codec {
 
 struct CsvOptions {
   char delimiter = ',';
-  /// Names of the columns. Empty: the first line names them (names that are empty or come twice get
-  /// a number).
+  /// Names of the columns. Empty: the first line names them (names that are empty or come twice get a number).
   std::vector<std::string> columns = {};
 };
 
-/// State: the columns, once the header has been read. Whoever resumes in the middle of a file gives
-/// them as options.
+/// State: the columns, once the header has been read. Whoever resumes in the middle of a file gives them as options.
 class CsvFramer final : public Framer {
  public:
   explicit CsvFramer(CsvOptions options);

@@ -1,6 +1,6 @@
-// Framing: where records begin and end in a page of an API, in NDJSON and in a JSON array. Called
-// by sources, on their read thread. What is inside a record is the decoder's business: a broken
-// record in a whole page comes out as it is, so that its neighbours live and it is dead-lettered.
+// Framing: where records begin and end in a page of an API, in NDJSON and in a JSON array. Called by sources, on
+// their read thread. What is inside a record is the decoder's business: a broken record in a whole page comes out as
+// it is, so that its neighbours live and it is dead-lettered.
 #pragma once
 
 #include <memory>
@@ -14,24 +14,22 @@
 
 namespace leat::codec {
 
-/// One response of an API, or any JSON text with records in it. Reused from page to page. One
-/// thread.
+/// One response of an API, or any JSON text with records in it. Reused from page to page. One thread.
 class JsonPage {
  public:
-  /// Takes a page, which must stay unchanged while this is used; a byte order mark in front is
-  /// skipped. kCorrupt, with the byte's offset, when it is not one whole JSON value: brackets,
-  /// commas, strings. Broken UTF-8, control characters and misspelt scalars are left to the
-  /// decoder.
+  /// Takes a page, which must stay unchanged while this is used; a byte order mark in front is skipped. kCorrupt,
+  /// with the byte's offset, when it is not one whole JSON value: brackets, commas, strings. Broken UTF-8, control
+  /// characters and misspelt scalars are left to the decoder.
   Result<void> load(const std::string& page);
   Result<void> load(std::string&&) = delete;  // its end would leave the views dangling
 
-  /// The raw text of each record at a JSON Pointer (RFC 6901; "" is the root): the elements of an
-  /// array, or the one object that is there; null is no record. kNotFound when nothing is there,
-  /// kInvalidArgument when it is a scalar. Views into the page.
+  /// The raw text of each record at a JSON Pointer (RFC 6901; "" is the root): the elements of an array, or the one
+  /// object that is there; null is no record. kNotFound when nothing is there, kInvalidArgument when it is a scalar.
+  /// Views into the page.
   Result<std::vector<std::string_view>> records(std::string_view pointer);
 
-  /// The text at a pointer: of a string its characters, of anything else its JSON; nullopt when
-  /// absent or null. For cursors, next URLs and ids.
+  /// The text at a pointer: of a string its characters, of anything else its JSON; nullopt when absent or null.
+  /// For cursors, next URLs and ids.
   Result<std::optional<std::string>> value(std::string_view pointer);
 
  private:
@@ -52,21 +50,18 @@ Result<std::optional<std::string>> find_value(const std::string& page, std::stri
 class Framer {
  public:
   virtual ~Framer() = default;
-  /// Finds the whole records at the front of `bytes`, appends them to `records` and returns how
-  /// many bytes they took: the caller calls again with the rest and more behind it. `last`: nothing
-  /// follows, an unfinished record is one. Views are into `bytes`, or (CSV) into the framer until
-  /// its next call. kLimit: no record ends within limits::kMaxRecordBytes. kCorrupt: not of the
-  /// format, with the offset in `bytes`.
+  /// Finds the whole records at the front of `bytes`, appends them to `records` and returns how many bytes they took:
+  /// the caller calls again with the rest and more behind it. `last`: nothing follows, an unfinished record is one.
+  /// Views are into `bytes`, or (CSV) into the framer until its next call.
+  /// kLimit: no record ends within limits::kMaxRecordBytes. kCorrupt: not of the format, with the offset in `bytes`.
   virtual Result<size_t> frame(std::string_view bytes, bool last,
                                std::vector<std::string_view>& records) = 0;
 };
 
-/// One record a line, LF or CR LF; blank lines are none; a byte order mark at the front is skipped.
-/// No state.
+/// One record a line, LF or CR LF; blank lines are none; a byte order mark at the front is skipped. No state.
 std::unique_ptr<Framer> make_ndjson_framer();
 
-/// The elements of one JSON array, however long. `resumed`: the bytes begin where frame() had come
-/// to, behind
+/// The elements of one JSON array, however long. `resumed`: the bytes begin where frame() had come to, behind
 /// '[', an element or ']', not at the array's '['; nothing at all is then the end.
 /// State: only whether the array has begun and ended.
 std::unique_ptr<Framer> make_json_array_framer(bool resumed);

@@ -113,8 +113,8 @@ class JsonDecoder final : public stream::Decoder {
     const void* at = std::memchr(from, '\\', static_cast<size_t>(end_ - from));
     return at ? static_cast<const char*>(at) : end_;
   }
-  /// True when a backslash lies in `text`. Calls come in the order of the record's bytes, but for a
-  /// step back within one token.
+  /// True when a backslash lies in `text`. Calls come in the order of the record's bytes, but for a step back
+  /// within one token.
   bool has_escape(std::string_view text) {
     if (escape_ >= text.data() + text.size()) [[likely]]
       return false;
@@ -228,8 +228,7 @@ class JsonDecoder final : public stream::Decoder {
     return true;
   }
 
-  /// Finds the field of the key at token `i` by name, and remembers it; kUnknown: the key is
-  /// broken.
+  /// Finds the field of the key at token `i` by name, and remembers it; kUnknown: the key is broken.
   int look_up(PlanNode& node, size_t position, uint32_t i) {
     std::string_view raw = index_.scalar(i);
     if (raw.size() < 2 || raw.back() != '"') {
@@ -460,8 +459,7 @@ class JsonDecoder final : public stream::Decoder {
     }
     const char* stored = text.data();
     if (!borrow_) {
-      // Copied always, kept when it is not inline: cheaper than a branch on a length that nobody
-      // can predict.
+      // Copied always, kept when it is not inline: cheaper than a branch on a length that nobody can predict.
       char* into = out_->arena().allocate(kReadable);
       std::memcpy(into, text.data(), kReadable);
       out_->arena().give_back(kReadable - (text.size() > StringRef::kInline ? text.size() : 0));

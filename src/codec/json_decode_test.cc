@@ -546,8 +546,7 @@ TEST(JsonDecode, NeedsNoPadding) {
   munmap(memory, 3 * page);
 }
 
-/// Random edits of a record: never a crash, and always the same fate alone, among others, and
-/// again.
+/// Random edits of a record: never a crash, and always the same fate alone, among others, and again.
 TEST(JsonDecode, FateDependsOnItsBytesAlone) {
   Schema schema = schema_of(
       "id!: BIGINT; s: VARCHAR; r: RAW; n: STRUCT(a BIGINT, b VARCHAR); l: DOUBLE[]; m: "

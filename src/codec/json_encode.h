@@ -1,11 +1,8 @@
 // Rows to the JSON bytes of a topic, and their message keys. Called by a lane's write thread.
 //
-//   value  one JSON object, the columns in order, compact:
-//   {"id":"d830554e-...","age":58,"dob":null}
-//          (values by the table in codec/text_out.h; what it writes, json_decode.h reads back
-//          exactly)
-//   key    one key column: its canonical text (a string as it is, a uuid in lower case, a time in
-//   ISO 8601 UTC)
+//   value  one JSON object, the columns in order, compact: {"id":"d830554e-...","age":58,"dob":null}
+//          (values by the table in codec/text_out.h; what it writes, json_decode.h reads back exactly)
+//   key    one key column: its canonical text (a string as it is, a uuid in lower case, a time in ISO 8601 UTC)
 //          several: a compact JSON array of them, ["CH",58]
 //
 // A row is refused with encode_failed (NaN, infinity, broken text in a JSON column) or null_key.
@@ -20,9 +17,8 @@
 
 namespace leat::codec {
 
-/// An encoder of batches of `schema`; `key` are indices of key columns, none: no key.
-/// kInvalidArgument for a key that is not a column, or a type JSON cannot hold (a map whose key is
-/// nested).
+/// An encoder of batches of `schema`; `key` are indices of key columns, none: no key. kInvalidArgument for a key that
+/// is not a column, or a type JSON cannot hold (a map whose key is nested).
 Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& schema,
                                                            std::vector<size_t> key);
 

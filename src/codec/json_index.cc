@@ -60,8 +60,7 @@ char* put_utf8(char* into, uint32_t code) {
   return into;
 }
 
-/// The character of "\uXXXX" or of a surrogate pair at `at`, which is moved behind it; -1 when it
-/// is none.
+/// The character of "\uXXXX" or of a surrogate pair at `at`, which is moved behind it; -1 when it is none.
 int64_t take_unicode(const char*& at, const char* end) {
   if (end - at < 6) return -1;
   int code = hex4(at + 2);
@@ -186,8 +185,8 @@ bool JsonIndex::build(std::string_view text, bool lenient) {
   at_ = parser_->structural_indexes.get();
   count_ = parser_->n_structural_indexes;
   if (kind(0) == '{') [[likely]] {
-    // What a reader past the end sees: a second '{', which no object wants anywhere but as a value,
-    // whose key it then cannot be.
+    // What a reader past the end sees: a second '{', which no object wants anywhere but as a value, whose key it
+    // then cannot be.
     at_[count_] = at_[count_ + 1] = at_[count_ + 2] = at_[0];
   } else {
     if (!lenient) {

@@ -1,13 +1,12 @@
-// JsonIndex: the places of a JSON text's tokens, and the walk over them. Shared by decoder, framing
-// and encoder.
+// JsonIndex: the places of a JSON text's tokens, and the walk over them. Shared by decoder, framing and encoder.
 //
-// simdjson's first stage (vector instructions picked at run time, ~4 GB/s) finds where every token
-// begins: brackets, colons, commas, strings, other scalars; it checks UTF-8, that strings are
-// closed and hold no raw control characters. We walk its list ourselves instead of using simdjson's
-// on-demand parser, because that one (a) wants padding behind each record, so a copy of it, (b) is
-// compiled for the oldest processor, byte by byte, where only the first stage is dispatched, and
-// (c) does not check the grammar of what it skips. The list belongs to simdjson's internal class,
-// whose members are the same from 1.0 to 3.x; json_index_test.cc pins what we rely on.
+// simdjson's first stage (vector instructions picked at run time, ~4 GB/s) finds where every token begins: brackets,
+// colons, commas, strings, other scalars; it checks UTF-8, that strings are closed and hold no raw control
+// characters. We walk its list ourselves instead of using simdjson's on-demand parser, because that one (a) wants
+// padding behind each record, so a copy of it, (b) is compiled for the oldest processor, byte by byte, where only
+// the first stage is dispatched, and (c) does not check the grammar of what it skips.
+// The list belongs to simdjson's internal class, whose members are the same from 1.0 to 3.x; json_index_test.cc
+// pins what we rely on.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +28,8 @@ enum class JsonFault : uint8_t { kNone, kMalformed, kInvalidUtf8, kTooDeep };
 enum class NumberShape : uint8_t { kNone, kInteger, kReal };
 NumberShape number_shape(std::string_view text);
 
-/// Decodes the inside of a JSON string (without its quotes) to `into`, which has room for
-/// text.size() bytes. Returns the end, or nullptr: an unknown escape or half a surrogate pair.
+/// Decodes the inside of a JSON string (without its quotes) to `into`, which has room for text.size() bytes.
+/// Returns the end, or nullptr: an unknown escape or half a surrogate pair.
 char* unescape(std::string_view text, char* into);
 
 /// Reused from text to text, so it allocates only while it grows. One thread.
@@ -51,8 +50,8 @@ class JsonIndex {
   /// "at byte 17: expected ',' or '}', found 'x'".
   std::string fault_message() const;
 
-  /// Tokens are numbered from 0; count() is past the last one, and reading it (or the next) is safe
-  /// and gives a character that no grammar wants there.
+  /// Tokens are numbered from 0; count() is past the last one, and reading it (or the next) is safe and gives a
+  /// character that no grammar wants there.
   uint32_t count() const { return count_; }
   char kind(uint32_t token) const { return text_[at_[token]]; }
   const char* start(uint32_t token) const { return text_ + at_[token]; }
@@ -76,9 +75,8 @@ class JsonIndex {
     return scalar(token);
   }
 
-  /// The token behind the value at `token`, which lies inside `depth` containers; 0: see fault().
-  /// Checks brackets, commas, colons, keys, depth; with `strict` also each scalar's spelling and
-  /// each escape.
+  /// The token behind the value at `token`, which lies inside `depth` containers; 0: see fault(). Checks brackets,
+  /// commas, colons, keys, depth; with `strict` also each scalar's spelling and each escape.
   uint32_t skip(uint32_t token, unsigned depth, bool strict);
   /// True when the whole text is one JSON value.
   bool check(bool strict);

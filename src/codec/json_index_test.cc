@@ -7,9 +7,8 @@
 namespace leat::codec {
 namespace {
 
-/// What we rely on of simdjson's first stage: one entry for every bracket, colon, comma, string and
-/// other scalar, at its first byte; room for three more; no byte read behind the text (see
-/// JsonDecode.NeedsNoPadding).
+/// What we rely on of simdjson's first stage: one entry for every bracket, colon, comma, string and other scalar, at
+/// its first byte; room for three more; no byte read behind the text (see JsonDecode.NeedsNoPadding).
 TEST(JsonIndex, TokensAreWhereTheyBegin) {
   std::string text = " {\"a\\\"b\" : [1.5e3,true] ,\"\":\"{,}\"}\n";
   JsonIndex index;

@@ -1,5 +1,5 @@
-// The plan of a JSON decoder: the schema as a tree of nodes, each with what decoding it needs at
-// hand, and the prediction of an object's keys. Private to codec/.
+// The plan of a JSON decoder: the schema as a tree of nodes, each with what decoding it needs at hand, and the
+// prediction of an object's keys. Private to codec/.
 #pragma once
 
 #include <cstring>
@@ -14,16 +14,15 @@
 
 namespace leat::codec {
 
-/// Guesses which field the next key of an object names: records of one source have the same keys in
-/// the same order, so one comparison of 16 bytes answers nearly always, for fields that are skipped
-/// too.
+/// Guesses which field the next key of an object names: records of one source have the same keys in the same order,
+/// so one comparison of 16 bytes answers nearly always, for fields that are skipped too.
 class KeyGuess {
  public:
   static constexpr int kSkip = -1;
   static constexpr int kUnknown = -2;
 
-  /// The field of the key whose raw bytes start at `key` (behind its quote), as remembered for
-  /// `position`. `room`: bytes readable from `key` on.
+  /// The field of the key whose raw bytes start at `key` (behind its quote), as remembered for `position`.
+  /// `room`: bytes readable from `key` on.
   int guess(size_t position, const char* key, size_t room) const {
     if (position >= count_ || room < 16) return kUnknown;
     const Slot& slot = slots_.data()[position];
@@ -34,8 +33,8 @@ class KeyGuess {
     return slot.field;
   }
 
-  /// Remembers that the key at `position` is `key` (raw, without quotes) and means `field`. Keys of
-  /// 16 bytes or more and positions past kSlots are not remembered.
+  /// Remembers that the key at `position` is `key` (raw, without quotes) and means `field`. Keys of 16 bytes or more
+  /// and positions past kSlots are not remembered.
   void learn(size_t position, std::string_view key, int field) {
     if (key.size() >= 16 || position >= kSlots) return;
     if (count_ <= position) slots_.resize(count_ = position + 1);
@@ -84,8 +83,8 @@ struct PlanNode {
   }
 };
 
-/// The plan of a root object: a node whose children are the columns of `narrow`, and those fields
-/// of `whole` (when given) that `narrow` lacks.
+/// The plan of a root object: a node whose children are the columns of `narrow`, and those fields of `whole` (when
+/// given) that `narrow` lacks.
 Result<PlanNode> make_plan(const types::Schema& narrow, const types::Schema* whole);
 
 }  // namespace leat::codec

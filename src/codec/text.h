@@ -7,13 +7,11 @@
 
 namespace leat::codec {
 
-/// Appends the canonical text of a value: a string as it is, numbers as literals, uuids, times and
-/// intervals as types/temporal.h writes them, blobs as base64, nested values as JSON. NULL appends
-/// nothing: ask valid() first.
+/// Appends the canonical text of a value: a string as it is, numbers as literals, uuids, times and intervals as
+/// types/temporal.h writes them, blobs as base64, nested values as JSON. NULL appends nothing: ask valid() first.
 void append_text(const types::Vector& vector, size_t row, std::string& out);
 
-/// Appends the value as JSON; NULL as null; NaN and infinities, which JSON lacks, as the strings
-/// "nan", "inf", "-inf".
+/// Appends the value as JSON; NULL as null; NaN and infinities, which JSON lacks, as the strings "nan", "inf", "-inf".
 void append_json(const types::Vector& vector, size_t row, std::string& out);
 
 /// Appends `text` as a JSON string.

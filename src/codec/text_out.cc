@@ -85,8 +85,7 @@ Int128 decimal_of(const Vector& vector, size_t row) {
   return {static_cast<uint64_t>(narrow), narrow < 0 ? -1 : 0};
 }
 
-/// The text of a scalar that needs no escaping in JSON. False: it is of another kind. `quoted`:
-/// JSON wants quotes.
+/// The text of a scalar that needs no escaping in JSON. False: it is of another kind. `quoted`: JSON wants quotes.
 bool write_plain(TextOut& out, const Vector& vector, size_t row, bool quotes) {
   char* at = out.room(types::kMaxText + 2);
   auto quoted = [&](auto write, const auto& value) {

@@ -1,10 +1,8 @@
-// TextOut: where text is written without allocation per value; and the JSON of a value. Private to
-// codec/.
+// TextOut: where text is written without allocation per value; and the JSON of a value. Private to codec/.
 //
-// The fixed table of values to JSON: integers and decimals as exact literals; floats as the
-// shortest literal that reads back; times, dates, uuids, intervals as strings of types/temporal.h;
-// blobs as base64; JSON as it is; structs as objects, lists as arrays, maps as objects with keys as
-// text; NULL as null.
+// The fixed table of values to JSON: integers and decimals as exact literals; floats as the shortest literal that
+// reads back; times, dates, uuids, intervals as strings of types/temporal.h; blobs as base64; JSON as it is; structs
+// as objects, lists as arrays, maps as objects with keys as text; NULL as null.
 #pragma once
 
 #include <algorithm>
@@ -66,8 +64,7 @@ class StringOut final : public TextOut {
   size_t start_;
 };
 
-/// Pieces of text in an arena; each is one view. What is left of the last allocation goes back at
-/// the end.
+/// Pieces of text in an arena; each is one view. What is left of the last allocation goes back at the end.
 class ArenaOut final : public TextOut {
  public:
   explicit ArenaOut(types::Arena& arena) : arena_(arena) {}

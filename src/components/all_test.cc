@@ -1,5 +1,4 @@
-// Every component that a project may name: said what it is, its example lints, its Spec can be
-// written down.
+// Every component that a project may name: said what it is, its example lints, its Spec can be written down.
 #include "components/all.h"
 
 #include <gtest/gtest.h>

@@ -319,8 +319,7 @@ class DuckdbSink final : public stream::Sink {
     TRY(io::fault_point("store.write.before_commit"));
     auto committed = c.run("COMMIT");
     if (committed) return {};
-    // DuckDB calls it a transaction error also when the disk was full; whether it happened, open()
-    // tells.
+    // DuckDB calls it a transaction error also when the disk was full; whether it happened, open() tells.
     return Error(ErrorCode::kIo, committed.error().message())
         .context("cannot commit")
         .with_blame(Blame::kExternal);
@@ -479,8 +478,7 @@ class DuckdbSink final : public stream::Sink {
     return {};
   }
 
-  /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next
-  /// open() to make.
+  /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next open() to make.
   Result<void> truncate_table(sql::Connection& c) {
     ASSIGN(std::optional<StoredTable> stored, find_table(c, plan_));
     if (!stored) return {};

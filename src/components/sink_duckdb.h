@@ -1,6 +1,5 @@
-// The sink of the embedded store: rows and position in one DuckDB transaction. See
-// sink_duckdb_table.h for the tables, sink_duckdb_file.h for what happens when the disk fails,
-// sink_duckdb_store.h for reading.
+// The sink of the embedded store: rows and position in one DuckDB transaction. See sink_duckdb_table.h for the
+// tables, sink_duckdb_file.h for what happens when the disk fails, sink_duckdb_store.h for reading.
 #pragma once
 
 #include <memory>
@@ -18,8 +17,8 @@ Result<std::unique_ptr<stream::Sink>> make_duckdb_sink(StoreFile& file, Folder& 
                                                        const std::string& store,
                                                        const stream::SinkTable& table);
 
-/// Registers the store type `duckdb`. Stores opened through it share `hub`'s file with whoever else
-/// uses it; null: a hub of the registry's own.
+/// Registers the store type `duckdb`. Stores opened through it share `hub`'s file with whoever else uses it;
+/// null: a hub of the registry's own.
 void register_sink_duckdb(stream::Registry& registry, std::shared_ptr<DuckdbHub> hub = nullptr);
 
 }  // namespace leat::components

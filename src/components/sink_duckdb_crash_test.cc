@@ -1,6 +1,5 @@
-// Kills, failing disks and damaged WALs: rows and position must always agree. The writer runs in a
-// process of its own (this program again, DuckdbCrashChild), because fault points are armed when a
-// process starts.
+// Kills, failing disks and damaged WALs: rows and position must always agree. The writer runs in a process of its
+// own (this program again, DuckdbCrashChild), because fault points are armed when a process starts.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
@@ -32,8 +31,7 @@ std::string file_in(const std::string& directory) {
   return directory + "/" + std::string(kDuckdbFile);
 }
 
-/// Record `n` of the endless input. From the second round of keys on, every tenth is a late, old
-/// version.
+/// Record `n` of the endless input. From the second round of keys on, every tenth is a late, old version.
 Row record(int64_t n) {
   if (n >= kKeys && n % 10 == 9) return {n % kKeys, "late", 0};
   return {n % kKeys, "value " + std::to_string(n), n + 1};
@@ -102,8 +100,7 @@ struct Ended {
   int status = 0;
 };
 
-/// Runs the child with LEAT_FAULT=`fault`, LEAT_PLANT=`plant`; kills it after `lines` steps (-1:
-/// never).
+/// Runs the child with LEAT_FAULT=`fault`, LEAT_PLANT=`plant`; kills it after `lines` steps (-1: never).
 Ended run_child(const std::string& directory, const std::string& fault,
                 const std::string& plant = "", int lines = -1) {
   int pipe_fds[2];

@@ -144,9 +144,8 @@ Result<void> StoreFile::open_database() {
   return {};
 }
 
-// Decides by experiment whether the WAL is to blame for `why`, never by its text: DuckDB replays a
-// WAL in memory when it opens read-only, so a sound one opens then; and without a bad one the main
-// file opens.
+// Decides by experiment whether the WAL is to blame for `why`, never by its text: DuckDB replays a WAL in memory
+// when it opens read-only, so a sound one opens then; and without a bad one the main file opens.
 Result<void> StoreFile::quarantine(Error why) {
   const auto give_up = [&]() -> Error {
     return std::move(why).context("cannot open the embedded store").with_retry(Retry::kReconnect);
@@ -155,8 +154,7 @@ Result<void> StoreFile::quarantine(Error why) {
   for (std::string_view suffix : kWalSuffixes) {
     if (io::exists(path_ + std::string(suffix))) present.emplace_back(suffix);
   }
-  // Only while this process has the file closed: closing any descriptor of it would drop DuckDB's
-  // lock.
+  // Only while this process has the file closed: closing any descriptor of it would drop DuckDB's lock.
   const int holder = io::FileLock::holder(path_);
   if (holder != 0) {
     return Error(ErrorCode::kConflict, fmt::format("{} is being read by another process", path_))
@@ -270,12 +268,11 @@ Result<bool> StoreFile::try_checkpoint(sql::Connection& connection) {
   return true;
 }
 
-// DuckDB refuses a checkpoint while a transaction writes, or while an old snapshot still sees what
-// was deleted or updated since. So the writers are held, for as long as it takes (20-100 ms), and
-// readers only when the WAL has grown far past its bound. It could checkpoint beside appends, but
-// then column statistics were seen too narrow for what a query read ("Perfect hash aggregate: ...
-// statistics in your data source are corrupt", 1.5.6), and FORCE CHECKPOINT would wait for readers
-// with the writers locked out.
+// DuckDB refuses a checkpoint while a transaction writes, or while an old snapshot still sees what was deleted or
+// updated since. So the writers are held, for as long as it takes (20-100 ms), and readers only when the WAL has grown
+// far past its bound. It could checkpoint beside appends, but then column statistics were seen too narrow for what a
+// query read ("Perfect hash aggregate: ... statistics in your data source are corrupt", 1.5.6), and FORCE CHECKPOINT
+// would wait for readers with the writers locked out.
 Result<bool> StoreFile::checkpoint() {
   if (poisoned_.load()) return false;
   auto connection = keeper_->connection();

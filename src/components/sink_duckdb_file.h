@@ -1,20 +1,17 @@
 // StoreFile: the one open database of a process's embedded store, and who may touch it when.
 //
-//   healthy ──(IO or fatal error: poison())──▶ poisoned ──(reopen(), by the next Sink::open())──▶
-//   healthy
+//   healthy ──(IO or fatal error: poison())──▶ poisoned ──(reopen(), by the next Sink::open())──▶ healthy
 //
-// DuckDB forgets nothing it has committed, but after a failed write or sync the instance is dead
-// until it is opened again, and a file must never be open twice in a process (its lock is the
-// process's). So every connection lives in a Session that reopen() can close, and every use of one
-// happens inside a gate:
+// DuckDB forgets nothing it has committed, but after a failed write or sync the instance is dead until it is
+// opened again, and a file must never be open twice in a process (its lock is the process's). So every
+// connection lives in a Session that reopen() can close, and every use of one happens inside a gate:
 //   writers   one transaction of a sink each
 //   readers   one query, export or backup each
-// A checkpoint holds the writers at their gate; reopen() closes both. Lock order: maintenance
-// mutex, then a gate (docs/lock_order.md).
+// A checkpoint holds the writers at their gate; reopen() closes both. Lock order: maintenance mutex, then a gate
+// (docs/lock_order.md).
 //
-// A WAL that DuckDB refuses to replay is renamed to `<file>.wal.bad-<ms>`: rows and progress since
-// the last checkpoint go back together, and the log, which keeps what checkpointed() has not
-// passed, fills them in.
+// A WAL that DuckDB refuses to replay is renamed to `<file>.wal.bad-<ms>`: rows and progress since the last
+// checkpoint go back together, and the log, which keeps what checkpointed() has not passed, fills them in.
 #pragma once
 
 #include <atomic>
@@ -51,8 +48,8 @@ class Gate {
 
   /// Waits while the gate is closed.
   Pass enter();
-  /// Lets nobody in and waits for those inside, at most `timeout_ms` (-1: as long as it takes).
-  /// False: some stayed inside; the gate is open again.
+  /// Lets nobody in and waits for those inside, at most `timeout_ms` (-1: as long as it takes). False: some
+  /// stayed inside; the gate is open again.
   bool close(int64_t timeout_ms);
   void open();
 
@@ -66,8 +63,8 @@ class Gate {
 
 class StoreFile;
 
-/// A connection that is closed when the file is reopened and made again at the next use. One thread
-/// at a time, inside a gate.
+/// A connection that is closed when the file is reopened and made again at the next use. One thread at a time,
+/// inside a gate.
 class Session {
  public:
   virtual ~Session() = default;
@@ -116,8 +113,7 @@ class StoreFile {
   Mutex& first_row() { return first_row_; }
 
   bool poisoned() const { return poisoned_.load(); }
-  /// Marks the instance dead when `error` says so (IO, fatal, internal); the error then asks for
-  /// kReconnect.
+  /// Marks the instance dead when `error` says so (IO, fatal, internal); the error then asks for kReconnect.
   Error judge(Error error);
   /// Opens the file again when it is poisoned. Inside no gate.
   Result<void> reopen() EXCLUDES(maintenance_);

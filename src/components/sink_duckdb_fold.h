@@ -1,9 +1,8 @@
-// Folder: moves the tails of keyed tables into their bases, in a transaction of its own beside the
-// writers'.
+// Folder: moves the tails of keyed tables into their bases, in a transaction of its own beside the writers'.
 //
-// A fold sees the tail of its snapshot: it deletes exactly those rows, and what writers append
-// meanwhile stays (deletes and appends of different rows do not conflict in DuckDB). It runs on the
-// thread of maintain(), or on a writer's whose tail has outgrown limits::kStoreTailFactor folds.
+// A fold sees the tail of its snapshot: it deletes exactly those rows, and what writers append meanwhile stays
+// (deletes and appends of different rows do not conflict in DuckDB). It runs on the thread of maintain(), or on a
+// writer's whose tail has outgrown limits::kStoreTailFactor folds.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,5 @@
-// Reading the embedded store: query(), tables(), progress(), export_table(), backup(). Each call
-// has a connection of its own inside the readers' gate, so it sees one snapshot and stops no
-// writer.
+// Reading the embedded store: query(), tables(), progress(), export_table(), backup(). Each call has a connection
+// of its own inside the readers' gate, so it sees one snapshot and stops no writer.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -17,8 +16,8 @@
 namespace leat::components {
 namespace {
 
-/// Interrupts the session's query at a deadline or when stop is asked for, again and again until it
-/// has ended: DuckDB forgets an interrupt that comes between two steps of a query.
+/// Interrupts the session's query at a deadline or when stop is asked for, again and again until it has ended:
+/// DuckDB forgets an interrupt that comes between two steps of a query.
 class Watch {
  public:
   Watch(Session& session, int64_t deadline_ms, std::stop_token stop)
@@ -41,8 +40,8 @@ class Watch {
     thread_.join();
   }
 
-  /// What an error means, when the watch has caused it. Its code does not say: interrupted while it
-  /// prepares a statement, DuckDB calls the statement wrong.
+  /// What an error means, when the watch has caused it. Its code does not say: interrupted while it prepares a
+  /// statement, DuckDB calls the statement wrong.
   Error explain(Error error, int64_t deadline_ms) {
     MutexLock lock(mutex_);
     if (cause_ == Cause::kNone) return error;
@@ -114,8 +113,8 @@ std::string full_name(const Named& named) {
   return quote_identifier(named.store) + "." + quote_identifier(named.name);
 }
 
-/// Views of the connection's own for names that one store alone has. Not a search path, which would
-/// let the first of two stores win silently and show __base and __tail.
+/// Views of the connection's own for names that one store alone has. Not a search path, which would let the first
+/// of two stores win silently and show __base and __tail.
 Result<void> short_names(sql::Connection& c, const std::vector<Named>& names) {
   std::string sql;
   for (const Named& named : names) {

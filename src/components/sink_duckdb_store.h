@@ -1,10 +1,9 @@
-// DuckdbStore: the embedded store of a data directory: one DuckDB file, a schema for each store
-// name.
+// DuckdbStore: the embedded store of a data directory: one DuckDB file, a schema for each store name.
 //
-// Who calls: app/ makes one for each process (through DuckdbHub, so that sinks, the SQL prompt and
-// the API share it); sinks write through make_sink(), one thread each; maintain() is called every
-// few hundred milliseconds by one thread; query(), export_table(), backup() and tables() by any
-// thread, also while sinks write. The store outlives its sinks.
+// Who calls: app/ makes one for each process (through DuckdbHub, so that sinks, the SQL prompt and the API
+// share it); sinks write through make_sink(), one thread each; maintain() is called every few hundred
+// milliseconds by one thread; query(), export_table(), backup() and tables() by any thread, also while sinks
+// write. The store outlives its sinks.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +24,7 @@
 
 namespace leat::components {
 
-/// The store's file in a data directory. DuckDB names the database after it, and no store can have
-/// this name.
+/// The store's file in a data directory. DuckDB names the database after it, and no store can have this name.
 inline constexpr std::string_view kDuckdbFile = "leat-store.duckdb";
 
 struct DuckdbOptions {
@@ -63,9 +61,8 @@ struct TableInfo {
 
 class DuckdbStore {
  public:
-  /// Opens or makes the file. kConflict names the process that holds it; kCorrupt when the main
-  /// file itself cannot be read (a bad WAL is set aside and logged: quarantined()). Read-only:
-  /// kNotFound when there is none.
+  /// Opens or makes the file. kConflict names the process that holds it; kCorrupt when the main file itself
+  /// cannot be read (a bad WAL is set aside and logged: quarantined()). Read-only: kNotFound when there is none.
   static Result<std::shared_ptr<DuckdbStore>> open(const std::string& path,
                                                    const DuckdbOptions& options);
   ~DuckdbStore();
@@ -77,8 +74,7 @@ class DuckdbStore {
                                                   const stream::SinkTable& table);
   /// Folds tails and checkpoints what is due. True: call again soon.
   Result<bool> maintain();
-  /// Folds every tail and checkpoints, due or not. False: a query's snapshot forbids the checkpoint
-  /// now.
+  /// Folds every tail and checkpoints, due or not. False: a query's snapshot forbids the checkpoint now.
   Result<bool> settle();
   /// Progress rows as of the last checkpoint: retention of the log must not pass these.
   std::vector<stream::Progress> checkpointed();
@@ -87,14 +83,14 @@ class DuckdbStore {
   /// Where a WAL that could not be replayed was put; empty: none at the latest open.
   std::string quarantined();
 
-  /// One SELECT over the stores' tables (sql/guard.h); short names where one store alone has the
-  /// table. kTimeout past the deadline, kLimit past the memory, kCancelled by `stop`.
+  /// One SELECT over the stores' tables (sql/guard.h); short names where one store alone has the table.
+  /// kTimeout past the deadline, kLimit past the memory, kCancelled by `stop`.
   Result<QueryRows> query(std::string_view sql, const QueryLimits& limits,
                           std::stop_token stop = {});
   /// Tables of all stores, sorted; __base and __tail are not shown.
   Result<std::vector<TableInfo>> tables();
-  /// Writes a table (`serving.t` or `t`) or a SELECT to a .parquet or .csv file, which appears
-  /// whole or not at all. Returns the rows written.
+  /// Writes a table (`serving.t` or `t`) or a SELECT to a .parquet or .csv file, which appears whole or not at
+  /// all. Returns the rows written.
   Result<int64_t> export_table(std::string_view table_or_select, const std::string& path,
                                std::stop_token stop = {});
   /// A consistent copy of the file as `directory`/leat-store.duckdb, which must not exist yet.

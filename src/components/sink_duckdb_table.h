@@ -1,15 +1,11 @@
-// TablePlan: what a sink's table looks like in the DuckDB file, as SQL text. No connection, no
-// state.
+// TablePlan: what a sink's table looks like in the DuckDB file, as SQL text. No connection, no state.
 //
-// An append table `t` is a plain table with the pipeline's columns. A keyed table is a view `t`
-// over
+// An append table `t` is a plain table with the pipeline's columns. A keyed table is a view `t` over
 //   t__base   the folded rows, at most one a key
-//   t__tail   what batches appended since, in order of arrival; several rows a key, several
-//   versions
-// Both have the pipeline's columns and `_leat_version BIGINT`. The view shows, for each key, the
-// row of the highest version; among equal ones the tail's, and there the one that arrived last (the
-// highest rowid). So a batch written again, or an older version that comes late, changes nothing
-// that is shown.
+//   t__tail   what batches appended since, in order of arrival; several rows a key, several versions
+// Both have the pipeline's columns and `_leat_version BIGINT`. The view shows, for each key, the row of the
+// highest version; among equal ones the tail's, and there the one that arrived last (the highest rowid).
+// So a batch written again, or an older version that comes late, changes nothing that is shown.
 #pragma once
 
 #include <optional>
@@ -35,8 +31,7 @@ struct StoredTable {
 /// Names and SQL of one table. Immutable.
 class TablePlan {
  public:
-  /// kInvalidArgument: a store or table name that is DuckDB's or leat's own, a column that begins
-  /// with
+  /// kInvalidArgument: a store or table name that is DuckDB's or leat's own, a column that begins with
   /// `_leat_`, a key that is no column, a column without a type.
   static Result<TablePlan> make(const std::string& store, const stream::SinkTable& table);
 
@@ -57,8 +52,7 @@ class TablePlan {
   std::string create() const;
   /// CREATE OR REPLACE VIEW of a keyed table.
   std::string view() const;
-  /// The statements that add columns, or nothing when `stored` fits; kIncompatible with each
-  /// difference.
+  /// The statements that add columns, or nothing when `stored` fits; kIncompatible with each difference.
   Result<std::string> evolve(const StoredTable& stored) const;
   /// Statements that drop the table, and those that empty it.
   std::string drop() const;

@@ -399,8 +399,7 @@ TEST_F(DuckdbSinkTest, FoldsBesideWritersAndReadersLoseNothing) {
   EXPECT_EQ(ask("SELECT count(*) FROM users"), std::to_string(kKeys));
 }
 
-// The oracle keeps, per key, the last row that was not older; the store must agree after any
-// mixture.
+// The oracle keeps, per key, the last row that was not older; the store must agree after any mixture.
 TEST_F(DuckdbSinkTest, AgreesWithASimpleModel) {
   io::Random random(7);
   auto table = users();

@@ -1,24 +1,21 @@
-// Source `file`: records from files: NDJSON, JSON arrays, CSV; plain, gzip or zstd; once, or
-// followed as they grow.
+// Source `file`: records from files: NDJSON, JSON arrays, CSV; plain, gzip or zstd; once, or followed as they grow.
 //
-// Guarantee: every record of every file that matches is delivered exactly once in effect: each file
-// has a position of its own, committed with the records, and files can be read again. A broken
-// record inside a whole file is dead-lettered; a file that cannot be framed (a cut array, broken
-// gzip) fails the pipeline and names the byte.
+// Guarantee: every record of every file that matches is delivered exactly once in effect: each file has a position
+// of its own, committed with the records, and files can be read again. A broken record inside a whole file is
+// dead-lettered; a file that cannot be framed (a cut array, broken gzip) fails the pipeline and names the byte.
 //
 //   source:
 //     file:
 //       path: data/users-*.ndjson.gz
 //
-// What counts as the same file: read once, one of the same name that begins with the same bytes and
-// is not shorter; followed, one of the same inode, whatever its name, so a file that is rotated
-// away is finished first and the new one of its name begins at its start. A followed file that
-// shrinks is read from its start again. The last line of a followed file waits for its newline. A
-// changed file in another format than NDJSON or CSV is not read again.
+// What counts as the same file: read once, one of the same name that begins with the same bytes and is not shorter;
+// followed, one of the same inode, whatever its name, so a file that is rotated away is finished first and the new
+// one of its name begins at its start. A followed file that shrinks is read from its start again. The last line of a
+// followed file waits for its newline. A changed file in another format than NDJSON or CSV is not read again.
 //
-// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n"}]}: `at` counts bytes of
-// the decompressed content (records, with `records:`), `head` is the digest of the first n bytes of
-// the file as it lies. One thread (the lane's read thread) calls everything.
+// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n"}]}: `at` counts bytes of the
+// decompressed content (records, with `records:`), `head` is the digest of the first n bytes of the file as it lies.
+// One thread (the lane's read thread) calls everything.
 #include "components/source_file.h"
 
 #include <fmt/core.h>
@@ -200,8 +197,7 @@ Result<void> FileSource::scan() {
   return {};
 }
 
-/// The state of this file, or null for one not seen before. Followed files go by inode, others by
-/// name.
+/// The state of this file, or null for one not seen before. Followed files go by inode, others by name.
 FileState* FileSource::known(const std::string& name, const io::FileStatus& status) {
   for (FileState& state : files_) {
     const bool same_inode = state.device == status.device && state.inode == status.inode;
@@ -432,8 +428,7 @@ Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) 
   return !end;
 }
 
-/// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest
-/// is stepped over.
+/// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest is stepped over.
 Result<void> FileSource::take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
                                        stream::SourcePage& page) {
   int64_t length = 0;
@@ -498,8 +493,7 @@ Result<bool> FileSource::fill_whole(FileState& state, stream::SourcePage& page) 
   return false;
 }
 
-/// A followed file that gave nothing: was it rotated or truncated? True when it is worth another
-/// read.
+/// A followed file that gave nothing: was it rotated or truncated? True when it is worth another read.
 Result<bool> FileSource::look(FileState& state) {
   if (state.done || state.rotated || !state.stream) return false;
   auto status = io::file_status(full(state.name));

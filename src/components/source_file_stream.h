@@ -1,5 +1,4 @@
-// ByteStream: a file's bytes in order, decompressed on the way. Used by source_file.cc on its read
-// thread.
+// ByteStream: a file's bytes in order, decompressed on the way. Used by source_file.cc on its read thread.
 #pragma once
 
 #include <cstdint>

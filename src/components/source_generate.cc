@@ -1,15 +1,12 @@
 // Source `generate`: synthetic user records of about 1 KB, for trials, benchmarks and fault runs.
 //
-// Guarantee: record n depends on `seed` and n alone, so two runs with one seed give the same bytes,
-// however they were interrupted; the cursor is n. Broken records of chosen kinds are mixed in at
-// given shares.
+// Guarantee: record n depends on `seed` and n alone, so two runs with one seed give the same bytes, however they
+// were interrupted; the cursor is n. Broken records of chosen kinds are mixed in at given shares.
 //
 //   source:
-//     generate: {count: 10000, rate: 1000/s, seed: 7, keys: 500, bad: {malformed: 0.01, bad_email:
-//     0.02}}
+//     generate: {count: 10000, rate: 1000/s, seed: 7, keys: 500, bad: {malformed: 0.01, bad_email: 0.02}}
 //
-// Shape: that of randomuser.me, one object a record. One thread (the lane's read thread) calls
-// everything.
+// Shape: that of randomuser.me, one object a record. One thread (the lane's read thread) calls everything.
 #include "components/source_generate.h"
 
 #include <fmt/core.h>
@@ -113,8 +110,7 @@ const config::Spec<Config>& spec() {
   return spec;
 }
 
-/// splitmix64: a small generator in which any state is a good seed, so that record n needs no
-/// record before it.
+/// splitmix64: a small generator in which any state is a good seed, so that record n needs no record before it.
 class Mix {
  public:
   Mix(int64_t seed, int64_t n) : state_(static_cast<uint64_t>(seed)) {

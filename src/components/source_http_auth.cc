@@ -90,8 +90,7 @@ Result<void> Authenticator::fetch_token(const OAuth2Auth& auth, std::stop_token 
   request.timeouts.total_ms = config_.timeout_ms;
   request.timeouts.connect_ms = config_.connect_timeout_ms;
   request.max_body_bytes = kMaxTokenAnswer;
-  // The default allow-list, the token URL's own origin: a redirect would take the secret along in
-  // the body.
+  // The default allow-list, the token URL's own origin: a redirect would take the secret along in the body.
   auto answer = client_.fetch(request, std::move(stop));
   if (!answer) return std::move(answer).error().at("token");
   auto json = nlohmann::json::parse(answer->body, nullptr, false);

@@ -1,7 +1,6 @@
 // Fault points: named places where a test may kill the process or make an operation fail.
 //
-// Off unless LEAT_FAULT is set: `LEAT_FAULT=name:N:action`, N counted from 1, several joined by
-// commas.
+// Off unless LEAT_FAULT is set: `LEAT_FAULT=name:N:action`, N counted from 1, several joined by commas.
 //   action  kill    SIGKILL to the own process: nothing is flushed, no destructor runs
 //           eio, enospc   the fault point returns that error (once)
 // LEAT_FAULT_LOG=FILE appends each fault point's name the first time it is reached (to enumerate

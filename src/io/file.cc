@@ -258,8 +258,7 @@ Result<size_t> FileReader::read(char* into, size_t size) {
 // process fails too, and holder() can look without taking the lock.
 FileLock::FileLock(int fd) : fd_(fd) {}
 FileLock::~FileLock() {
-  // The content is only for messages; a failure leaves a stale pid that nobody reads while
-  // unlocked.
+  // The content is only for messages; a failure leaves a stale pid that nobody reads while unlocked.
   [[maybe_unused]] int ignored = ::ftruncate(fd_, 0);
   ::close(fd_);
 }

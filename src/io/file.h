@@ -11,18 +11,16 @@
 
 namespace leat::io {
 
-/// An Error from errno: ENOENT -> kNotFound, ENOSPC/EDQUOT -> kNoSpace, EACCES/EPERM ->
-/// kPermission, else kIo.
+/// An Error from errno: ENOENT -> kNotFound, ENOSPC/EDQUOT -> kNoSpace, EACCES/EPERM -> kPermission, else kIo.
 Error os_error(int errnum, std::string_view what, std::string_view path);
 
 /// The whole file; kLimit when it is larger than max_bytes.
 Result<std::string> read_file(const std::string& path, size_t max_bytes);
-/// Writes a temporary file beside it, syncs, renames, syncs the directory: the old or the new
-/// content, never a torn one. `mode` as chmod's.
+/// Writes a temporary file beside it, syncs, renames, syncs the directory: the old or the new content,
+/// never a torn one. `mode` as chmod's.
 Result<void> write_file_atomic(const std::string& path, std::string_view content, int mode = 0644);
 Result<void> make_directories(const std::string& path);
-/// Moves a file to a name in the same file system, replacing what is there, and syncs the
-/// directory.
+/// Moves a file to a name in the same file system, replacing what is there, and syncs the directory.
 Result<void> rename_file(const std::string& from, const std::string& to);
 /// Removes a file or a whole tree; absent is fine.
 Result<void> remove_all(const std::string& path);
@@ -40,8 +38,7 @@ struct FileStatus {
 Result<FileStatus> file_status(const std::string& path);
 /// Bytes that an unprivileged process may still write to the file system of `path`.
 Result<int64_t> free_space(const std::string& path);
-/// The real, absolute path; for a path that does not exist yet, of its nearest existing parent plus
-/// the rest.
+/// The real, absolute path; for a path that does not exist yet, of its nearest existing parent plus the rest.
 std::string absolute_path(const std::string& path);
 
 /// A sequential reader with a position, for files that may be larger than memory. One thread.
@@ -61,13 +58,12 @@ class FileReader {
   std::string path_;
 };
 
-/// An exclusive lock on a file, held until destroyed or the process ends; the holder's pid is its
-/// content. kConflict names the pid of the present holder.
+/// An exclusive lock on a file, held until destroyed or the process ends; the holder's pid is its content.
+/// kConflict names the pid of the present holder.
 class FileLock {
  public:
   static Result<std::unique_ptr<FileLock>> acquire(const std::string& path);
-  /// The pid that holds the lock at `path`; 0 when nobody does, -1 when the holder has not written
-  /// its pid yet.
+  /// The pid that holds the lock at `path`; 0 when nobody does, -1 when the holder has not written its pid yet.
   static int holder(const std::string& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;

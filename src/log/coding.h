@@ -1,5 +1,4 @@
-// Numbers and strings as bytes: what every stored row of the log is made of. Header only, any
-// thread.
+// Numbers and strings as bytes: what every stored row of the log is made of. Header only, any thread.
 //
 //   fixed    little-endian in values; big-endian in keys, so that keys sort as numbers do
 //   varint   7 bits a byte, lowest first, the high bit says that more follows; at most 10 bytes
@@ -48,8 +47,8 @@ inline void put_string(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-/// Reads untrusted bytes from front to back. The first read that does not fit makes ok() false for
-/// good; reads return zeros and empty texts from then on.
+/// Reads untrusted bytes from front to back. The first read that does not fit makes ok() false for good;
+/// reads return zeros and empty texts from then on.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}

@@ -7,8 +7,7 @@
 
 namespace leat::log {
 
-/// The checksum of a text whose beginning has checksum `crc`, and which goes on with `bytes`; 0
-/// begins.
+/// The checksum of a text whose beginning has checksum `crc`, and which goes on with `bytes`; 0 begins.
 uint32_t crc32c(uint32_t crc, std::string_view bytes);
 
 namespace crc32c_internal {

@@ -1,20 +1,18 @@
-// EmbeddedLog: the durable log of one process, on RocksDB. Topics with partitions, atomic
-// transactions over records, progress and state, readers, retention.
+// EmbeddedLog: the durable log of one process, on RocksDB. Topics with partitions, atomic transactions over
+// records, progress and state, readers, retention.
 //
-// A transaction is one synced write batch, so it happens whole or not at all; several that commit
-// at the same time share one write and one sync. Offsets are given at commit, and readers see a
-// record only after its sync. Every record of a transaction gets the time of its commit, never less
-// than its predecessor's in the partition (OutRecord::timestamp_ms is not used).
+// A transaction is one synced write batch, so it happens whole or not at all; several that commit at the same
+// time share one write and one sync. Offsets are given at commit, and readers see a record only after its sync.
+// Every record of a transaction gets the time of its commit, never less than its predecessor's in the partition
+// (OutRecord::timestamp_ms is not used).
 //
 //   DIR/leat.lock        held while open for writing; its content is the pid
-//   DIR/*                RocksDB's files: column families log, meta and state (keys.h,
-//   record_batch.h)
+//   DIR/*                RocksDB's files: column families log, meta and state (keys.h, record_batch.h)
 //
-// When the disk is full a commit returns kNoSpace (Retry::kBackoff) and may be called again: the
-// log reopens its files once there is space, and commit() then tells whether the transaction had
-// happened. After any other failed write the state of the disk is unknown: that commit and all
-// later ones return Retry::kFatal, until the process opens the log anew. Reading goes on in both
-// cases.
+// When the disk is full a commit returns kNoSpace (Retry::kBackoff) and may be called again: the log reopens its
+// files once there is space, and commit() then tells whether the transaction had happened. After any other
+// failed write the state of the disk is unknown: that commit and all later ones return Retry::kFatal, until the
+// process opens the log anew. Reading goes on in both cases.
 #pragma once
 
 #include <functional>
@@ -56,8 +54,8 @@ using RetentionFloor = std::function<int64_t(const stream::TopicInfo&, int32_t p
 /// Any thread; each reader and transaction belongs to one, and must be destroyed before the log.
 class EmbeddedLog final : public stream::Log {
  public:
-  /// Opens or creates DIR. kConflict: another process (named) has it open. kIncompatible: written
-  /// by a newer leat. kCorrupt: damaged beyond a torn tail; nothing is repaired silently.
+  /// Opens or creates DIR. kConflict: another process (named) has it open. kIncompatible: written by a newer
+  /// leat. kCorrupt: damaged beyond a torn tail; nothing is repaired silently.
   static Result<std::unique_ptr<EmbeddedLog>> open(const std::string& dir, const Options& options);
   ~EmbeddedLog() override;
 
@@ -70,8 +68,8 @@ class EmbeddedLog final : public stream::Log {
   Result<std::optional<std::string>> state(std::string_view key) override;
   Result<std::vector<std::pair<std::string, std::string>>> states(std::string_view prefix) override;
 
-  /// Deletes whole batches that are older than their topic's retention_ms, or beyond its
-  /// retention_bytes, but nothing at or after floor(). One durable write a partition.
+  /// Deletes whole batches that are older than their topic's retention_ms, or beyond its retention_bytes, but
+  /// nothing at or after floor(). One durable write a partition.
   Result<std::vector<Retired>> enforce_retention(int64_t now_ms, const RetentionFloor& floor);
   /// A consistent copy into a new directory, while running: hard links where the disk allows.
   Result<void> backup(const std::string& to);

@@ -1,14 +1,12 @@
-// FaultyFileSystem: files below RocksDB that fail at a chosen operation, and a disk that forgets
-// what was not synced. For the log's tests only.
+// FaultyFileSystem: files below RocksDB that fail at a chosen operation, and a disk that forgets what was not
+// synced. For the log's tests only.
 //
-// Operations are counted from 1: creating or renaming a file, appending to it, syncing it or its
-// directory. At the armed one:
-//   kCrash     half of an append is written, and every operation fails from then on: the machine
-//   lost power.
+// Operations are counted from 1: creating or renaming a file, appending to it, syncing it or its directory.
+// At the armed one:
+//   kCrash     half of an append is written, and every operation fails from then on: the machine lost power.
 //              Then lose_unsynced() cuts every file back to what was synced.
 //   kIoError   that operation alone fails
-//   kNoSpace   half of an append is written, and every append, sync and creation fails until
-//   space_is_back()
+//   kNoSpace   half of an append is written, and every append, sync and creation fails until space_is_back()
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -50,8 +48,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     MutexLock lock(mutex_);
     failing_ = false;
   }
-  /// After a crash, and after the log is destroyed. `torn`: half of what was not synced is there
-  /// all the same.
+  /// After a crash, and after the log is destroyed. `torn`: half of what was not synced is there all the same.
   void lose_unsynced(bool torn) {
     MutexLock lock(mutex_);
     if (!torn) {
@@ -89,8 +86,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     uint64_t written = 0, synced = 0;
   };
 
-  /// Counts one operation: OK, or how it fails. `torn` is set when half of an append should be
-  /// written.
+  /// Counts one operation: OK, or how it fails. `torn` is set when half of an append should be written.
   rocksdb::IOStatus operation(bool* torn = nullptr) {
     MutexLock lock(mutex_);
     if (failing_) return failure();
@@ -129,8 +125,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   int left_ GUARDED_BY(mutex_) = 0;
   bool failing_ GUARDED_BY(mutex_) = false, triggered_ GUARDED_BY(mutex_) = false;
   std::map<std::string, Size> files_ GUARDED_BY(mutex_);
-  // Since their directory was synced: files that are new, and those that a rename replaced
-  // (nullopt: none).
+  // Since their directory was synced: files that are new, and those that a rename replaced (nullopt: none).
   std::set<std::string> created_ GUARDED_BY(mutex_);
   std::vector<std::pair<std::string, std::optional<std::string>>> renamed_ GUARDED_BY(mutex_);
 };

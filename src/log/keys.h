@@ -12,13 +12,12 @@
 //           "t" name     topic: version:u8=1 topic_id:16 partitions:varint retention_ms:zigzag
 //                        retention_bytes:zigzag format:string created_ms:zigzag
 //   state   "p" project 0 pipeline 0 sink 0 topic 0 topic_id:16 partition:u32be
-//                        progress: version:u8=1 next:zigzag v_prev:zigzag hash:string cursor:string
-//                        and in, delivered, rejected, dropped, filtered, deduplicated, expired,
-//                        rows: zigzag
+//                        progress: version:u8=1 next:zigzag v_prev:zigzag hash:string cursor:string and
+//                        in, delivered, rejected, dropped, filtered, deduplicated, expired, rows: zigzag
 //           "s" key      a value of the runtime
 //
-// The entries are apart from the batches so that bounds, times and retention need not read the
-// batches. The batch, its entry, and the progress are put in the same atomic write. Any thread.
+// The entries are apart from the batches so that bounds, times and retention need not read the batches.
+// The batch, its entry, and the progress are put in the same atomic write. Any thread.
 #pragma once
 
 #include <cstdint>

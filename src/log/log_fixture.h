@@ -1,5 +1,5 @@
-// What the log's tests share: a log in a directory of the test's own, and short ways to write and
-// read. For tests only.
+// What the log's tests share: a log in a directory of the test's own, and short ways to write and read.
+// For tests only.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Reader: the log's TopicReader. Opens a stored batch once and hands it out in the caller's
-// portions. Internal to log/; one thread.
+// Reader: the log's TopicReader. Opens a stored batch once and hands it out in the caller's portions.
+// Internal to log/; one thread.
 #pragma once
 
 #include <memory>

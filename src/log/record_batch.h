@@ -1,19 +1,19 @@
-// How records lie on disk: batches of consecutive records of one partition, compressed and
-// checksummed.
+// How records lie on disk: batches of consecutive records of one partition, compressed and checksummed.
 //
-// Written by transactions (writer.cc) on the caller's thread, read by readers (reader.cc) on
-// theirs. One stored batch is one key and one value of the column family `log`:
+// Written by transactions (writer.cc) on the caller's thread, read by readers (reader.cc) on theirs.
+// One stored batch is one key and one value of the column family `log`:
 //
 //   key     := topic_id:16 partition:u32be base_offset:u64be
-//   value   := format:u8 codec:u8 count:u32 first_time:i64 last_time:i64 raw_size:u32 crc:u32
-//   payload format  := 1 codec   := 0 (payload = records) | 1 (an LZ4 block of them) | 2 (a zstd
-//   frame of them) crc     := crc32c of payload, then of the value's bytes before crc, then of the
-//   key records := record * count                  raw_size bytes; record i has offset base_offset
-//   + i record  := time:varint key value headers   time in ms after first_time key, value, text :=
-//   0 | length+1:varint byte*     0 is null headers := count:varint (name:text value:text)*
+//   value   := format:u8 codec:u8 count:u32 first_time:i64 last_time:i64 raw_size:u32 crc:u32 payload
+//   format  := 1
+//   codec   := 0 (payload = records) | 1 (an LZ4 block of them) | 2 (a zstd frame of them)
+//   crc     := crc32c of payload, then of the value's bytes before crc, then of the key
+//   records := record * count                  raw_size bytes; record i has offset base_offset + i
+//   record  := time:varint key value headers   time in ms after first_time
+//   key, value, text := 0 | length+1:varint byte*     0 is null
+//   headers := count:varint (name:text value:text)*
 //
-// Numbers are little-endian but for the key's; varint as in coding.h. The same grammar is in
-// docs/formats.md.
+// Numbers are little-endian but for the key's; varint as in coding.h. The same grammar is in docs/formats.md.
 #pragma once
 
 #include <algorithm>
@@ -66,8 +66,8 @@ class Compressor {
   std::unique_ptr<Contexts> contexts_;
 };
 
-/// Collects records and cuts them into batches of at most limits::kLogBatchRecords and
-/// kLogBatchBytes (a larger record goes alone). One thread.
+/// Collects records and cuts them into batches of at most limits::kLogBatchRecords and kLogBatchBytes (a
+/// larger record goes alone). One thread.
 class BatchBuilder {
  public:
   explicit BatchBuilder(Codec codec) : codec_(codec) {}
@@ -92,8 +92,8 @@ size_t encoded_bytes(const stream::OutRecord& record);
 /// A stored batch, opened: checks everything, then gives its records one by one. One thread.
 class BatchReader {
  public:
-  /// Checks header and checksum of the value stored under `key`, and decompresses it into an own
-  /// string. kCorrupt says what is wrong with it (the caller adds where).
+  /// Checks header and checksum of the value stored under `key`, and decompresses it into an own string.
+  /// kCorrupt says what is wrong with it (the caller adds where).
   static Result<BatchReader> open(std::string_view key, std::string_view value,
                                   Compressor& compressor);
 

@@ -170,8 +170,7 @@ TEST(RecordBatch, KeepsIncompressibleBytesAsTheyAre) {
   EXPECT_EQ(store(some(values), Codec::kZstd).value[1], 0);
 }
 
-// The grammar of record_batch.h and docs/formats.md, byte by byte: a change here is a change of
-// format.
+// The grammar of record_batch.h and docs/formats.md, byte by byte: a change here is a change of format.
 TEST(RecordBatch, HasTheBytesOfItsGrammar) {
   const stream::Header header{"h", "x"};
   stream::OutRecord record;

@@ -1,5 +1,5 @@
-// The log on a disk that fails: at every write in turn, what was acknowledged is there, what was
-// not is there whole or not at all, and a full disk costs nothing but time.
+// The log on a disk that fails: at every write in turn, what was acknowledged is there, what was not is there
+// whole or not at all, and a full disk costs nothing but time.
 #include <filesystem>
 #include <fstream>
 
@@ -15,8 +15,7 @@ using Fault = FaultyFileSystem::Fault;
 constexpr int kCommits = 6;
 constexpr int kMostOperations = 400;  // more than a run of the scenario has
 
-/// A run: a topic, then transactions that each put three records over two partitions, a progress
-/// row and a state.
+/// A run: a topic, then transactions that each put three records over two partitions, a progress row and a state.
 class RecoveryTest : public LogTest {
  protected:
   Options faulty(const std::shared_ptr<FaultyFileSystem>& files) {

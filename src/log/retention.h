@@ -1,5 +1,4 @@
-// Retention: deletes the oldest batches of a topic, by time and by bytes. Internal to log/; any
-// thread.
+// Retention: deletes the oldest batches of a topic, by time and by bytes. Internal to log/; any thread.
 #pragma once
 
 #include <vector>

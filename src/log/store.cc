@@ -41,8 +41,7 @@ rocksdb::DBOptions db_options(rocksdb::Env* env, bool in_memory) {
   o.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
-  // A background write that failed stops the writers too; store.cc decides how to go on, not
-  // RocksDB.
+  // A background write that failed stops the writers too; store.cc decides how to go on, not RocksDB.
   o.max_bgerror_resume_count = 0;
   if (in_memory) o.info_log = std::make_shared<QuietLogger>();
   return o;
@@ -181,8 +180,7 @@ Result<std::unique_ptr<Store::Database>> Store::open_database() {
   return database;
 }
 
-// The place for migrations: a step per older format, each one atomic write that also raises the
-// number.
+// The place for migrations: a step per older format, each one atomic write that also raises the number.
 Result<void> Store::check_format() {
   ASSIGN(auto format, meta(kFormatKey));
   ASSIGN(auto epoch, meta(kEpochKey));
@@ -243,8 +241,8 @@ Result<void> Store::reopen() {
     if (free < static_cast<int64_t>(limits::kLogMinFreeBytes)) return *failure_;
   }
   std::unique_lock lock(open_mutex_);
-  // Not DB::Resume(): the cut-off write would stay in the middle of a write-ahead log that goes on,
-  // and whether it happened would stay unknown. Opening anew replays the log and answers both.
+  // Not DB::Resume(): the cut-off write would stay in the middle of a write-ahead log that goes on, and
+  // whether it happened would stay unknown. Opening anew replays the log and answers both.
   database_.reset();
   auto opened = open_database();
   if (!opened) {

@@ -1,5 +1,5 @@
-// Store: the one RocksDB below the log, its column families, its health, and recovery from a full
-// disk. Internal to log/. RocksDB's headers stay in this room.
+// Store: the one RocksDB below the log, its column families, its health, and recovery from a full disk.
+// Internal to log/. RocksDB's headers stay in this room.
 //
 //   healthy --write: no space--> full --write: reopened--> healthy
 //      |                          |
@@ -65,8 +65,7 @@ class Store {
   Result<void> ready();
   /// One atomic, synced write, numbered. `point` names the fault points around it.
   Result<void> write(rocksdb::WriteBatch& batch, std::string_view point);
-  /// Number of the latest write() that was tried, and how often the database was reopened before
-  /// it.
+  /// Number of the latest write() that was tried, and how often the database was reopened before it.
   struct Attempt {
     uint64_t number = 0;
     size_t generation = 0;
@@ -93,8 +92,8 @@ class Store {
   const Options options_;
   std::unique_ptr<io::FileLock> lock_;
   std::unique_ptr<rocksdb::Env> env_;
-  // Shared by readers and writers of the open database, exclusive while it is replaced. Not base's
-  // Mutex, which cannot be shared; only Access and reopen() touch it.
+  // Shared by readers and writers of the open database, exclusive while it is replaced. Not base's Mutex,
+  // which cannot be shared; only Access and reopen() touch it.
   std::shared_mutex open_mutex_;
   std::unique_ptr<Database> database_;
   std::optional<Error> closed_by_;  // why database_ is null

@@ -1,9 +1,8 @@
 // TopicTable: the topics, and the bounds of their partitions, in memory; the log's TopicAdmin.
 // Readers wait here for new records; writers publish them here after their sync. Internal to log/.
 //
-// Locks: write_mutex before mutex_ before Store's (docs/lock_order.md). What is stored changes only
-// under write_mutex, so its holder may read, write the store, and publish, without holding mutex_
-// all the while.
+// Locks: write_mutex before mutex_ before Store's (docs/lock_order.md). What is stored changes only under
+// write_mutex, so its holder may read, write the store, and publish, without holding mutex_ all the while.
 #pragma once
 
 #include <map>
@@ -36,8 +35,7 @@ struct Topic {
   bool removed = false;
 };
 
-/// What a reader waits for: any of these partitions to grow beyond, or be cut after, its next
-/// offset.
+/// What a reader waits for: any of these partitions to grow beyond, or be cut after, its next offset.
 struct Watch {
   int32_t partition = 0;
   int64_t next = 0;
@@ -59,15 +57,15 @@ class TopicTable final : public stream::TopicAdmin {
   Result<int64_t> offset_for_time(const stream::TopicInfo& topic, int32_t partition,
                                   int64_t timestamp_ms) override;
 
-  /// The live topic with this id: kDataLost when it was deleted or recreated, kInvalidArgument when
-  /// it has no such partition.
+  /// The live topic with this id: kDataLost when it was deleted or recreated, kInvalidArgument when it has
+  /// no such partition.
   Result<std::shared_ptr<Topic>> get(const stream::TopicInfo& topic, int32_t partition);
   Result<Partition> partition(Topic& topic, int32_t partition);
   /// New bounds of partitions whose records are durable now; wakes the readers.
   using Changes = std::map<std::pair<std::shared_ptr<Topic>, int32_t>, Partition>;
   void publish(const Changes& changes);
-  /// Waits until one of `watched`, tried in their order, has something for its reader: its index.
-  /// nullopt after `timeout` or stop. kDataLost when the topic is gone.
+  /// Waits until one of `watched`, tried in their order, has something for its reader: its index. nullopt
+  /// after `timeout` or stop. kDataLost when the topic is gone.
   Result<std::optional<size_t>> wait(Topic& topic, std::span<const Watch> watched,
                                      std::stop_token stop, std::chrono::nanoseconds timeout);
 

@@ -1,9 +1,8 @@
-// Writer: commits transactions, several at once in one synced write (group commit). Internal to
-// log/.
+// Writer: commits transactions, several at once in one synced write (group commit). Internal to log/.
 //
-// Any number of threads call commit(). The first one leads: it takes those that wait, writes them,
-// and wakes them; the next of those that came meanwhile leads then. So writes are in one order,
-// offsets have no gaps, and the more commit at once, the fewer syncs each pays for.
+// Any number of threads call commit(). The first one leads: it takes those that wait, writes them, and wakes
+// them; the next of those that came meanwhile leads then. So writes are in one order, offsets have no gaps, and
+// the more commit at once, the fewer syncs each pays for.
 #pragma once
 
 #include <deque>

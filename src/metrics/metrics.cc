@@ -65,8 +65,7 @@ std::string number(double value) {
 
 void write_histogram(const Descriptor& d, const std::vector<std::string>& labels,
                      const Histogram::Snapshot& snapshot, std::string& out) {
-  // Every second bound (powers of two, from 1 us): a scrape's percentile is off by half at most;
-  // our own use all.
+  // Every second bound (powers of two, from 1 us): a scrape's percentile is off by half at most; our own use all.
   constexpr size_t kEvery = 2;
   uint64_t below = 0;
   for (size_t i = 0; i + 1 < Histogram::kBuckets; ++i) {

@@ -1,5 +1,5 @@
-// Compile: from a plan and an input schema to the pieces of a lane: engine, query, decoder,
-// encoder. Used by pipelines at start and by lint, explain and test without a run.
+// Compile: from a plan and an input schema to the pieces of a lane: engine, query, decoder, encoder.
+// Used by pipelines at start and by lint, explain and test without a run.
 #pragma once
 
 #include <memory>
@@ -39,9 +39,8 @@ void report(const PipelinePlan& plan, const sql::CompileError& error,
 std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine,
                           const sql::Query& query);
 
-/// The input types of a pipeline as far as known without reading a record: its schema file, what
-/// its upstream pipeline writes, or a stored sample (`log` may be null). nullopt: only a first
-/// record can tell.
+/// The input types of a pipeline as far as known without reading a record: its schema file, what its upstream
+/// pipeline writes, or a stored sample (`log` may be null). nullopt: only a first record can tell.
 Result<std::optional<types::Schema>> known_input(const ProjectPlan& project,
                                                  const PipelinePlan& plan, stream::Log* log);
 Result<std::optional<types::Schema>> known_output(const ProjectPlan& project,

@@ -1,16 +1,14 @@
-// CrashGuard: finds the record that brings the whole process down (a parser, a function or a driver
-// dies of it), so that it ends in the dead letter and its lane goes on. One per process.
+// CrashGuard: finds the record that brings the whole process down (a parser, a function or a driver dies of it), so
+// that it ends in the dead letter and its lane goes on. One per process.
 //
-// One small state per project in the log; a lane that stops because it was asked to leaves nothing
-// in it (JSON):
-//   starts   lane -> input partition -> [next, count]: starts in a row that found its position
-//   there, records behind trial    [lane, record] that is being run alone just now deaths   lane ->
-//   record -> how often the process ended while the record was run alone
+// One small state per project in the log; a lane that stops because it was asked to leaves nothing in it (JSON):
+//   starts   lane -> input partition -> [next, count]: starts in a row that found its position there, records behind
+//   trial    [lane, record] that is being run alone just now
+//   deaths   lane -> record -> how often the process ended while the record was run alone
 //
-// The first starts change nothing. From the kCareful-th at one position, or when a trial was cut
-// off, the process is careful: its lanes take turns, a record at a time, each named by a synced
-// `trial` before it is run, until each lane has run as many as may be in flight in it. A record
-// named at kDeaths deaths is not run again but rejected.
+// The first starts change nothing. From the kCareful-th at one position, or when a trial was cut off, the process is
+// careful: its lanes take turns, a record at a time, each named by a synced `trial` before it is run, until each lane
+// has run as many as may be in flight in it. A record named at kDeaths deaths is not run again but rejected.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +36,7 @@ class CrashGuard {
 
   /// Positions of the input partitions that have records behind them.
   using Waiting = std::map<stream::TopicPartition, int64_t>;
-  /// Counts a start of the process for a lane, by its owner name. `window`: how many records may be
-  /// in flight in it.
+  /// Counts a start of the process for a lane, by its owner name. `window`: how many records may be in flight in it.
   Result<void> count(const std::string& lane, const Waiting& waiting, int64_t window);
   /// The lane has to take turns and to ask before it runs a record.
   bool careful(const std::string& lane) const;
@@ -49,8 +46,7 @@ class CrashGuard {
   void end_turn(const std::string& lane);
   /// Names the record before it is run, synced. False: it is not to be run.
   Result<bool> admit(const std::string& lane, const stream::RecordId& record);
-  /// The record named last has been delivered, and nothing of the lane is in flight: no later death
-  /// is its doing.
+  /// The record named last has been delivered, and nothing of the lane is in flight: no later death is its doing.
   Result<void> acquit(const std::string& lane);
   /// The lane stopped or ended by itself: nothing is held against its records.
   Result<void> forget(const std::string& lane);

@@ -1,5 +1,4 @@
-// RunCursor: a source's opaque cursor and the run it belongs to, as kept in Progress::cursor
-// (JSON).
+// RunCursor: a source's opaque cursor and the run it belongs to, as kept in Progress::cursor (JSON).
 #pragma once
 
 #include <cstdint>

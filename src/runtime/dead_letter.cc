@@ -206,8 +206,7 @@ Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::s
 
 namespace {
 
-/// Erases `letters` from the dead letter topic, and appends them to `retry` when it is given; one
-/// transaction.
+/// Erases `letters` from the dead letter topic, and appends them to `retry` when it is given; one transaction.
 Result<void> move_letters(stream::Log& log, const std::string& owner, const stream::TopicInfo& dlq,
                           const stream::TopicInfo* retry,
                           std::span<const DeadLetter* const> letters) {
@@ -235,9 +234,8 @@ Result<void> move_letters(stream::Log& log, const std::string& owner, const stre
 
 namespace {
 
-/// True when the sink's position is behind the record where it was read last: in the retry topic
-/// when it has been redriven before. Until then the lane may still write the record, or its letter,
-/// again.
+/// True when the sink's position is behind the record where it was read last: in the retry topic when it has been
+/// redriven before. Until then the lane may still write the record, or its letter, again.
 bool passed(const DeadLetter& letter, const std::string& retry_topic,
             std::span<const stream::Progress> rows) {
   return std::any_of(rows.begin(), rows.end(), [&](const stream::Progress& row) {

@@ -1,15 +1,14 @@
 // Dead letter: how a rejected record is kept, read back, redriven and purged.
 //
 // One topic per pipeline, `<project>.<pipeline>.dlq`. An entry is a log record:
-//   key      sink "|" topic "|" topic_id "|" partition "|" offset        (so writing it again
-//   replaces it) value    the record's own bytes, at most limits::kDeadLetterBytes; null erases the
-//   entry headers  leat-sink leat-topic leat-topic-id leat-partition leat-offset leat-stage
-//   leat-reason leat-rule
-//            leat-message leat-version leat-pipeline-hash leat-time leat-length leat-sha256
-//            leat-key leat-null (value was null), and the record's own headers, each name prefixed
-//            with "h."
-// Readers take the last entry per key. Redrive moves entries to `<project>.<pipeline>.retry` (same
-// headers) and erases them, in one log transaction.
+//   key      sink "|" topic "|" topic_id "|" partition "|" offset        (so writing it again replaces it)
+//   value    the record's own bytes, at most limits::kDeadLetterBytes; null erases the entry
+//   headers  leat-sink leat-topic leat-topic-id leat-partition leat-offset leat-stage leat-reason leat-rule
+//            leat-message leat-version leat-pipeline-hash leat-time leat-length leat-sha256 leat-key
+//            leat-null (value was null), leat-retry (partition ":" offset of the redriven record in the retry
+//            topic, for one that was rejected again), and the record's own headers, each name prefixed with "h."
+// Readers take the last entry per key. Redrive moves entries to `<project>.<pipeline>.retry` (same headers)
+// and erases them, in one log transaction.
 #pragma once
 
 #include <cstdint>
@@ -48,8 +47,7 @@ struct DeadLetter {
   bool whole() const { return !value || length == static_cast<int64_t>(value->size()); }
 };
 
-/// Builds the log records of dead letters. The views point into this object until clear(). One
-/// thread.
+/// Builds the log records of dead letters. The views point into this object until clear(). One thread.
 class DeadLetterWriter {
  public:
   DeadLetterWriter(std::string sink, std::string pipeline_hash);
@@ -82,8 +80,7 @@ struct RetryOrigin {
 std::optional<RetryOrigin> retry_origin(const stream::Record& record);
 
 /// The dead letters of a pipeline now: the last entry per key, erased ones left out, in dlq order.
-/// `visit` may stop early by returning false. NotFound when the pipeline has no dead letter topic:
-/// no letters.
+/// `visit` may stop early by returning false. NotFound when the pipeline has no dead letter topic: no letters.
 Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::string& topic);
 
 struct RedriveReport {
@@ -92,9 +89,9 @@ struct RedriveReport {
   int64_t truncated = 0;  // bytes were capped: cannot be run again
 };
 
-/// Moves the letters that `wanted` accepts to the retry topic, in one transaction per 1,000.
-/// `rows`: the progress rows of all the pipeline's sinks; a letter whose record, as it was read
-/// last, its sink's row has not passed is left waiting.
+/// Moves the letters that `wanted` accepts to the retry topic, in one transaction per 1,000. `rows`: the
+/// progress rows of all the pipeline's sinks; a letter whose record, as it was
+/// read last, its sink's row has not passed is left waiting.
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
                               const std::string& pipeline, int32_t partitions,
                               std::span<const stream::Progress> rows,

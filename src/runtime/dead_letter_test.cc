@@ -57,8 +57,8 @@ TEST_F(RedriveTest, WaitsUntilTheSinkHasPassedTheRecord) {
   EXPECT_EQ(redrive({at(input_, 6)}).matched, 0) << "moved once";
 }
 
-// A store lane writes the letter before its position moves. Killed in between, it reads the record
-// again from the retry topic: moving the letter there meanwhile would deliver the record twice.
+// A store lane writes the letter before its position moves. Killed in between, it reads the record again from the
+// retry topic: moving the letter there meanwhile would deliver the record twice.
 TEST_F(RedriveTest, WaitsUntilTheSinkHasPassedTheRecordInTheRetryTopic) {
   reject(RetryPlace{0, 3});
   EXPECT_EQ(redrive({at(input_, 6)}).waiting, 1);

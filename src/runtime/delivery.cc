@@ -84,8 +84,7 @@ class TopicDelivery final : public Delivery {
     const TopicRows& rows = outcome.topics[t];
     std::vector<std::vector<stream::OutRecord>> by_partition(
         static_cast<size_t>(topics_[t].spec.partitions));
-    // A redriven record carries its original version on, so that it never overwrites newer rows
-    // downstream.
+    // A redriven record carries its original version on, so that it never overwrites newer rows downstream.
     std::deque<std::pair<std::string, stream::Header>> carried;
     const bool redriven = !outcome.input.originals.empty();
     for (const TopicRows::Row& row : rows.rows) {

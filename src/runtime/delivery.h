@@ -1,9 +1,8 @@
-// Delivery: the third stage of a lane. Puts an outcome's rows, dead letters and position where they
-// belong, so that a kill at any instruction loses and doubles nothing.
+// Delivery: the third stage of a lane. Puts an outcome's rows, dead letters and position where they belong,
+// so that a kill at any instruction loses and doubles nothing.
 //
 //   topics, discard   one log transaction: rows, dead letters, ids, progress row
-//   store             dead letters in a log transaction first; then rows and progress row in the
-//   store's own
+//   store             dead letters in a log transaction first; then rows and progress row in the store's own
 #pragma once
 
 #include <map>
@@ -32,8 +31,8 @@ class Delivery {
   virtual ~Delivery() = default;
   /// Connects and returns the committed progress rows. Called again after Retry::kReconnect.
   virtual Result<std::vector<stream::Progress>> open() = 0;
-  /// Delivers the outcome and `progress` (of the outcome's input partition). May turn rows that the
-  /// store refuses into rejects: then outcome.delta and progress.ledger have been corrected.
+  /// Delivers the outcome and `progress` (of the outcome's input partition). May turn rows that the store
+  /// refuses into rejects: then outcome.delta and progress.ledger have been corrected.
   virtual Result<void> write(Outcome& outcome, stream::Progress& progress) = 0;
 };
 

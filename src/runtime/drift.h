@@ -1,7 +1,6 @@
-// DriftWatch: how records differ from the types a pipeline was compiled for: fields that are new,
-// values of another type. The compiled query reads only what the SQL names, so nothing else would
-// notice. Looks at one record in kEvery, and at rejects; tells each difference once. Called by a
-// lane's transform thread.
+// DriftWatch: how records differ from the types a pipeline was compiled for: fields that are new, values of another
+// type. The compiled query reads only what the SQL names, so nothing else would notice. Looks at one record in
+// kEvery, and at rejects; tells each difference once. Called by a lane's transform thread.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +23,7 @@ class DriftWatch {
 
   explicit DriftWatch(types::Schema expected) : expected_(std::move(expected)) {}
 
-  /// What is new in the records of a batch: "location.floor is new (a number)", "dob.age is a
-  /// string, expected BIGINT".
+  /// What is new in the records of a batch: "location.floor is new (a number)", "dob.age is a string, expected BIGINT".
   std::vector<std::string> look(const Outcome& outcome);
   std::vector<std::string> look(std::string_view json);
 

@@ -84,8 +84,8 @@ class TopicInput final : public LaneInput {
   }
 
  private:
-  /// A redriven record's version is that of its first run: from its header, in a retry topic as in
-  /// any other topic that a redriven record was delivered to.
+  /// A redriven record's version is that of its first run: from its header, in a retry topic as in any other
+  /// topic that a redriven record was delivered to.
   static int64_t carried_version(const stream::Record& record) {
     for (const auto& [name, value] : record.headers) {
       if (name == "leat-version") return std::strtoll(std::string(value).c_str(), nullptr, 10);

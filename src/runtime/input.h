@@ -1,7 +1,7 @@
 // LaneInput: where a lane's records come from: a topic (with its retry topic) or a source.
 //
-// Called by the lane's read thread only. Fills in versions and, for a source, mints sequence
-// numbers; knows the position in memory, never stores it: the delivery stage does, with the effect.
+// Called by the lane's read thread only. Fills in versions and, for a source, mints sequence numbers; knows the
+// position in memory, never stores it: the delivery stage does, with the effect.
 #pragma once
 
 #include <array>
@@ -23,12 +23,10 @@
 
 namespace leat::runtime {
 
-/// The hash of a record's id, kept to recognise it when the API shows it again (SHA-256, cut to 128
-/// bits).
+/// The hash of a record's id, kept to recognise it when the API shows it again (SHA-256, cut to 128 bits).
 using IdHash = std::array<uint8_t, 16>;
 
-/// Consecutive records of one input partition on their way through a lane, with what must be
-/// committed beside.
+/// Consecutive records of one input partition on their way through a lane, with what must be committed beside.
 struct InputBatch {
   stream::RecordBatch records;  // versions filled
   std::vector<stream::RecordId>
@@ -66,11 +64,9 @@ class LaneInput {
   virtual Result<bool> at_end() = 0;
   /// What waits behind the given committed offsets.
   virtual Result<int64_t> waiting() = 0;
-  /// Hands out one record at a time from now on, or whole batches again. A source's page stays
-  /// whole.
+  /// Hands out one record at a time from now on, or whole batches again. A source's page stays whole.
   virtual void one_by_one(bool) {}
-  /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any
-  /// thread.
+  /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any thread.
   virtual std::string trouble() const { return {}; }
 };
 
@@ -86,8 +82,7 @@ struct BatchDelay {
   int64_t ms = 0;  // 0: a batch is what is there
 };
 
-/// A topic's partitions. `retry_sink`: not empty for a retry topic: only records for that sink are
-/// handed out
+/// A topic's partitions. `retry_sink`: not empty for a retry topic: only records for that sink are handed out
 /// ("*" for the one lane of a source), with their original identity and version.
 Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log,
                                                     const stream::TopicInfo& topic,
@@ -126,8 +121,7 @@ struct SourceInputOptions {
   uint64_t jitter_seed = 0;
 };
 
-/// A source component. Errors that a later try may mend are ridden out with back-off; see
-/// trouble().
+/// A source component. Errors that a later try may mend are ridden out with back-off; see trouble().
 Result<std::unique_ptr<LaneInput>> make_source_input(std::unique_ptr<stream::Source> source,
                                                      io::Clock& clock, IdWindow ids,
                                                      SourceInputOptions options);

@@ -4,15 +4,14 @@
 //   read ───────────────▶ transform ───────────────▶ write
 //   LaneInput             Transformer                Delivery
 //
-// Three threads, each looping over a step that a test can call in any order. Only the write stage
-// moves the position, in the same transaction as the effect.
+// Three threads, each looping over a step that a test can call in any order. Only the write stage moves the
+// position, in the same transaction as the effect.
 //
-//   starting ─▶ running ⇄ backing_off        (a store or source that is down; the lane waits for
-//   it)
+//   starting ─▶ running ⇄ backing_off        (a store or source that is down; the lane waits for it)
 //      │          │  ⇄ paused
-//      │          ├─▶ draining ─▶ ended      (drain reached its fixed end, or a bounded source its
-//      own) │          ├─▶ stopped                (asked to) └──────────┴─▶ failed (the supervisor
-//      starts it again, or not: its error says)
+//      │          ├─▶ draining ─▶ ended      (drain reached its fixed end, or a bounded source its own)
+//      │          ├─▶ stopped                (asked to)
+//      └──────────┴─▶ failed                 (the supervisor starts it again, or not: its error says)
 #pragma once
 
 #include <atomic>
@@ -78,8 +77,8 @@ class Lane {
        std::unique_ptr<Transformer> transformer, std::unique_ptr<Delivery> delivery,
        ProgressMap committed, LaneMetrics& metrics);
 
-  /// Runs the three threads until `stop` (what was read is delivered first, within
-  /// limits::kDrainOnStopMs), the end of a drain, or an error. Blocks.
+  /// Runs the three threads until `stop` (what was read is delivered first, within limits::kDrainOnStopMs),
+  /// the end of a drain, or an error. Blocks.
   Result<void> run(std::stop_token stop);
 
   /// One step of each stage: true when it did something. A test calls them in any order.

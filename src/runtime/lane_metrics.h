@@ -19,8 +19,7 @@ class LaneMetrics {
   void transform_seconds(int64_t ns) { transform_.observe_ns(ns); }
   void write_seconds(int64_t ns) { write_.observe_ns(ns); }
   void sink_error() { sink_errors_.add(); }
-  /// A batch was committed `ns` after it had been read and `oldest_ms` after its first record was
-  /// appended.
+  /// A batch was committed `ns` after it had been read and `oldest_ms` after its first record was appended.
   void committed(const stream::Ledger& delta, const std::vector<stream::Reject>& rejects,
                  int64_t ns, int64_t oldest_ms);
   void rule(size_t index, int64_t hits) { rules_[index]->add(static_cast<uint64_t>(hits)); }

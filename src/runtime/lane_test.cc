@@ -1,5 +1,5 @@
-// A whole lane on a log in memory: topic -> SQL and rules -> topic, stepped by hand in any order,
-// dropped between steps as a kill would, and started again from what was committed.
+// A whole lane on a log in memory: topic -> SQL and rules -> topic, stepped by hand in any order, dropped
+// between steps as a kill would, and started again from what was committed.
 #include "runtime/lane.h"
 
 #include <gtest/gtest.h>

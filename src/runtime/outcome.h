@@ -1,5 +1,5 @@
-// Outcome: what the transform stage made of one input batch; the unit that the write stage delivers
-// whole. Reused from batch to batch by its lane.
+// Outcome: what the transform stage made of one input batch; the unit that the write stage delivers whole.
+// Reused from batch to batch by its lane.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,7 @@
 
 namespace leat::runtime {
 
-/// What became of one record of a batch; duplicates have left the batch before and are counted
-/// apart.
+/// What became of one record of a batch; duplicates have left the batch before and are counted apart.
 enum class Fate : uint8_t { kFiltered, kDelivered, kDropped, kRejected };
 
 /// Rows encoded for one topic sink, ready to append.

@@ -209,8 +209,8 @@ Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop)
   return found(std::move(schema), "sample");
 }
 
-/// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from
-/// the writer itself when it runs, else from its latest sample.
+/// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from the writer itself
+/// when it runs, else from its latest sample.
 Result<std::optional<types::Schema>> Pipeline::upstream_schema(const std::string& topic,
                                                                std::stop_token stop) {
   const auto known = [&](stream::Log* log) -> Result<std::optional<types::Schema>> {

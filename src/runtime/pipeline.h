@@ -1,5 +1,5 @@
-// Pipeline: one pipeline of a running project: finds its schema, compiles, starts its lanes, starts
-// a failing lane again with back-off.
+// Pipeline: one pipeline of a running project: finds its schema, compiles, starts its lanes, starts a failing
+// lane again with back-off.
 #pragma once
 
 #include <atomic>
@@ -15,8 +15,7 @@
 
 namespace leat::runtime {
 
-/// Output schemas by topic, as pipelines that write them have compiled; pipelines that read them
-/// wait here.
+/// Output schemas by topic, as pipelines that write them have compiled; pipelines that read them wait here.
 class SchemaBoard {
  public:
   /// A pipeline of this run is going to publish, or has given up to. Before any waits.
@@ -48,8 +47,7 @@ class Pipeline {
            SchemaBoard& board, CrashGuard& guard);
   ~Pipeline();
 
-  /// Runs until stop, the end of a drain, or failure for good. Blocks; the supervisor gives it a
-  /// thread.
+  /// Runs until stop, the end of a drain, or failure for good. Blocks; the supervisor gives it a thread.
   void run(std::stop_token stop);
   /// No new input is to come from upstream: end when what is there is delivered. Any thread.
   void drain();

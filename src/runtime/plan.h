@@ -1,5 +1,4 @@
-// Plan: what a project's files say, as plain checked values. Made by the planner, read by lanes,
-// lint and explain.
+// Plan: what a project's files say, as plain checked values. Made by the planner, read by lanes, lint and explain.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +23,7 @@ struct TopicSource {
   config::From from;  // where a pipeline that has no position yet starts
 };
 
-/// A source that is not a topic: a component by name with its configuration, bound when it is
-/// opened.
+/// A source that is not a topic: a component by name with its configuration, bound when it is opened.
 struct ComponentSource {
   std::string type;  // "http", "file", "generate"
   config::Node config;

@@ -1,6 +1,5 @@
-// Planner: from what the files say (config::ProjectFiles) to a ProjectPlan: defaults filled in,
-// paths made absolute, schemas read, pipelines ordered upstream first. Opens no log, store or
-// network.
+// Planner: from what the files say (config::ProjectFiles) to a ProjectPlan: defaults filled in, paths made
+// absolute, schemas read, pipelines ordered upstream first. Opens no log, store or network.
 #pragma once
 
 #include "config/project.h"

@@ -13,8 +13,7 @@ namespace {
 constexpr int64_t kTickMs = 20;
 constexpr int64_t kMaintainMs = 200;
 
-/// ": users_capture: connection refused" for what a pipeline is held up by; empty when nothing is
-/// known.
+/// ": users_capture: connection refused" for what a pipeline is held up by; empty when nothing is known.
 std::string waits_for(const RunSnapshot& snapshot) {
   std::string text;
   for (const PipelineSnapshot& pipeline : snapshot.pipelines) {

@@ -1,5 +1,5 @@
-// Supervisor: all pipelines of a run. Starts them upstream first, drains them in that order, keeps
-// stores maintained and retention enforced, and knows what to show of them.
+// Supervisor: all pipelines of a run. Starts them upstream first, drains them in that order, keeps stores
+// maintained and retention enforced, and knows what to show of them.
 #pragma once
 
 #include <functional>
@@ -32,8 +32,8 @@ class Supervisor {
   Supervisor(const ProjectPlan& plan, Services& services, RunOptions options);
   ~Supervisor();
 
-  /// Blocks until stop, or the end of a drain. The first failure for good is the error (after the
-  /// others have gone on to their end); kTimeout when a drain takes longer than asked for.
+  /// Blocks until stop, or the end of a drain. The first failure for good is the error (after the others have
+  /// gone on to their end); kTimeout when a drain takes longer than asked for.
   Result<void> run(std::stop_token stop);
 
   RunSnapshot snapshot() const;

@@ -1,5 +1,5 @@
-// Transformer: the second stage of a lane. Decode, the compiled query, the rules, and encoding for
-// topics. Computes only: no I/O, no clock. One thread.
+// Transformer: the second stage of a lane. Decode, the compiled query, the rules, and encoding for topics.
+// Computes only: no I/O, no clock. One thread.
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ class Transformer {
   /// Says of a record that is about to be run alone whether it may be (runtime/crash_guard.h).
   using Admit = std::function<Result<bool>(const stream::RecordId&)>;
 
-  /// Fills `out` from out.input. An Error is a bug or an exhausted resource, never a bad record.
-  /// With `admit`, each record is run alone first, and rejected unseen when it may not be.
+  /// Fills `out` from out.input. An Error is a bug or an exhausted resource, never a bad record. With `admit`, each
+  /// record is run alone first, and rejected unseen when it may not be.
   Result<void> run(Outcome& out, const Admit& admit = {});
 
   const types::Schema& output() const { return query_->output(); }

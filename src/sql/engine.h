@@ -110,9 +110,9 @@ struct Compiled {
   std::vector<CompileError> errors;  // all that were found: each step that binds, each rule
 };
 
-/// One in-memory database, shared by the lanes of a pipeline. Files, extensions and settings are
-/// out of its reach from the start. open and load from one thread, before the first compile;
-/// compile from any; queries run each on the thread of its lane.
+/// One in-memory database, shared by the lanes of a pipeline. Files, extensions and settings are out of its
+/// reach from the start. open and load from one thread, before the first compile; compile from any; queries
+/// run each on the thread of its lane.
 class Engine {
  public:
   static constexpr size_t kMaxRules = 64;

@@ -269,8 +269,8 @@ class Query::Run {
     }
   }
 
-  /// Takes the rules' words of a chunk apart, whose first rule is `first`: notes violations per
-  /// row, and the first rule that failed of each record.
+  /// Takes the rules' words of a chunk apart, whose first rule is `first`: notes violations per row, and the
+  /// first rule that failed of each record.
   void rules(const uint64_t* words, size_t first, const std::vector<uint32_t>& records,
              std::vector<uint64_t>& violated) {
     for (size_t i = 0; i < records.size(); ++i) {

@@ -47,12 +47,11 @@ struct ReadLimits {
 class TopicReader {
  public:
   virtual ~TopicReader() = default;
-  /// Starts (or goes on) reading a partition at `offset`. A partition that was never sought is not
-  /// read. kDataLost when retention has passed the offset, or the topic was recreated: names the
-  /// exact gap.
+  /// Starts (or goes on) reading a partition at `offset`. A partition that was never sought is not read.
+  /// kDataLost when retention has passed the offset, or the topic was recreated: names the exact gap.
   virtual Result<void> seek(int32_t partition, int64_t offset) = 0;
-  /// Fills `out` with records of ONE partition, fairly among those sought. False: nothing came
-  /// within `timeout` (or stop). At least one record when true, however large.
+  /// Fills `out` with records of ONE partition, fairly among those sought. False: nothing came within
+  /// `timeout` (or stop). At least one record when true, however large.
   virtual Result<bool> poll(RecordBatch& out, const ReadLimits& limits, std::stop_token stop,
                             std::chrono::milliseconds timeout) = 0;
   virtual Result<PartitionBounds> bounds(int32_t partition) = 0;
@@ -68,8 +67,7 @@ class LogTransaction {
                               std::span<const OutRecord> records) = 0;
   /// The lane's progress row; compare-and-set on Progress::expected_next at commit: kConflict.
   virtual Result<void> put_progress(const Progress& progress) = 0;
-  /// Small named values of the runtime (start counters, resolved `from`, sampled schemas). nullopt
-  /// erases.
+  /// Small named values of the runtime (start counters, resolved `from`, sampled schemas). nullopt erases.
   virtual Result<void> put_state(std::string_view key, std::optional<std::string_view> value) = 0;
   /// Returns after the log has synced. An error with Retry::kFatal: unknown whether it happened.
   virtual Result<void> commit() = 0;
@@ -96,8 +94,7 @@ class Log {
   virtual ~Log() = default;
   virtual TopicAdmin& topics() = 0;
   virtual Result<std::unique_ptr<TopicReader>> reader(const TopicInfo& topic) = 0;
-  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the
-  /// old one.
+  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the old one.
   virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;
   /// Progress rows of a pipeline (all pipelines of the project when empty).
   virtual Result<std::vector<Progress>> progress(const std::string& project,

@@ -35,8 +35,8 @@ class Source {
   virtual ~Source() = default;
   /// Starts at `cursor` (empty: the beginning), as last committed.
   virtual Result<void> open(std::string_view cursor) = 0;
-  /// The next page; may be empty. An Error with Retry::kBackoff or kReconnect is retried by the
-  /// runtime with back-off from the same cursor; kNever fails the pipeline.
+  /// The next page; may be empty. An Error with Retry::kBackoff or kReconnect is retried by the runtime with
+  /// back-off from the same cursor; kNever fails the pipeline.
   virtual Result<SourcePage> read(std::stop_token stop) = 0;
   /// False for a source that cannot give the same records again (http, generate): topic sinks only.
   virtual bool rereadable() const = 0;
@@ -44,8 +44,7 @@ class Source {
   virtual bool bounded() const = 0;
 };
 
-/// Rows of one input partition on their way into a store, with the progress row that belongs to
-/// them.
+/// Rows of one input partition on their way into a store, with the progress row that belongs to them.
 struct SinkBatch {
   std::vector<types::Batch>
       chunks;  // rows in input order; the table's columns, without hidden ones
@@ -72,17 +71,15 @@ struct RefusedRow {
 class Sink {
  public:
   virtual ~Sink() = default;
-  /// Connects, creates or evolves the table (kIncompatible with the exact difference), and returns
-  /// the progress rows of this sink. Called again after an error with Retry::kReconnect.
+  /// Connects, creates or evolves the table (kIncompatible with the exact difference), and returns the
+  /// progress rows of this sink. Called again after an error with Retry::kReconnect.
   virtual Result<std::vector<Progress>> open() = 0;
-  /// Rows and progress in one transaction. kConflict: somebody else moved the position. Refused
-  /// rows (the store's own constraints) are reported; then nothing was written and the runtime
-  /// calls again without them.
+  /// Rows and progress in one transaction. kConflict: somebody else moved the position. Refused rows (the
+  /// store's own constraints) are reported; then nothing was written and the runtime calls again without them.
   virtual Result<std::vector<RefusedRow>> write(const SinkBatch& batch) = 0;
   /// What open() would do, as DDL, without doing it (leat explain).
   virtual Result<std::string> ddl() const = 0;
-  /// Rewrites progress rows (leat reset). Only while no lane runs. `truncate`: empty the table
-  /// first.
+  /// Rewrites progress rows (leat reset). Only while no lane runs. `truncate`: empty the table first.
   virtual Result<void> reset(std::span<const Progress> rows, bool truncate) = 0;
 };
 
@@ -90,14 +87,13 @@ class Sink {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Appends one row per good record to `out` and its index to `rows`; bad ones go to `rejects`.
-  /// Never fails: a record's fate depends on its own bytes alone.
+  /// Appends one row per good record to `out` and its index to `rows`; bad ones go to `rejects`. Never fails:
+  /// a record's fate depends on its own bytes alone.
   virtual void decode(const RecordBatch& batch, types::BatchBuffer& out,
                       std::vector<uint32_t>& rows, std::vector<Reject>& rejects) = 0;
 };
 
-/// Encoded values of rows; views into `arena`, valid until clear(), which the caller calls between
-/// batches.
+/// Encoded values of rows; views into `arena`, valid until clear(), which the caller calls between batches.
 struct EncodedRows {
   std::vector<std::optional<std::string_view>> keys, values;
   types::Arena arena;
@@ -108,8 +104,8 @@ struct EncodedRows {
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  /// Appends the key and value of every row of `batch`. A row that cannot be encoded (NaN, null
-  /// key) has an entry in `failed` (row, reason, message) and an empty value.
+  /// Appends the key and value of every row of `batch`. A row that cannot be encoded (NaN, null key) has an
+  /// entry in `failed` (row, reason, message) and an empty value.
   struct Failure {
     size_t row;
     Reason reason;

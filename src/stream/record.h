@@ -1,8 +1,7 @@
 // Record, RecordBatch, RecordId, Position, Progress, Reject: what flows between rooms.
 //
-// Identity of a record, everywhere: (topic, topic_id, partition, offset). A source that is not a
-// topic has topic "<source>:<pipeline>", topic_id zero, partition 0 and a minted sequence number as
-// offset.
+// Identity of a record, everywhere: (topic, topic_id, partition, offset). A source that is not a topic has
+// topic "<source>:<pipeline>", topic_id zero, partition 0 and a minted sequence number as offset.
 #pragma once
 
 #include <array>
@@ -54,8 +53,7 @@ struct Record {
   std::span<const Header> headers;
 };
 
-/// Consecutive records of one partition, in offset order (offsets may have gaps). Reused between
-/// polls.
+/// Consecutive records of one partition, in offset order (offsets may have gaps). Reused between polls.
 struct RecordBatch {
   TopicPartition origin;
   std::vector<Record> records;
@@ -105,8 +103,7 @@ std::string_view to_string(Reason reason);
 std::optional<Stage> parse_stage(std::string_view text);
 std::optional<Reason> parse_reason(std::string_view text);
 
-/// A bad record: which of the batch, where and why. Travels beside the good rows, never instead of
-/// them.
+/// A bad record: which of the batch, where and why. Travels beside the good rows, never instead of them.
 struct Reject {
   uint32_t record = 0;  // index in RecordBatch::records
   Stage stage = Stage::kDecode;
@@ -115,9 +112,8 @@ struct Reject {
   std::string message;  // deterministic: depends on the record alone
 };
 
-/// Cumulative counts of a lane, per input partition: one column per record, the first that applies
-/// in the order rejected, delivered, dropped, deduplicated, expired, filtered. `rows` counts rows
-/// written, apart.
+/// Cumulative counts of a lane, per input partition: one column per record, the first that applies in the
+/// order rejected, delivered, dropped, deduplicated, expired, filtered. `rows` counts rows written, apart.
 struct Ledger {
   int64_t in = 0, delivered = 0, rejected = 0, dropped = 0, filtered = 0, deduplicated = 0,
           expired = 0;
@@ -129,8 +125,7 @@ struct Ledger {
   bool operator==(const Ledger&) const = default;
 };
 
-/// The progress row: written in the same transaction as the effect. The sink's own row is the
-/// truth.
+/// The progress row: written in the same transaction as the effect. The sink's own row is the truth.
 struct Progress {
   std::string project, pipeline, sink;
   TopicPartition input;
@@ -139,8 +134,7 @@ struct Progress {
   std::string pipeline_hash;
   std::string cursor;  // opaque, of a source that is not a topic; else empty
   Ledger ledger;
-  /// What `next` must be in the store now for this write to apply (compare-and-set); -1: no row
-  /// yet.
+  /// What `next` must be in the store now for this write to apply (compare-and-set); -1: no row yet.
   int64_t expected_next = -1;
 };
 

@@ -13,8 +13,7 @@ namespace leat::testing {
 /// Starts at 2026-01-01 00:00:00 UTC. Any thread.
 class ManualClock final : public io::Clock {
  public:
-  /// What sleep_ms does: move the clock itself and return at once, or wait until advance_ms() has
-  /// moved it.
+  /// What sleep_ms does: move the clock itself and return at once, or wait until advance_ms() has moved it.
   enum class Sleep { kAdvances, kWaits };
   static constexpr int64_t kStartUs = 1'767'225'600'000'000;
 

@@ -7,8 +7,7 @@
 namespace leat::types {
 
 char* Arena::allocate_block(size_t size) {
-  // Blocks kept from before reset(): the next one, if it is large enough; else a new one takes its
-  // place.
+  // Blocks kept from before reset(): the next one, if it is large enough; else a new one takes its place.
   if (block_ < blocks_.size()) ++block_;
   if (block_ == blocks_.size() || blocks_[block_].size < size) {
     size_t last = block_ == 0 ? limits::kArenaBlockBytes / 2 : blocks_[block_ - 1].size;

@@ -1,10 +1,8 @@
-// Vector, Batch: columns of values in DuckDB's physical layout, as views; VectorBuffer,
-// BatchBuffer: owned.
+// Vector, Batch: columns of values in DuckDB's physical layout, as views; VectorBuffer, BatchBuffer: owned.
 //
-// The layout (one array of fixed-size values, a validity bit mask, children for nested types) is
-// DuckDB's own, checked against its header in sql/, so rows go in and out by memcpy and no other
-// room includes duckdb.h. Nothing here allocates per record: buffers grow geometrically and keep
-// their capacity over reset().
+// The layout (one array of fixed-size values, a validity bit mask, children for nested types) is DuckDB's own,
+// checked against its header in sql/, so rows go in and out by memcpy and no other room includes duckdb.h.
+// Nothing here allocates per record: buffers grow geometrically and keep their capacity over reset().
 #pragma once
 
 #include <array>
@@ -21,9 +19,8 @@
 
 namespace leat::types {
 
-/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline and zeroes, or 4 bytes of prefix
-/// and a pointer. Kept as two words, so that it is made in registers: bytes stored one by one and
-/// then copied as a whole stall.
+/// 16 bytes, DuckDB's string_t: length, then up to 12 bytes inline and zeroes, or 4 bytes of prefix and a pointer.
+/// Kept as two words, so that it is made in registers: bytes stored one by one and then copied as a whole stall.
 class StringRef {
  public:
   static constexpr uint32_t kInline = 12;
@@ -38,8 +35,7 @@ class StringRef {
     *this = of_readable({head, text.size()}, text.data());
   }
   /// The same, quicker, of a text from whose start kInline bytes are readable, whatever its length.
-  /// `stored` is where the bytes live on. Without branches: lengths of real strings are not
-  /// predictable.
+  /// `stored` is where the bytes live on. Without branches: lengths of real strings are not predictable.
   static StringRef of_readable(std::string_view text, const char* stored) {
     const Mask& mask = kMasks[text.size() < kInline ? text.size() : kInline];
     uint32_t first;
@@ -174,8 +170,7 @@ class VectorBuffer {
   void append_struct();
   /// Appends a list of the child's rows [child_start, child(0).size()).
   void append_list(size_t child_start);
-  /// Drops rows from `size` on, children included; also what children hold of a row not yet
-  /// appended.
+  /// Drops rows from `size` on, children included; also what children hold of a row not yet appended.
   void truncate(size_t size);
   void reset();
   /// A view of all rows; valid until the next append.

@@ -458,8 +458,7 @@ NumberError parse_decimal(std::string_view text, uint8_t width, uint8_t scale, I
   }
   if (at != end) return NumberError::kGrammar;
 
-  // The value is digits[0..count) with the point behind digit `point`; we want `scale` digits
-  // behind it.
+  // The value is digits[0..count) with the point behind digit `point`; we want `scale` digits behind it.
   auto count = static_cast<int64_t>(integer.size() + fraction.size());
   auto digit = [&](int64_t i) {
     auto n = static_cast<size_t>(i);

@@ -1,5 +1,4 @@
-// The one table of kinds: storage size and DuckDB's spelling. parse_type is a recursive-descent
-// parser of
+// The one table of kinds: storage size and DuckDB's spelling. parse_type is a recursive-descent parser of
 //   type    = base { "[]" }
 //   base    = name [ "(" number { "," number } ")" ] | STRUCT "(" field { "," field } ")"
 //           | MAP "(" type "," type ")"

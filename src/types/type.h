@@ -1,6 +1,5 @@
-// Type, Field, Schema: the logical types that flow through leat, one set for every format and
-// store. They are DuckDB's, because a pipeline is compiled to a DuckDB query; types/mapping.h maps
-// them elsewhere.
+// Type, Field, Schema: the logical types that flow through leat, one set for every format and store.
+// They are DuckDB's, because a pipeline is compiled to a DuckDB query; types/mapping.h maps them elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -62,9 +61,8 @@ class Type {
   static Type list(Type element);
   static Type structure(std::vector<Field> fields);
   static Type map(Type key, Type value);
-  /// VARCHAR that holds the raw text of several JSON scalars (`scalars`: a bit set of Scalar): 1234
-  /// and "AB1" become `1234` and `AB1`. To SQL it is VARCHAR, and equal to it: the set only tells a
-  /// decoder what to take.
+  /// VARCHAR that holds the raw text of several JSON scalars (`scalars`: a bit set of Scalar): 1234 and "AB1"
+  /// become `1234` and `AB1`. To SQL it is VARCHAR, and equal to it: the set only tells a decoder what to take.
   static Type varchar_of(uint8_t scalars);
 
   Kind kind() const { return kind_; }
@@ -107,16 +105,14 @@ struct Field {
 /// The columns of a batch, in order. Names are unique without regard to case, as in SQL.
 struct Schema {
   std::vector<Field> fields;
-  /// The one column, `value` of type JSON, is the whole record, whatever its root (else a root must
-  /// be an object).
+  /// The one column, `value` of type JSON, is the whole record, whatever its root (else a root must be an object).
   bool root_value = false;
   /// Index of a column by name (case-insensitive), or nullopt.
   std::optional<size_t> find(std::string_view name) const;
   bool operator==(const Schema& other) const = default;
 };
 
-/// Parses DuckDB's spelling of a type (what to_sql() writes, and the usual aliases: INT, TEXT,
-/// STRING ...).
+/// Parses DuckDB's spelling of a type (what to_sql() writes, and the usual aliases: INT, TEXT, STRING ...).
 Result<Type> parse_type(std::string_view text);
 
 }  // namespace leat::types
