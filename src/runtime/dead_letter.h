@@ -5,7 +5,7 @@
 //   value    the record's own bytes, at most limits::kDeadLetterBytes; null erases the entry
 //   headers  leat-sink leat-topic leat-topic-id leat-partition leat-offset leat-stage leat-reason leat-rule
 //            leat-message leat-version leat-pipeline-hash leat-time leat-length leat-sha256 leat-key
-//            leat-null (value was null), leat-retry (partition ":" offset of the redriven record in the retry
+//            leat-null (value was null), leat-retry (partition "/" offset of the redriven record in the retry
 //            topic, for one that was rejected again), and the record's own headers, each name prefixed with "h."
 // Readers take the last entry per key. Redrive moves entries to `<project>.<pipeline>.retry` (same headers)
 // and erases them, in one log transaction.
