@@ -198,7 +198,12 @@ void run(const std::string& pages, const std::string& scratch) {
   fmt::print(
       "goal: log append, synced | {:.0f} records/s | {:.0f} plain file | {:.2f} x | >= 0.50 x | "
       "{}\n",
-      count / median(variants[0].append), count / plain, ratio, ratio >= 0.5 ? "met" : "not met");
+      count / median(variants[0].append), count / plain, ratio,
+      ratio >= 0.5
+          ? "met"
+          : fmt::format("not met: lz4 (without it {:.2f} x), a copy into the memtable, and the "
+                        "flush of each byte a second time",
+                        median(variants[2].ratio)));
 }
 
 }  // namespace

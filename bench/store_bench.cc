@@ -196,7 +196,7 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
   };
   batches(500, 200);
   batches(5000, 8);
-  Times scans, folds, visible;
+  Times scans, folds, checkpoints, visible;
   for (int i = 0; i < 5; ++i) {
     start = io::system_clock().steady_ns();
     need(store.query("SELECT count(*), max(length(email)) FROM users", {}));
@@ -214,11 +214,18 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
   }
   // 1,000 records/s in a batch every 5 ms; latency counts from when the batch's first record came.
   constexpr int64_t kTickMs = 5;
+  const auto checkpointed = [&] {
+    int64_t sum = 0;
+    for (const stream::Progress& row : store.checkpointed()) sum += row.next;
+    return sum;
+  };
   std::jthread keeper([&](std::stop_token stop) {
     while (io::system_clock().sleep_ms(200, stop)) {
       const int64_t began = io::system_clock().steady_ns();
+      const int64_t before = checkpointed();
       need(store.maintain());
-      if (const double ms = ms_since(began); ms > 5) folds.ms.push_back(ms);
+      const double ms = ms_since(began);
+      if (ms > 5) (checkpointed() == before ? folds : checkpoints).ms.push_back(ms);
     }
   });
   const int64_t begin = io::system_clock().steady_ns();
@@ -232,10 +239,16 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
   keeper.request_stop();
   keeper.join();
   visible.print("append to visible at 1,000 records/s");
+  folds.print("maintain() with a fold");
+  checkpoints.print("maintain() with a checkpoint");
   const double p99 = visible.ms[visible.ms.size() * 99 / 100];
   fmt::print("goal: append to visible, p99 | {:.1f} ms | {:.1f} ms p50 | - | <= 20 ms | {}\n", p99,
-             visible.ms[visible.ms.size() / 2], p99 <= 20 ? "met" : "not met");
-  folds.print("maintain() with a fold or a checkpoint");
+             visible.ms[visible.ms.size() / 2],
+             p99 <= 20
+                 ? "met"
+                 : fmt::format("not met: one checkpoint held the writers for {:.0f} ms, in which "
+                               "DuckDB merges the row groups that a fold has thinned",
+                               checkpoints.ms.empty() ? 0 : checkpoints.ms.back()));
 }
 
 }  // namespace
