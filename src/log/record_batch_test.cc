@@ -1,6 +1,7 @@
 #include "log/record_batch.h"
 
 #include <dlfcn.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/limits.h"

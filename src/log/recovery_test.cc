@@ -1,5 +1,6 @@
 // The log on a disk that fails: at every write in turn, what was acknowledged is there, what was not is there
 // whole or not at all, and a full disk costs nothing but time.
+#include <gmock/gmock.h>
 #include <filesystem>
 #include <fstream>
 

@@ -1,6 +1,7 @@
 // Topics, their bounds, retention, and readers that meet what topics and retention do.
 #include <rocksdb/db.h>
 
+#include <gmock/gmock.h>
 #include <filesystem>
 #include <thread>
 

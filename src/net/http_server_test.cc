@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <latch>
+#include <thread>
 
 #include "base/mutex.h"
 #include "net/http_client.h"
