@@ -1,6 +1,7 @@
 #include "app/cli.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "app/console.h"
 #include "app/logging.h"
@@ -153,6 +154,21 @@ int Cli::run(int argc, const char* const* argv) {
     return report(ready.error(), color);
   auto code = chosen_();
   return code ? *code : report(code.error(), color);
+}
+
+CLI::Validator whole_number(int64_t least, int64_t most) {
+  return CLI::Validator(
+      [least, most](const std::string& text) -> std::string {
+        int64_t value = 0;
+        const char* end = text.data() + text.size();
+        auto [at, error] = std::from_chars(text.data(), end, value);
+        if (error == std::errc() && at == end && value >= least && value <= most) return {};
+        return fmt::format("expected a whole number {}, found `{}`",
+                           most == INT64_MAX ? fmt::format("of at least {}", least)
+                                             : fmt::format("from {} to {}", least, most),
+                           text);
+      },
+      "");
 }
 
 int report(const Error& error, bool color) {

@@ -66,6 +66,9 @@ class Cli {
   Action chosen_;
 };
 
+/// For the check() of an option: a whole number in [least, most].
+CLI::Validator whole_number(int64_t least, int64_t most = INT64_MAX);
+
 /// "leat: cannot …; do …" on stderr, in colour on a terminal; the exit code that belongs to it.
 int report(const Error& error, bool color);
 

@@ -188,7 +188,7 @@ void add_dlq(Cli& cli) {
   view.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
   view.add_option("--limit", args->limit, "At most so many")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   add_where(view, *args);
 

@@ -55,7 +55,7 @@ void add_schema(Cli& cli) {
   app.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
   app.add_option("--records", args->records, "How many records are looked at")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   app.add_option("-o,--file", args->file,
                  "Where to; - is stdout (default: schemas/PIPELINE_input.json of the project)")

@@ -202,7 +202,7 @@ void add_sql(Cli& cli) {
   app.add_option("query", args->query, "One SELECT")->type_name("QUERY");
   app.add_option("--max-rows", args->max_rows, "Rows shown at most")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   app.add_option("--deadline", args->deadline, "When to give up")
       ->type_name("TIME")

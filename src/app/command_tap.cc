@@ -144,10 +144,10 @@ void add_tap(Cli& cli) {
       ->type_name("PLACE");
   app.add_option("--partition", args->partition, "One partition only")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   app.add_option("--limit", args->limit, "At most so many records")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
   app.add_option("--where", args->where,
                  "An SQL condition over the record's fields, _partition, _offset, _timestamp, _key")
       ->type_name("SQL");

@@ -2,6 +2,8 @@
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/session.h"
+#include "base/limits.h"
+#include "base/strings.h"
 
 namespace leat::app {
 namespace {
@@ -58,8 +60,8 @@ Result<int> show(const GlobalOptions& options, const std::string& topic) {
 }
 
 struct CreateArgs {
-  std::string topic, retention;
-  int64_t partitions = 0, retention_bytes = 0;
+  std::string topic, retention, retention_bytes;
+  int64_t partitions = 0;
 };
 
 Result<int> create(const GlobalOptions& options, const CreateArgs& args) {
@@ -67,7 +69,16 @@ Result<int> create(const GlobalOptions& options, const CreateArgs& args) {
   Json body = {{"topic", args.topic}};
   if (args.partitions > 0) body["partitions"] = args.partitions;
   if (!args.retention.empty()) body["retention"] = args.retention;
-  if (args.retention_bytes != 0) body["retention_bytes"] = args.retention_bytes;
+  if (!args.retention_bytes.empty()) {
+    auto bytes = args.retention_bytes == "unbounded" ? -1 : parse_bytes(args.retention_bytes);
+    if (!bytes || *bytes == 0)
+      return Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--retention-bytes: expected a size such as `64MiB`, or `unbounded`, "
+                      "found `{}`",
+                      args.retention_bytes));
+    body["retention_bytes"] = *bytes;
+  }
   ASSIGN(Json topic, session.api.post(std::string(kTopics), body));
   TRY(print(fmt::format("topic {} created: {} partitions, retention {}\n", args.topic,
                         server::dump(topic["partitions"]), topic.value("retention", ""))));
@@ -110,12 +121,12 @@ void add_topics(Cli& cli) {
       ->type_name("TOPIC")
       ->required();
   make.add_option("--partitions", args->partitions, "How many; never changes afterwards")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(whole_number(1, limits::kMaxPartitions));
   make.add_option("--retention", args->retention, "How long records are kept")
       ->type_name("7d|forever");
-  make.add_option("--retention-bytes", args->retention_bytes,
-                  "Bytes kept per partition; -1: no bound")
-      ->type_name("N");
+  make.add_option("--retention-bytes", args->retention_bytes, "How much of a partition is kept")
+      ->type_name("64MiB|unbounded");
 
   auto doomed = std::make_shared<std::string>();
   auto yes = std::make_shared<bool>(false);

@@ -41,7 +41,7 @@ LoadedProject load_project_env(const GlobalOptions& options, config::Environment
   if (!files) return loaded;
   env->files = std::move(*files);
   if (loaded.diagnostics.ok()) {
-    env->plan = runtime::make_plan(env->files, env->components, loaded.diagnostics);
+    env->plan = runtime::make_plan(env->files, loaded.diagnostics);
     loaded.diagnostics.sort();
   }
   env->data_dir =

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "app/local_api.h"
 #include "io/file.h"
@@ -54,12 +57,14 @@ Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
   return options;
 }
 
-bool has_lane(const runtime::ProjectPlan& plan, const stream::Progress& row) {
-  const runtime::PipelinePlan* pipeline = plan.find(row.pipeline);
-  return pipeline && std::any_of(pipeline->sinks.begin(), pipeline->sinks.end(),
-                                 [&](const runtime::SinkPlan& sink) {
-                                   return sink.id == row.sink || row.sink == "*";
-                                 });
+/// The lanes of a pipeline: one per store or topic-reading sink, `*` for the topics that a source writes together.
+std::set<std::string> lanes_of(const runtime::PipelinePlan& plan) {
+  std::set<std::string> lanes;
+  for (const runtime::SinkPlan& sink : plan.sinks) {
+    const bool own = plan.reads_topic() || sink.kind == runtime::SinkPlan::Kind::kStore;
+    lanes.insert(own ? sink.id : "*");
+  }
+  return lanes;
 }
 
 }  // namespace
@@ -140,11 +145,10 @@ RunProcess::~RunProcess() {
 }
 
 void RunProcess::retain() {
-  std::map<std::pair<stream::TopicId, int32_t>, int64_t> needed;
+  // By topic, partition, pipeline and lane.
+  std::map<std::tuple<stream::TopicId, int32_t, std::string, std::string>, int64_t> needed;
   auto need = [&](const stream::Progress& row) {
-    // What a lane that is gone, or a topic that was recreated, has left behind needs nothing.
-    if (!has_lane(env_.plan, row)) return;
-    auto key = std::pair(row.input.topic_id, row.input.partition);
+    auto key = std::tuple(row.input.topic_id, row.input.partition, row.pipeline, row.sink);
     auto [it, fresh] = needed.emplace(key, row.next);
     if (!fresh) it->second = std::min(it->second, row.next);
   };
@@ -156,13 +160,17 @@ void RunProcess::retain() {
     std::for_each(kept.begin(), kept.end(), need);
   }
   auto floor = [&](const stream::TopicInfo& topic, int32_t partition) -> int64_t {
-    bool read = false;
+    int64_t least = INT64_MAX;
     for (const runtime::PipelinePlan& plan : env_.plan.pipelines) {
-      read |= plan.input_topic() && *plan.input_topic() == topic.spec.name;
+      const bool reads = plan.input_topic() && *plan.input_topic() == topic.spec.name;
+      if (!reads && topic.spec.name != env_.plan.project + "." + plan.name + ".retry") continue;
+      // A lane without a position yet has everything before it.
+      for (const std::string& lane : lanes_of(plan)) {
+        auto it = needed.find({topic.id, partition, plan.name, lane});
+        least = std::min(least, it == needed.end() ? 0 : it->second);
+      }
     }
-    auto it = needed.find({topic.id, partition});
-    if (it != needed.end()) return it->second;
-    return read ? 0 : INT64_MAX;
+    return least;
   };
   auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
   if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());

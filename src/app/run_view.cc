@@ -67,7 +67,8 @@ std::string ledger_text(const runtime::RunSnapshot& snapshot) {
   if (rejected > 0) {
     const std::string were =
         rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);
-    text += fmt::format("{} rejected and kept: `leat dlq ls`, `leat dlq show {}`\n", were, where);
+    text += fmt::format("{} rejected so far; what is kept: `leat dlq ls`, `leat dlq show {}`\n",
+                        were, where);
   }
   return text;
 }

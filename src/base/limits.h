@@ -72,9 +72,11 @@ constexpr int kMaxRedirects = 5;
 constexpr size_t kHttpBodyPadding =
     64;  // spare capacity behind a body, for parsers that read ahead
 constexpr size_t kMaxSourcePages = 1'000'000;  // pages of one pass of a source
-constexpr size_t kMaxSourceFiles = 10'000;     // of a file source: each has a place in its cursor
-constexpr size_t kMaxFollowedFiles = 256;      // of a file source that follows: each stays open
-constexpr int kPageFailuresToAlarm = 3;        // undecodable answers in a row before the alarm
+constexpr size_t kMaxPageRecords = 1'000'000;  // of one answer of an API
+constexpr size_t kMaxCsvColumns = 4096;
+constexpr size_t kMaxSourceFiles = 10'000;  // of a file source: each has a place in its cursor
+constexpr size_t kMaxFollowedFiles = 256;   // of a file source that follows: each stays open
+constexpr int kPageFailuresToAlarm = 3;     // undecodable answers in a row before the alarm
 constexpr int64_t kMaxPollIntervalMs = 24LL * 3600 * 1000;
 constexpr int64_t kMaxRetryAfterMs = 15 * 60 * 1000;
 constexpr int64_t kMaxBackoffMs = 60 * 1000;
@@ -92,6 +94,8 @@ constexpr int64_t kKeepAliveMs = 60'000;
 constexpr int64_t kResponseWriteMs = 30'000;  // without a byte taken by the peer
 constexpr int64_t kServerStopMs = 3'000;      // requests under way may end within
 constexpr int kHttpHandlerThreads = 4;
+constexpr int kMaxApiQueries =
+    kHttpHandlerThreads - 1;  // at a time: one thread is left for /healthz
 
 // SQL
 constexpr int64_t kTableRows = 100'000;  // rows of one of `tables:`

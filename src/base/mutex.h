@@ -21,6 +21,7 @@
 #define ACQUIRE(...) LEAT_ANNOTATE(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) LEAT_ANNOTATE(release_capability(__VA_ARGS__))
 #define EXCLUDES(...) LEAT_ANNOTATE(locks_excluded(__VA_ARGS__))
+#define LOCK_RETURNED(x) LEAT_ANNOTATE(lock_returned(x))
 #define NO_THREAD_SAFETY_ANALYSIS LEAT_ANNOTATE(no_thread_safety_analysis)
 
 namespace leat {

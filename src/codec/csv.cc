@@ -85,11 +85,12 @@ std::string_view CsvFramer::write(std::string_view line, Fault fault) {
   ArenaOut out(arena_);
   if (fault != Fault::kNone || cells_.size() != columns_.size()) {
     if (fault == Fault::kUnclosed)
-      out.put("csv: a quote is not closed: ");
+      out.put(fmt::format("{}a quote is not closed: ", kCsvFault));
     else if (fault == Fault::kBehindQuote)
-      out.put("csv: text behind a closing quote: ");
+      out.put(fmt::format("{}text behind a closing quote: ", kCsvFault));
     else
-      out.put(fmt::format("csv: expected {} fields, found {}: ", columns_.size(), cells_.size()));
+      out.put(fmt::format("{}expected {} fields, found {}: ", kCsvFault, columns_.size(),
+                          cells_.size()));
     out.put(line);
     return out.take();
   }
@@ -156,6 +157,11 @@ Result<size_t> CsvFramer::frame(std::string_view bytes, bool last,
         if (cell.doubled && cell.raw[j] == '"') ++j;
       }
     }
+    if (names.size() > limits::kMaxCsvColumns)
+      return Error(ErrorCode::kLimit, fmt::format("the CSV header has {} columns, more than {}",
+                                                  names.size(), limits::kMaxCsvColumns))
+          .with_blame(Blame::kUser)
+          .with_hint("check that the file has the declared format and delimiter");
     set_columns(std::move(names));
   }
   return at;

@@ -10,12 +10,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "codec/framing.h"
 #include "types/batch.h"
 
 namespace leat::codec {
+
+/// Before the reason of a line that does not fit.
+inline constexpr std::string_view kCsvFault = "csv: ";
 
 struct CsvOptions {
   char delimiter = ',';

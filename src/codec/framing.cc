@@ -247,6 +247,9 @@ Result<std::vector<std::string_view>> JsonPage::records(std::string_view pointer
     case '[':
       for (++token; index_.kind(token) != ']';) {
         uint32_t end = index_.skip(token, 1, false);
+        if (records.size() == limits::kMaxPageRecords)
+          return Error(ErrorCode::kLimit,
+                       fmt::format("the page has more than {} records", limits::kMaxPageRecords));
         records.push_back(index_.value(token, end));
         token = index_.kind(end) == ',' ? end + 1 : end;
       }

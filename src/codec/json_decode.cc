@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "codec/base64.h"
+#include "codec/csv.h"
 #include "codec/json_index.h"
 #include "codec/json_number.h"
 #include "codec/json_plan.h"
@@ -64,6 +65,8 @@ class JsonDecoder final : public stream::Decoder {
   /// The index found that the record is no JSON.
   bool reject_fault() {
     path_.clear();
+    if (std::string_view text(index_.text(), index_.size()); text.starts_with(kCsvFault))
+      return reject(Reason::kMalformed, std::string(shown(text.substr(kCsvFault.size()))));
     Reason reason = index_.fault() == JsonFault::kInvalidUtf8 ? Reason::kInvalidUtf8
                     : index_.fault() == JsonFault::kTooDeep   ? Reason::kTooDeep
                                                               : Reason::kMalformed;

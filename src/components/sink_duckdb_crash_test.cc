@@ -41,7 +41,7 @@ Row record(int64_t n) {
 class Writer {
  public:
   Writer(DuckdbStore& store, stream::SinkTable table) : store_(store), table_(std::move(table)) {
-    sink_ = std::move(*store_.make_sink("serving", table_));
+    sink_ = *store_.make_sink("serving", table_);
   }
   Result<void> open() {
     ASSIGN(std::vector<stream::Progress> rows, sink_->open());
@@ -291,8 +291,8 @@ TEST(DuckdbCrash, AFullDiskStopsWritesUntilThereIsSpace) {
   auto store = DuckdbStore::open(file_in(dir.path()), small());
   ASSERT_OK(store);
   const auto table = users({}, "log"), other_table = users();
-  auto sink = std::move(*(*store)->make_sink("serving", table)),
-       other = std::move(*(*store)->make_sink("serving", other_table));
+  auto sink = *(*store)->make_sink("serving", table),
+       other = *(*store)->make_sink("serving", other_table);
   ASSERT_OK(sink->open());
   ASSERT_OK(other->open());
   ASSERT_OK(sink->write(batch_of(table, {record(0)}, -1, 1)->batch));

@@ -108,7 +108,7 @@ class StoreFile {
   Gate& writers() { return writers_; }
   Gate& readers() { return readers_; }
   /// Held by whoever folds, checkpoints, changes tables or reopens.
-  Mutex& maintenance() { return maintenance_; }
+  Mutex& maintenance() LOCK_RETURNED(maintenance_) { return maintenance_; }
   /// Held from a sink's first progress row until its commit: the table has no unique index.
   Mutex& first_row() { return first_row_; }
 

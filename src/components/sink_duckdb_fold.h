@@ -35,7 +35,8 @@ class Folder {
   std::vector<std::shared_ptr<KeyedTable>> tables();
   /// True when the tail holds more than `factor` folds' worth of rows.
   bool due(const KeyedTable& table, int64_t factor) const;
-  Result<void> fold(KeyedTable& table) REQUIRES_LOCK(file_.maintenance());
+  /// The caller holds StoreFile::maintenance().
+  Result<void> fold(KeyedTable& table);
 
  private:
   Result<void> run(sql::Connection& connection, KeyedTable& table);

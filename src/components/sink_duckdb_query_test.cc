@@ -15,7 +15,7 @@ class DuckdbQueryTest : public ::testing::Test {
   void SetUp() override {
     open({});
     auto table = users();
-    sink_ = std::move(*store_->make_sink("serving", table));
+    sink_ = *store_->make_sink("serving", table);
     ASSERT_OK(sink_->open());
     ASSERT_OK(sink_->write(
         batch_of(table, {{1, "ann", 1}, {2, "bob, \"b\"", 2}, {3, std::nullopt, 3}}, -1, 3)

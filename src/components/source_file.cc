@@ -173,7 +173,8 @@ Result<void> FileSource::scan() {
     ASSIGN(auto paths, io::glob(relative ? dir + "/" + pattern : pattern));
     size_t matched = 0;
     for (std::string& path : paths) {
-      if (io::is_directory(path)) continue;
+      // Reading a pipe or a device would wait, or never end.
+      if (auto status = io::file_status(path); status && !status->regular) continue;
       found.insert(relative && path.starts_with(dir_ + "/") ? path.substr(dir_.size() + 1)
                                                             : std::move(path));
       ++matched;
@@ -190,7 +191,9 @@ Result<void> FileSource::scan() {
         .with_blame(Blame::kUser)
         .with_hint("narrow the pattern, or move read files away");
   for (const std::string& name : found) TRY(take_found(name));
-  // What is finished and gone needs no memory: nothing can match it again.
+  // A file read by name may come back (a mount, a restored folder), and is not read again. A followed one goes by
+  // its inode, which another file may get.
+  if (!config_.follow && files_.size() <= most) return {};
   std::erase_if(files_, [&](const FileState& state) {
     return state.done && !state.stream && !found.contains(state.name);
   });
@@ -273,6 +276,9 @@ Result<void> FileSource::remember_head(FileState& state) const {
   size_t want = kHeadBytes;
   if (plain && config_.records.empty()) want = std::min(want, static_cast<size_t>(state.at));
   if (want <= state.head_bytes) return {};
+  // Rotated just now: its name is gone, or another's. The digest is taken at a later look.
+  auto status = io::file_status(state.path);
+  if (!status || status->inode != state.inode || status->device != state.device) return {};
   ASSIGN(auto reader, io::FileReader::open(state.path));
   std::string head(want, '\0');
   size_t size = 0;

@@ -160,6 +160,7 @@ class HttpSource final : public stream::Source {
   PassState state_;
   int64_t not_before_ms_ = 0;  // steady: the API asked to be left alone until then
   int page_failures_ = 0;
+  bool had_page_ = false;
   codec::JsonPage json_, record_json_;
   std::string record_text_;
 };
@@ -254,6 +255,8 @@ Result<void> HttpSource::check_status(const HttpResponse& answer) {
         .with_hint(fmt::format(
             "leat reset {} --to start begins anew; with `id:` the source does so by itself",
             pipeline_));
+  if (had_page_)  // it has answered before: a gateway or a deployment, most likely
+    return error(ErrorCode::kUnavailable, "").with_hint("check that the API still is where it was");
   if (status == 401 || status == 403)
     return error(ErrorCode::kPermission, "").with_hint("check `auth:` of the source");
   if (status == 404 || status == 410)
@@ -337,6 +340,7 @@ void HttpSource::look_into(stream::SourcePage& page, PassState& state) {
 /// Moves on to `next` and says so in the page's cursor.
 stream::SourcePage HttpSource::finish(stream::SourcePage page, PassState next, bool pass_over) {
   page_failures_ = 0;
+  had_page_ = true;
   if (pass_over) {
     page.exhausted = true;
     next = next.next_pass(config_.pagination);

@@ -235,32 +235,73 @@ Result<bool> advance(const Config& config, PassState& state, codec::JsonPage& pa
   return follow(state, resolved->to_string());
 }
 
+namespace {
+
+bool is_token_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+/// Takes blanks, then `name [ = value ]`, off the front; the value unquoted. False: no parameter there.
+bool take_param(std::string_view& text, std::string& name, std::string& value) {
+  const auto skip = [&] {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  };
+  name.clear(), value.clear();
+  skip();
+  for (; !text.empty() && is_token_char(text[0]); text.remove_prefix(1))
+    name += static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  skip();
+  if (name.empty() || !text.starts_with('=')) return !name.empty();
+  text.remove_prefix(1);
+  skip();
+  if (!text.starts_with('"')) {
+    for (; !text.empty() && text[0] != ';' && text[0] != ',' && text[0] != ' ' && text[0] != '\t';
+         text.remove_prefix(1))
+      value += text[0];
+    skip();
+    return true;
+  }
+  for (text.remove_prefix(1); !text.empty() && text[0] != '"'; text.remove_prefix(1)) {
+    if (text[0] == '\\' && text.size() > 1) text.remove_prefix(1);
+    value += text[0];
+  }
+  text.remove_prefix(std::min<size_t>(1, text.size()));
+  skip();
+  return true;
+}
+
+/// True when the blank-separated relation types hold `next`, in any case (RFC 8288, section 3.3).
+bool names_next(std::string_view relations) {
+  while (!relations.empty()) {
+    const size_t end = std::min(relations.find_first_of(" \t"), relations.size());
+    std::string one(relations.substr(0, end));
+    for (char& c : one) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (one == "next") return true;
+    relations.remove_prefix(std::min(end + 1, relations.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
 std::optional<std::string> next_link(const net::Headers& headers) {
-  for (std::string_view value : headers.all("link")) {
+  std::string name, value;
+  for (std::string_view text : headers.all("link")) {
     // <url>; rel="next"; title="a, b", <url>; ...
     while (true) {
-      size_t open = value.find('<'), close = value.find('>', open);
+      const size_t open = text.find('<'), close = text.find('>', open);
       if (open == std::string_view::npos || close == std::string_view::npos) break;
-      std::string_view target = value.substr(open + 1, close - open - 1);
-      size_t end = close + 1;
-      for (bool quoted = false; end < value.size() && (quoted || value[end] != ','); ++end)
-        if (value[end] == '"') quoted = !quoted;
-      std::string params(value.substr(close + 1, end - close - 1));
-      std::transform(params.begin(), params.end(), params.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      value.remove_prefix(end);
-      size_t rel = params.find("rel=");
-      if (rel == std::string::npos || (rel > 0 && params[rel - 1] != ' ' && params[rel - 1] != ';'))
-        continue;
-      std::string_view relations = std::string_view(params).substr(rel + 4);
-      bool in_quotes = relations.starts_with('"');
-      if (in_quotes) relations.remove_prefix(1);
-      relations = relations.substr(0, relations.find_first_of(in_quotes ? "\"" : "; \t"));
-      while (!relations.empty()) {
-        size_t space = std::min(relations.find(' '), relations.size());
-        if (relations.substr(0, space) == "next") return std::string(target);
-        relations.remove_prefix(std::min(space + 1, relations.size()));
+      const std::string_view target = text.substr(open + 1, close - open - 1);
+      text.remove_prefix(close + 1);
+      std::optional<std::string> rel;  // the first one counts
+      while (true) {
+        text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+        if (!text.starts_with(';')) break;
+        text.remove_prefix(1);
+        if (take_param(text, name, value) && name == "rel" && !rel) rel = value;
       }
+      if (rel && names_next(*rel)) return std::string(target);
     }
   }
   return std::nullopt;

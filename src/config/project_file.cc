@@ -14,10 +14,6 @@ constexpr const char* kIdentifier = "a name of small letters, digits and `_`, at
 
 bool not_empty(std::string_view text) { return !text.empty(); }
 
-bool is_url(std::string_view text) {
-  return text.starts_with("http://") || text.starts_with("https://");
-}
-
 // HOST:PORT
 bool is_address(std::string_view text) {
   size_t colon = text.rfind(':');
@@ -28,20 +24,6 @@ bool is_address(std::string_view text) {
   return error == std::errc() && at == end;
 }
 
-const Spec<RegistryDecl>& registry_spec() {
-  static const auto spec = [] {
-    Spec<RegistryDecl> s("registry", "Where schemas are registered; without it, embedded.");
-    s.field("url", &RegistryDecl::url).syntax("an address such as `http://127.0.0.1:8081`", is_url);
-    s.field("listen", &RegistryDecl::listen)
-        .syntax("HOST:PORT", is_address)
-        .doc("Serve the embedded registry there.")
-        .example("127.0.0.1:8081");
-    s.exactly_one({"url", "listen"});
-    return s;
-  }();
-  return spec;
-}
-
 const Spec<ProfileDecl>& profile_spec() {
   static const auto spec = [] {
     Spec<ProfileDecl> s("profiles.NAME",
@@ -49,7 +31,8 @@ const Spec<ProfileDecl>& profile_spec() {
     s.field("log", &ProfileDecl::log)
         .of(log_decl_spec())
         .doc("The durable log; without it, embedded.");
-    s.field("registry", &ProfileDecl::registry).of(registry_spec());
+    s.reserved("registry", "the schema registry comes in a later version",
+               "leave it out: topics carry JSON");
     s.field("stores", &ProfileDecl::stores)
         .of(store_decl_spec())
         .doc(

@@ -22,15 +22,9 @@ struct ComponentDecl {
   const Node& node() const { return components.front().value; }
 };
 
-/// `registry:` of a profile: a URL, or an address to serve the embedded one on.
-struct RegistryDecl {
-  std::string url, listen;
-};
-
 /// Where things are. The empty profile is the embedded one.
 struct ProfileDecl {
   std::optional<ComponentDecl> log;  // none: embedded
-  std::optional<RegistryDecl> registry;
   std::vector<std::pair<std::string, ComponentDecl>>
       stores;  // none: each name is an embedded schema
   Mark mark;

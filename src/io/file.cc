@@ -214,6 +214,7 @@ Result<FileStatus> file_status(const std::string& path) {
   status.modified_ms = st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1'000'000;
   status.inode = st.st_ino;
   status.device = st.st_dev;
+  status.regular = S_ISREG(st.st_mode);
   return status;
 }
 

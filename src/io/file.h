@@ -34,6 +34,7 @@ Result<std::vector<std::string>> glob(const std::string& pattern);
 struct FileStatus {
   int64_t size = 0, modified_ms = 0;
   uint64_t inode = 0, device = 0;
+  bool regular = false;  // no directory, pipe, device or socket
 };
 Result<FileStatus> file_status(const std::string& path);
 /// Bytes that an unprivileged process may still write to the file system of `path`.

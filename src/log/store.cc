@@ -147,6 +147,17 @@ Result<void> Store::lock() {
                  fmt::format("the log in {} is in use by process {}", dir_, pid));
   }
   TRY(io::make_directories(dir_));
+  // RocksDB would begin anew beside the files of the old log. (Its first file of records comes after CURRENT.)
+  if (!io::exists(dir_ + "/CURRENT")) {
+    for (const char* records : {"/*.log", "/*.sst", "/*.blob"}) {
+      ASSIGN(std::vector<std::string> left, io::glob(dir_ + records));
+      if (left.empty()) continue;
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("the log in {} has lost its file CURRENT", dir_))
+          .with_hint(
+              "the disk or another program damaged the log; restore a backup of its directory");
+    }
+  }
   auto lock = io::FileLock::acquire(path);
   if (!lock) {
     return std::move(lock)

@@ -37,13 +37,14 @@ int hex_digit(char c) {
 /// Encodes what may not stand in a path or query as it is (controls, space, quotes, non-ASCII);
 /// keeps %XX.
 std::string encode_part(std::string_view text) {
+  constexpr const char* kHex = "0123456789ABCDEF";
   std::string out;
   out.reserve(text.size());
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' || c == '^' ||
         c == '`')
-      fmt::format_to(std::back_inserter(out), "%{:02X}", byte);
+      out.append({'%', kHex[byte >> 4], kHex[byte & 15]});
     else
       out += c;
   }

@@ -246,6 +246,15 @@ bool passed(const DeadLetter& letter, const std::string& retry_topic,
   });
 }
 
+/// True when the topic that the record was read from is no more, or another one bears its name: no lane reads it again.
+bool is_gone(const DeadLetter& letter, stream::Log& log) {
+  const stream::TopicPartition& from = letter.id.origin;
+  if (letter.retry || from.topic.find(':') != std::string::npos)
+    return false;  // "file:NAME": a source
+  auto topic = log.topics().find(from.topic);
+  return topic ? topic->id != from.topic_id : topic.error().code() == ErrorCode::kNotFound;
+}
+
 }  // namespace
 
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
@@ -264,7 +273,7 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
       ++report.truncated;
       continue;
     }
-    if (!passed(letter, retry_topic, rows)) {
+    if (!passed(letter, retry_topic, rows) && !is_gone(letter, log)) {
       ++report.waiting;
       continue;
     }

@@ -91,7 +91,7 @@ struct RedriveReport {
 
 /// Moves the letters that `wanted` accepts to the retry topic, in one transaction per 1,000. `rows`: the
 /// progress rows of all the pipeline's sinks; a letter whose record, as it was
-/// read last, its sink's row has not passed is left waiting.
+/// read last, its sink's row has not passed is left waiting, unless the topic it came from is gone.
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
                               const std::string& pipeline, int32_t partitions,
                               std::span<const stream::Progress> rows,

@@ -16,6 +16,9 @@ class RedriveTest : public ::testing::Test {
     stream::TopicSpec spec;
     spec.name = "p.store.dlq";
     dlq_ = log_->topics().ensure(spec).value();
+    spec.name = "in";
+    const stream::TopicInfo in = log_->topics().ensure(spec).value();
+    input_ = {in.spec.name, in.id, 0};
   }
 
   /// The sink rejects record 5 of the input; `retry`: read from the retry topic this time.
@@ -46,7 +49,7 @@ class RedriveTest : public ::testing::Test {
 
   std::unique_ptr<log::EmbeddedLog> log_;
   stream::TopicInfo dlq_;
-  const stream::TopicPartition input_{"in", {1, 2}, 0};
+  stream::TopicPartition input_;
   const stream::TopicPartition retry_{"p.store.retry", {3, 4}, 0};
 };
 
@@ -55,6 +58,14 @@ TEST_F(RedriveTest, WaitsUntilTheSinkHasPassedTheRecord) {
   EXPECT_EQ(redrive({at(input_, 5), at(input_, 9, "s.other")}).waiting, 1);
   EXPECT_EQ(redrive({at(input_, 6)}).moved, 1);
   EXPECT_EQ(redrive({at(input_, 6)}).matched, 0) << "moved once";
+}
+
+// Nobody reads its topic again, so nobody writes the record or its letter again.
+TEST_F(RedriveTest, DoesNotWaitForATopicThatIsGone) {
+  reject({});
+  EXPECT_EQ(redrive({}).waiting, 1);
+  ASSERT_TRUE(log_->topics().remove("in"));
+  EXPECT_EQ(redrive({}).moved, 1);
 }
 
 // A store lane writes the letter before its position moves. Killed in between, it reads the record again from the

@@ -84,14 +84,15 @@ class TopicDelivery final : public Delivery {
     const TopicRows& rows = outcome.topics[t];
     std::vector<std::vector<stream::OutRecord>> by_partition(
         static_cast<size_t>(topics_[t].spec.partitions));
-    // A redriven record carries its original version on, so that it never overwrites newer rows downstream.
+    // A redriven record carries its original version on, through each topic, so that it never overwrites newer rows
+    // downstream.
     std::deque<std::pair<std::string, stream::Header>> carried;
     const bool redriven = !outcome.input.originals.empty();
     for (const TopicRows::Row& row : rows.rows) {
       stream::OutRecord out;
       out.key = rows.encoded.keys[row.at];
       out.value = rows.encoded.values[row.at];
-      if (redriven) {
+      if (redriven || carried_version(outcome.input.records.records[row.record]) > 0) {
         auto& [text, header] = carried.emplace_back();
         text = std::to_string(outcome.input.records.versions[row.record]);
         header = {"leat-version", text};

@@ -74,8 +74,8 @@ class Comparison {
   void object(const std::string& path, const std::vector<types::Field>& fields, const json& value) {
     for (const auto& [name, member] : value.items()) {
       const std::string at = path.empty() ? name : path + "." + name;
-      auto field =
-          std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == name; });
+      auto field = std::find_if(fields.begin(), fields.end(),
+                                [&name = name](const auto& f) { return f.name == name; });
       if (field != fields.end()) {
         this->value(at, field->type, member);
       } else if (!member.is_null()) {

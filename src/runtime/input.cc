@@ -10,6 +10,13 @@
 #include "runtime/dead_letter.h"
 
 namespace leat::runtime {
+
+int64_t carried_version(const stream::Record& record) {
+  for (const auto& [name, value] : record.headers) {
+    if (name == "leat-version") return std::strtoll(std::string(value).c_str(), nullptr, 10);
+  }
+  return 0;
+}
 namespace {
 
 class TopicInput final : public LaneInput {
@@ -84,15 +91,6 @@ class TopicInput final : public LaneInput {
   }
 
  private:
-  /// A redriven record's version is that of its first run: from its header, in a retry topic as in any other
-  /// topic that a redriven record was delivered to.
-  static int64_t carried_version(const stream::Record& record) {
-    for (const auto& [name, value] : record.headers) {
-      if (name == "leat-version") return std::strtoll(std::string(value).c_str(), nullptr, 10);
-    }
-    return 0;
-  }
-
   static void stamp(InputBatch& out, StartAt& at) {
     auto& batch = out.records;
     batch.versions.resize(batch.records.size());
@@ -161,6 +159,7 @@ class SourceInput final : public LaneInput {
         options_(std::move(options)),
         at_(options_.start),
         jitter_(options_.jitter_seed),
+        handed_(options_.cursor),
         ended_(options_.exhausted) {}
 
   Result<void> open() { return ended_ ? Result<void>{} : source_->open(options_.cursor); }
@@ -176,8 +175,17 @@ class SourceInput final : public LaneInput {
       clock_.sleep_ms(std::min<int64_t>(wait, timeout.count()), stop);
       if (wait > timeout.count() || stop.stop_requested()) return false;
     }
+    // A read that failed may have taken records on its way: back to where the last page ended.
+    if (reopen_) {
+      if (auto opened = source_->open(handed_); !opened) return ride_out(std::move(opened).error());
+      reopen_ = false;
+    }
     auto page = source_->read(stop);
-    if (!page) return ride_out(std::move(page).error());
+    if (!page) {
+      reopen_ = source_->rereadable();
+      return ride_out(std::move(page).error());
+    }
+    handed_ = page->cursor;
     failures_ = 0;
     set_trouble({});
     if (page->next_poll_ms > 0) wait_until_ms_ = clock_.steady_ms() + page->next_poll_ms;
@@ -262,6 +270,8 @@ class SourceInput final : public LaneInput {
   SourceInputOptions options_;
   StartAt at_;
   io::Random jitter_;
+  std::string handed_;  // cursor of the last page that was handed out
+  bool reopen_ = false;
   bool ended_;
   int failures_ = 0;
   int64_t wait_until_ms_ = 0;

@@ -70,6 +70,10 @@ class LaneInput {
   virtual std::string trouble() const { return {}; }
 };
 
+/// A redriven record's version is that of its first run: from its header, in a retry topic as in any other topic
+/// that it was delivered to since; 0: it has none.
+int64_t carried_version(const stream::Record& record);
+
 /// Where a lane goes on in one input partition.
 struct StartAt {
   int64_t next = 0, v_prev = 0;

@@ -131,7 +131,11 @@ void Pipeline::run(std::stop_token stop) {
   io::Random random(services_.seed ^ std::hash<std::string>{}(plan_.name));
   for (int failures = 0; !stop.stop_requested(); ++failures) {
     auto ready = prepare(stop);
-    if (ready && *ready) break;
+    if (ready && *ready) {
+      MutexLock lock(mutex_);
+      trouble_.clear();
+      break;
+    }
     if (ready || is_final(ready.error(), plan_.restart) || stop.stop_requested()) {
       if (!ready && !stop.stop_requested()) fail(std::move(ready).error());
       return finish();
@@ -227,6 +231,13 @@ Result<std::optional<types::Schema>> Pipeline::upstream_schema(const std::string
   return known(&services_.log);
 }
 
+void Pipeline::tell_trouble(std::string trouble) {
+  MutexLock lock(mutex_);
+  if (trouble == trouble_) return;
+  if (!trouble.empty()) spdlog::warn("pipeline {}: {}", plan_.name, trouble);
+  trouble_ = std::move(trouble);
+}
+
 Result<std::optional<types::Schema>> Pipeline::sample_schema(std::stop_token stop) {
   std::vector<std::string_view> texts;
   InputBatch batch;
@@ -251,6 +262,7 @@ Result<std::optional<types::Schema>> Pipeline::sample_schema(std::stop_token sto
   }
   for (;;) {
     ASSIGN(bool some, input->next(batch, stop, std::chrono::milliseconds(200)));
+    tell_trouble(input->trouble());
     if (some && !batch.records.records.empty()) break;
     if (stop.stop_requested())
       return Error(ErrorCode::kCancelled, "stopped while waiting for a first record");

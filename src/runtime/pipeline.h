@@ -81,6 +81,8 @@ class Pipeline {
   Result<std::optional<types::Schema>> upstream_schema(const std::string& topic,
                                                        std::stop_token stop);
   Result<std::optional<types::Schema>> sample_schema(std::stop_token stop);
+  /// Says once what the input rides out by itself; empty: nothing.
+  void tell_trouble(std::string trouble);
   void run_lane(LaneSlot& slot, std::stop_token stop);
   void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);

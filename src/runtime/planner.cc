@@ -12,9 +12,8 @@ namespace {
 
 class Planner {
  public:
-  Planner(const config::ProjectFiles& files, const stream::Registry& components,
-          config::Diagnostics& diagnostics)
-      : files_(files), components_(components), diagnostics_(diagnostics) {}
+  Planner(const config::ProjectFiles& files, config::Diagnostics& diagnostics)
+      : files_(files), diagnostics_(diagnostics) {}
 
   ProjectPlan plan() {
     ProjectPlan plan;
@@ -147,16 +146,14 @@ class Planner {
   }
 
   const config::ProjectFiles& files_;
-  const stream::Registry& components_;
   config::Diagnostics& diagnostics_;
   std::string directory_;
 };
 
 }  // namespace
 
-ProjectPlan make_plan(const config::ProjectFiles& files, const stream::Registry& components,
-                      config::Diagnostics& diagnostics) {
-  return Planner(files, components, diagnostics).plan();
+ProjectPlan make_plan(const config::ProjectFiles& files, config::Diagnostics& diagnostics) {
+  return Planner(files, diagnostics).plan();
 }
 
 const PipelinePlan* ProjectPlan::find(std::string_view name) const {

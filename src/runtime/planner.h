@@ -4,12 +4,10 @@
 
 #include "config/project.h"
 #include "runtime/plan.h"
-#include "stream/registry.h"
 
 namespace leat::runtime {
 
 /// Errors go to `diagnostics` with their place; the plan is whole when diagnostics.ok().
-ProjectPlan make_plan(const config::ProjectFiles& files, const stream::Registry& components,
-                      config::Diagnostics& diagnostics);
+ProjectPlan make_plan(const config::ProjectFiles& files, config::Diagnostics& diagnostics);
 
 }  // namespace leat::runtime

@@ -20,6 +20,8 @@ std::string waits_for(const RunSnapshot& snapshot) {
     std::string why = pipeline.error;
     for (const LaneSnapshot& lane : pipeline.lanes) {
       if (!lane.error.empty()) why = lane.error;
+      if (lane.state == LaneState::kPaused)
+        why = fmt::format("paused; `leat resume {}` lets it go on", pipeline.name);
     }
     if (!why.empty()) text += fmt::format("; {}: {}", pipeline.name, why);
   }

@@ -164,6 +164,18 @@ void Transformer::judge(Outcome& out, uint32_t record, uint64_t broken) {
   }
 }
 
+namespace {
+
+// What a log record may have, less what frames it.
+constexpr size_t kMostBytes = limits::kMaxRecordBytes - limits::kKiB;
+
+size_t bytes_of(const stream::EncodedRows& rows, size_t at) {
+  return (rows.keys[at] ? rows.keys[at]->size() : 0) +
+         (rows.values[at] ? rows.values[at]->size() : 0);
+}
+
+}  // namespace
+
 void Transformer::encode(Outcome& out) {
   for (size_t t = 0; t < topics_.size(); ++t) {
     TopicRows& rows = out.topics[t];
@@ -178,8 +190,17 @@ void Transformer::encode(Outcome& out) {
         reject(out,
                {record, stream::Stage::kEncode, failure.reason, {}, std::move(failure.message)});
       }
-      for (size_t row = 0; row < records.size(); ++row)
+      for (size_t row = 0; row < records.size(); ++row) {
         rows.rows.push_back({records[row], 0, base + row});
+        const size_t bytes = bytes_of(rows.encoded, base + row);
+        if (bytes <= kMostBytes || out.fates[records[row]] != Fate::kDelivered) continue;
+        reject(out, {records[row],
+                     stream::Stage::kEncode,
+                     stream::Reason::kTooLarge,
+                     {},
+                     fmt::format("a row of {} bytes for topic {}, more than {}", bytes,
+                                 topics_[t].topic.spec.name, kMostBytes)});
+      }
     }
   }
   // A record is all or nothing, over all topics: only now is known which records go.

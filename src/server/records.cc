@@ -169,9 +169,13 @@ Result<net::Response> get_records(const Backend& backend, const Call& call) {
   std::unique_ptr<RecordFilter> filter;
   if (auto where = call.text("where"); where && !where->empty()) {
     ASSIGN(std::vector<std::string> texts, sample_topic(*log, topic, kSampleRecords));
-    std::vector<std::string_view> views(texts.begin(), texts.end());
-    ASSIGN(types::Schema schema, types::infer_schema(views));
-    ASSIGN(filter, make_record_filter(*where, schema));
+    if (texts.empty() && !follow) {
+      spans.clear();  // nothing can match, and nothing tells the fields
+    } else {
+      std::vector<std::string_view> views(texts.begin(), texts.end());
+      ASSIGN(types::Schema schema, types::infer_schema(views));
+      ASSIGN(filter, make_record_filter(*where, schema));
+    }
   }
   auto tap = std::make_shared<Tap>(*log, std::move(topic), std::move(spans), limit, follow,
                                    std::move(filter));

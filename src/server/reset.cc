@@ -82,6 +82,7 @@ class Planner {
       TRY(move_in_topic(lane, rows));
     else
       TRY(start_source_over(lane, rows));
+    if (truncate_ && lane.store() != nullptr) TRY(pass_retries(lane, rows));
     TRY(judge(lane));
     return lane;
   }
@@ -113,6 +114,34 @@ class Planner {
         ASSIGN(int64_t before, version_before(*backend_.log, topic, p, *target));
         move.row.v_prev = std::min(move.row.v_prev, before);
       }
+      lane.moves.push_back(std::move(move));
+    }
+    return {};
+  }
+
+  /// What was re-driven comes again from the input: the lane goes behind the end of its retry topic.
+  Result<void> pass_retries(LaneReset& lane, const std::vector<stream::Progress>& rows) {
+    const std::string name = fmt::format("{}.{}.retry", backend_.plan->project, plan_.name);
+    auto topic = backend_.log->topics().find(name);
+    if (!topic) {
+      if (topic.error().code() == ErrorCode::kNotFound) return {};
+      return std::move(topic).error();
+    }
+    for (int32_t p = 0; p < topic->spec.partitions; ++p) {
+      Move move;
+      move.row.project = backend_.plan->project;
+      move.row.pipeline = plan_.name;
+      move.row.sink = lane.lane;
+      move.row.input = {topic->spec.name, topic->id, p};
+      for (const stream::Progress& row : rows) {
+        if (row.sink != lane.lane || row.input != move.row.input) continue;
+        move.row.v_prev = row.v_prev;
+        move.row.pipeline_hash = row.pipeline_hash;
+        move.from = row.next;
+      }
+      ASSIGN(stream::PartitionBounds bounds, backend_.log->topics().bounds(*topic, p));
+      move.row.next = bounds.end;
+      move.row.expected_next = move.from;
       lane.moves.push_back(std::move(move));
     }
     return {};

@@ -28,7 +28,7 @@ Result<std::vector<std::string>> sample_source(const Backend& backend,
     for (const stream::Record& record : page.records) {
       if (record.value && texts.size() < count) texts.emplace_back(*record.value);
     }
-    if (page.exhausted || !texts.empty()) break;
+    if (page.exhausted || (page.records.empty() && !texts.empty())) break;
   }
   return texts;
 }

@@ -9,6 +9,9 @@
 // or by the socket, which only the owner can open; and never over something that is there.
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <memory>
+
 #include "base/limits.h"
 #include "io/file.h"
 #include "server/backend.h"
@@ -24,7 +27,7 @@ Error no_store(const Backend& backend) {
       .with_hint("`leat run` makes it, once a pipeline writes to a store");
 }
 
-Result<net::Response> ask(const Backend& backend, const Call& call) {
+Result<net::Response> ask(const Backend& backend, std::atomic<int>& running, const Call& call) {
   if (!backend.store.query) return no_store(backend);
   StoreQuery query;
   query.sql = call.text_or("query", "");
@@ -36,6 +39,16 @@ Result<net::Response> ask(const Backend& backend, const Call& call) {
   ASSIGN(query.deadline_ms,
          call.number("deadline_ms", limits::kSqlDeadlineMs, 1, kMaxSqlDeadlineMs));
   query.stop = call.stop();
+  struct Turn {
+    std::atomic<int>& running;
+    const int before = running.fetch_add(1);
+    ~Turn() { running.fetch_sub(1); }
+  } turn{running};
+  if (turn.before >= limits::kMaxApiQueries) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("{} queries are running already", limits::kMaxApiQueries))
+        .with_hint("ask again when one has ended; deadline_ms bounds each");
+  }
   const int64_t begin = backend.clock->steady_ns();
   ASSIGN(StoreAnswer answer, backend.store.query(query));
   const auto elapsed_ms = static_cast<double>(backend.clock->steady_ns() - begin) / 1e6;
@@ -123,7 +136,8 @@ void add_sql(Api& api, Backend& backend) {
       "Columns with their SQL types, rows as arrays, and whether there were more. Integers and "
       "decimals "
       "are exact literals.";
-  query.handler = [&backend](const Call& call) { return ask(backend, call); };
+  auto running = std::make_shared<std::atomic<int>>(0);
+  query.handler = [&backend, running](const Call& call) { return ask(backend, *running, call); };
   api.add(std::move(query));
 
   Endpoint tables;

@@ -19,6 +19,10 @@ namespace {
 constexpr std::array<std::string_view, 7> kTableFunctions = {
     "range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"};
 
+/// Views of the system that show settings and secrets.
+constexpr std::array<std::string_view, 3> kRefusedViews = {"pg_settings", "duckdb_settings",
+                                                           "duckdb_secrets"};
+
 // Scalar functions with an effect, or that run or read what the guard cannot see.
 constexpr std::array<std::string_view, 13> kRefusedFunctions = {"nextval",
                                                                 "currval",
@@ -89,12 +93,15 @@ class Guard {
     if (type != "SELECT_NODE" && type != "SET_OPERATION_NODE" && type != "RECURSIVE_CTE_NODE")
       return refuse(node, fmt::format("{} is not read here", type), "write exactly one SELECT");
     const size_t outer = ctes_.size();
-    if (type == "RECURSIVE_CTE_NODE")
-      ctes_.push_back(lower(node.at("cte_name").get<std::string>()));
     for (const auto& entry : node.at("cte_map").at("map")) {
       query_node(entry.at("value").at("query").at("node"));
       expressions(entry.at("value").value("key_targets", Json::array()));
       ctes_.push_back(lower(entry.at("key").get<std::string>()));
+    }
+    const bool recursive = type == "RECURSIVE_CTE_NODE";
+    if (recursive) {
+      query_node(node.at("left"));  // where it begins its own name means nothing yet
+      ctes_.push_back(lower(node.at("cte_name").get<std::string>()));
     }
     for (const auto& modifier : node.at("modifiers")) {
       if (!among(kModifiers, type_of(modifier)))
@@ -104,6 +111,8 @@ class Guard {
       if (problem_) break;
       if (key == "from_table") {
         table(child);
+      } else if (recursive && key == "left") {
+        continue;
       } else if (key == "left" || key == "right") {
         query_node(child);
       } else if (key != "cte_map" && child.is_structured()) {
@@ -142,6 +151,8 @@ class Guard {
                    ref.at("schema_name").get<std::string>(),
                    ref.at("table_name").get<std::string>(), location_of(ref).value_or(0)};
     if (found.schema.empty() && found.catalog.empty() && among(ctes_, lower(found.name))) return;
+    if (among(kRefusedViews, lower(found.name)))
+      return refuse(ref, fmt::format("{} is not open to queries", found.name), "leave it out");
     tables_.push_back(std::move(found));
   }
 

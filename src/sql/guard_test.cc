@@ -74,6 +74,13 @@ TEST_F(GuardTest, RefusesEverythingElse) {
            "CALL pragma_version()",
            "CHECKPOINT",
            "SELECT * FROM 'x.csv'",
+           "WITH RECURSIVE \"x.csv\" AS (FROM \"x.csv\" UNION ALL FROM \"x.csv\" WHERE false) FROM "
+           "\"x.csv\"",
+           "WITH RECURSIVE \"x.csv\"(a) AS (SELECT 1 UNION SELECT * FROM (WITH y AS (FROM 'y.csv') "
+           "FROM y)) "
+           "FROM \"x.csv\"",
+           "FROM pg_settings",
+           "FROM pg_catalog.pg_settings",
            "SELECT * FROM \"x.parquet\"",
            "SELECT * FROM data.csv",
            "SELECT * FROM '/etc/passwd'",

@@ -21,8 +21,8 @@ namespace leat::sql {
 class Scratch {
  public:
   Scratch() {
-    database_ = std::move(*Database::open("", {}));
-    connection_ = std::move(*Connection::open(database_));
+    database_ = *Database::open("", {});
+    connection_ = *Connection::open(database_);
     EXPECT_TRUE(connection_.run("SET TimeZone = 'UTC'"));
   }
 

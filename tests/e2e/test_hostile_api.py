@@ -197,6 +197,24 @@ class Hostile(unittest.TestCase):
             found = {row["reason"]: row["count"] for row in p.json("dlq", "ls")}
             self.assertEqual(found, {"malformed": 2, "invalid_utf8": 1, **{reason: 1 for reason in bad}})
 
+    def test_a_row_that_outgrows_the_log_goes_alone(self):
+        large = '{"id": 2, "name": "%s"}' % ("x" * 9_000_000)
+        with serve(lambda *_: (200, page(item(1), large, item(3)))) as (url, _), project(url) as p:
+            text = (p.dir / "pipelines/capture.yaml").read_text().replace("amount, name FROM", "name, name AS twin FROM")
+            p.write("pipelines/capture.yaml", text)
+            p.leat("run", "--drain")
+            self.assertEqual([record["id"] for record in self.taken(p)], [1, 3])
+            self.assertEqual([(row["stage"], row["reason"], row["count"]) for row in p.json("dlq", "ls")],
+                             [("encode", "too_large", 1)])
+
+    def test_failures_are_told_before_the_types_are_known(self):
+        with serve(lambda *_: (200, b'{"data": []}')) as (url, _), project(url) as p:
+            text = (p.dir / "pipelines/capture.yaml").read_text().replace("  schema: schemas/item.json\n", "")
+            p.write("pipelines/capture.yaml", text)
+            done = p.call("run", "--drain", "--timeout", "2s")
+            self.assertEqual(done.returncode, 3)
+            self.assertIn('no records at "/items"', done.stderr)
+
     def test_secrets_that_the_api_repeats(self):
         def answer(path, number):
             if "page2" not in path:

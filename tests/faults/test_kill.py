@@ -493,7 +493,15 @@ class Planted(unittest.TestCase):
     ]
 
     def judge(self, bench, name, runs):
-        """What the checker said, or None when it saw nothing."""
+        """What the checker said, or None when it saw nothing. Where a kill falls depends on the batches' sizes and so on
+        the machine's load: a few tries."""
+        for _ in range(3):
+            said = self.judge_once(bench, name, runs)
+            if said is not None:
+                return said
+        return None
+
+    def judge_once(self, bench, name, runs):
         bench.wipe()
         for env in runs:
             done = bench.run(seconds=10, LEAT_PLANT=name, **env)
