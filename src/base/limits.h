@@ -74,6 +74,8 @@ constexpr size_t kHttpBodyPadding =
 constexpr size_t kMaxSourcePages = 1'000'000;  // pages of one pass of a source
 constexpr size_t kMaxPageRecords = 1'000'000;  // of one answer of an API
 constexpr size_t kMaxCsvColumns = 4096;
+constexpr size_t kMaxGoneFiles =
+    1000;  // read files that are gone, and still known: the newest ones
 constexpr size_t kMaxSourceFiles = 10'000;  // of a file source: each has a place in its cursor
 constexpr size_t kMaxFollowedFiles = 256;   // of a file source that follows: each stays open
 constexpr int kPageFailuresToAlarm = 3;     // undecodable answers in a row before the alarm

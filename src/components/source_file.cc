@@ -193,10 +193,12 @@ Result<void> FileSource::scan() {
   for (const std::string& name : found) TRY(take_found(name));
   // A file read by name may come back (a mount, a restored folder), and is not read again. A followed one goes by
   // its inode, which another file may get.
-  if (!config_.follow && files_.size() <= most) return {};
-  std::erase_if(files_, [&](const FileState& state) {
+  const auto is_gone = [&](const FileState& state) {
     return state.done && !state.stream && !found.contains(state.name);
-  });
+  };
+  const auto kept = static_cast<std::ptrdiff_t>(config_.follow ? 0 : limits::kMaxGoneFiles);
+  std::ptrdiff_t gone = std::count_if(files_.begin(), files_.end(), is_gone);
+  std::erase_if(files_, [&](const FileState& state) { return is_gone(state) && gone-- > kept; });
   return {};
 }
 

@@ -274,6 +274,13 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::serve_one() {
                   false, false, 11);
     co_return false;
   }
+  // Taken for no body it would hide a second request from whoever stands in front.
+  const auto coding = parser.get()[http::field::transfer_encoding];
+  if (!coding.empty() && !beast::iequals(coding, "chunked")) {
+    co_await send(Response::error(501, "invalid_argument", "the only transfer coding is chunked"),
+                  false, false, 11);
+    co_return false;
+  }
   const unsigned version = parser.get().version();
   const bool keep = parser.get().keep_alive(), head = parser.get().method() == http::verb::head;
   Request request = take_request(parser.get(), trusted_, server_.stop_source_.get_token());
@@ -346,7 +353,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send(Response resp
     if (!chunked) header.keep_alive(false);
     header.chunked(chunked);
     bool whole = co_await send_stream(std::move(response), std::move(header), chunked);
-    co_return whole&& keep&& chunked;
+    co_return (whole && keep && chunked);
   }
   bool bodyless = response.status == 204 || response.status == 304;
   if (!bodyless && !response.stream) header.content_length(response.body.size());
@@ -360,7 +367,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send(Response resp
   if (!head && !bodyless && response.body.size() < 16 * limits::kKiB) {
     text += response.body;
     bool sent = co_await write(asio::buffer(text));
-    co_return sent&& keep;
+    co_return (sent && keep);
   }
   if (!co_await write(asio::buffer(text))) co_return false;
   // In pieces, so that the deadline is for a peer that takes nothing, not for a large body.

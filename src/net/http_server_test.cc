@@ -322,6 +322,19 @@ TEST_F(HttpServerTest, AHeaderThatTricklesIsCutOff) {
   EXPECT_EQ(raw("GET /hello HTTP/1.1\r\nHost: local"), "");
 }
 
+TEST_F(HttpServerTest, UnknownTransferCodingsAreRefused) {
+  start();
+  for (const char* coding : {"xchunked", "chunked, identity", "gzip"}) {
+    auto answer =
+        raw(fmt::format("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {}\r\n\r\n"
+                        "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                        coding));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 501 ") || answer.starts_with("HTTP/1.1 400 "))
+        << answer;
+    EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << "one answer: " << answer;
+  }
+}
+
 TEST_F(HttpServerTest, ABodyThatTricklesIsCutOff) {
   options_.body_ms = 100;
   start();
