@@ -17,9 +17,12 @@ class ScriptedSource final : public stream::Source {
  public:
   std::deque<Result<stream::SourcePage>> script;
   std::string opened_at;
+  std::vector<std::string>* opens = nullptr;  // every cursor it was opened at
+  bool by_cursor = false;
 
   Result<void> open(std::string_view cursor) override {
     opened_at = cursor;
+    if (opens != nullptr) opens->emplace_back(cursor);
     return {};
   }
   Result<stream::SourcePage> read(std::stop_token) override {
@@ -28,7 +31,7 @@ class ScriptedSource final : public stream::Source {
     script.pop_front();
     return next;
   }
-  bool rereadable() const override { return false; }
+  bool rereadable() const override { return by_cursor; }
   bool bounded() const override { return true; }
 };
 
@@ -130,6 +133,24 @@ TEST_F(InputTest, RidesOutWhatATryLaterMendsAndSaysSo) {
   while (!input->next(batch, {}, milliseconds(10)).value()) ASSERT_LT(++tries, 1000);
   EXPECT_EQ(batch.records.records.size(), 1u);
   EXPECT_EQ(input->trouble(), "");
+}
+
+// A file's read may have taken records before it failed; without going back they would be lost.
+TEST_F(InputTest, AFailedReadGoesBackToTheEndOfTheLastPage) {
+  auto source = std::make_unique<ScriptedSource>();
+  std::vector<std::string> opens;
+  source->opens = &opens;
+  source->by_cursor = true;
+  source->script.push_back(page({"a"}, {}));
+  source->script.push_back(Error(ErrorCode::kIo, "read error").with_retry(Retry::kReconnect));
+  source->script.push_back(page({"b"}, {}, true));
+  auto input = source_input(std::move(source));
+  InputBatch batch;
+  ASSERT_TRUE(input->next(batch, {}, milliseconds(10)).value());
+  EXPECT_FALSE(input->next(batch, {}, milliseconds(10)).value());
+  int tries = 0;
+  while (!input->next(batch, {}, milliseconds(10)).value()) ASSERT_LT(++tries, 1000);
+  EXPECT_EQ(opens, (std::vector<std::string>{"", "after"}));
 }
 
 TEST_F(InputTest, AFinalErrorIsNotRiddenOut) {
