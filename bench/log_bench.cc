@@ -1,6 +1,6 @@
 // Synced appends to the embedded log, beside a plain file that gets the same bytes with one write and one
 // fdatasync; and reading them back. One thread.
-//   bench_log_bench [DIR with page-NN.json.gz, default examples/users/api] [scratch directory, default .]
+//   bench_log_bench [DIR with page-NN.json.gz, default examples/users/api] [scratch directory, default build]
 //
 // Groups of 500 API records of some 1,057 bytes. Log and file take turns, so that a slow moment of the disk hits
 // both; the figures are medians over the rounds. Without the pages, synthetic records of that size are made.
@@ -210,5 +210,5 @@ void run(const std::string& pages, const std::string& scratch) {
 }  // namespace leat
 
 int main(int argc, char** argv) {
-  leat::run(argc > 1 ? argv[1] : "examples/users/api", argc > 2 ? argv[2] : ".");
+  leat::run(argc > 1 ? argv[1] : "examples/users/api", argc > 2 ? argv[2] : "build");
 }

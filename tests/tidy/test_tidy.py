@@ -5,6 +5,7 @@ Every check takes the root of a tree, and TheChecksThemselves shows each one fin
 
 import pathlib
 import re
+import subprocess
 import tempfile
 import textwrap
 import unittest
@@ -12,6 +13,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_LINES = 900
 WARN_LINES = 600
+MAX_BYTES = 512 * 1024  # of a committed file: what a program left behind is larger, or binary
 
 # Time, chance and files belong to src/io, where a test can put its own in their place.
 BANNED = {
@@ -164,6 +166,21 @@ def check_named_files(root):
     return found
 
 
+def check_sizes(root):
+    """Nothing that a run left behind is committed: files are small, and none belongs to a database."""
+    found = []
+    if not (root / ".git").exists():
+        return found  # an exported tree: nothing says what is committed
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        path = root / name
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            found.append(f"{name}: {path.stat().st_size} bytes, at most {MAX_BYTES}")
+        if path.suffix in (".sst", ".blob", ".duckdb", ".wal", ".raw"):
+            found.append(f"{name}: a {path.suffix} file is what a run left behind")
+    return found
+
+
 class Tree(unittest.TestCase):
     def none(self, found):
         if found:
@@ -180,6 +197,9 @@ class Tree(unittest.TestCase):
 
     def test_files_are_short_and_guarded(self):
         self.none(check_files(ROOT))
+
+    def test_no_run_left_files_behind(self):
+        self.none(check_sizes(ROOT))
 
     def test_files_that_pages_name_exist(self):
         self.none(check_named_files(ROOT))
@@ -260,6 +280,13 @@ class TheChecksThemselves(unittest.TestCase):
         self.expect(check_words, "src/io/b.cc:1: TO" + "DO")
         self.write("src/io/c.h", "\n" * (MAX_LINES + 1))
         self.expect(check_files, "at most 900", "no #pragma once")
+
+    def test_files_a_run_left_behind(self):
+        subprocess.run(["git", "init", "-q"], cwd=self.root, check=True)
+        self.write("bench.txt", "x" * (MAX_BYTES + 1))
+        self.write("data/000015.sst", "")
+        subprocess.run(["git", "add", "-A"], cwd=self.root, check=True)
+        self.expect(check_sizes, "bench.txt: 524289 bytes", "data/000015.sst: a .sst file")
 
     def test_a_named_file_that_is_not_there(self):
         self.write("README.md", "See [how](docs/how.md), `src/gone.cc`, `base/x`, `src/base/a`.\n")
