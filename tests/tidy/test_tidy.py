@@ -171,7 +171,8 @@ def check_sizes(root):
     found = []
     if not (root / ".git").exists():
         return found  # an exported tree: nothing says what is committed
-    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=root, check=True,
+                            capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
         path = root / name
         if path.is_file() and path.stat().st_size > MAX_BYTES:
