@@ -73,6 +73,8 @@ constexpr size_t kHttpBodyPadding =
     64;  // spare capacity behind a body, for parsers that read ahead
 constexpr size_t kMaxSourcePages = 1'000'000;  // pages of one pass of a source
 constexpr size_t kMaxPageRecords = 1'000'000;  // of one answer of an API
+constexpr size_t kFileHeadBytes = 1 * kKiB;  // first bytes of a file, by which it is known again
+constexpr size_t kFileTailBytes = 1 * kKiB;  // and those before the position
 constexpr size_t kMaxCsvColumns = 4096;
 constexpr size_t kMaxGoneFiles =
     1000;  // read files that are gone, and still known: the newest ones

@@ -8,13 +8,12 @@
 //     file:
 //       path: data/users-*.ndjson.gz
 //
-// What counts as the same file: read once, one of the same name that begins with the same bytes and is not shorter;
-// followed, one of the same inode, whatever its name, so a file that is rotated away is finished first and the new
-// one of its name begins at its start. A followed file that shrinks is read from its start again. The last line of a
-// followed file waits for its newline. A changed file in another format than NDJSON or CSV is not read again.
+// What counts as the same file: read once, one of the same name; followed, one of the same inode, whatever its name,
+// so a file that is rotated away is finished first and the new one of its name begins at its start. In both cases its
+// first bytes and those before the position must be what they were: a file that was truncated, replaced or written
+// anew is read from its start, with a warning. The last line of a followed file waits for its newline. A changed file
+// in another format than NDJSON or CSV is not read again.
 //
-// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n"}]}: `at` counts bytes of the
-// decompressed content (records, with `records:`), `head` is the digest of the first n bytes of the file as it lies.
 // One thread (the lane's read thread) calls everything.
 #include "components/source_file.h"
 
@@ -23,7 +22,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>
@@ -35,48 +33,24 @@
 #include "codec/csv.h"
 #include "codec/framing.h"
 #include "components/source_file_config.h"
+#include "components/source_file_state.h"
 #include "components/source_file_stream.h"
-#include "io/digest.h"
 #include "io/file.h"
 
 namespace leat::components {
 namespace {
 
-using file::ByteStream;
 using file::Compression;
 using file::Config;
+using file::FileState;
 using file::Format;
 using file::format_of;
+using file::KnownBytes;
 using file::spec;
 
-constexpr size_t kHeadBytes = 1024;                // of a file, by which it is known again
 constexpr size_t kSliceBytes = 64 * limits::kKiB;  // framed at once; grows while no record ends
 constexpr size_t kPageBytes = limits::kMiB;        // of one page, unless one record is larger
 constexpr size_t kPageRecords = 10'000;            // after which no further slice is taken
-
-/// A file that is, or was, read. What the cursor keeps.
-struct FileState {
-  std::string name;  // relative to the project, as found
-  uint64_t device = 0, inode = 0;
-  int64_t at = 0;
-  bool done = false;
-  std::string head;
-  size_t head_bytes = 0;
-
-  // Of this process only, while the file is open.
-  std::string path;  // where it lies now
-  std::unique_ptr<ByteStream> stream;
-  std::unique_ptr<codec::Framer> framer;
-  std::shared_ptr<const std::string> whole;  // with `records:`: the file, and its records
-  std::vector<std::string_view> whole_records;
-  std::string carry;     // read, not yet framed
-  bool rotated = false;  // another file has its name, or none: it ends where it ends
-
-  void close() {
-    stream.reset(), framer.reset(), whole.reset();
-    whole_records.clear(), carry.clear();
-  }
-};
 
 class FileSource final : public stream::Source {
  public:
@@ -92,17 +66,21 @@ class FileSource final : public stream::Source {
   std::string full(const std::string& name) const {
     return name.starts_with('/') || dir_.empty() ? name : dir_ + "/" + name;
   }
-  std::string cursor() const;
   Result<void> scan();
   Result<void> take_found(const std::string& name);
   FileState* known(const std::string& name, const io::FileStatus& status);
+  bool is_plain(const std::string& path) const {
+    return (config_.records.empty() || format_of(path, config_.format) != Format::kJson) &&
+           file::compression_of(path, config_.compression) == Compression::kNone;
+  }
   Result<bool> is_same(const FileState& state, const std::string& path,
                        const io::FileStatus& status) const;
-  Result<void> remember_head(FileState& state) const;
+  Result<void> remember(FileState& state) const;
   Result<void> open_file(FileState& state);
   Result<void> open_at(FileState& state);
   Result<std::vector<std::string>> csv_columns(const FileState& state) const;
   Result<void> fill(FileState& state, stream::SourcePage& page, std::stop_token stop);
+  Result<bool> read_on(FileState& state, std::string& buffer, size_t want, size_t& got);
   Result<bool> fill_slice(FileState& state, stream::SourcePage& page);
   Result<bool> fill_whole(FileState& state, stream::SourcePage& page);
   Result<void> take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
@@ -117,49 +95,11 @@ class FileSource final : public stream::Source {
 };
 
 Result<void> FileSource::open(std::string_view cursor) {
-  files_.clear();
   next_ = 0;
   scanned_ = false;
   opened_before_ = !cursor.empty();
-  if (cursor.empty()) return {};
-  auto json = nlohmann::json::parse(cursor, nullptr, false);
-  auto bad = [&] {
-    return Error(ErrorCode::kCorrupt, "the cursor of source file is not one of its own");
-  };
-  if (!json.is_object() || json.value("v", 0) != 1 || !json["files"].is_array()) return bad();
-  for (const auto& each : json["files"]) {
-    if (!each.is_object() || !each["path"].is_string() || !each["at"].is_number_integer())
-      return bad();
-    FileState state;
-    state.name = each["path"];
-    state.device = each.value("dev", uint64_t{0});
-    state.inode = each.value("ino", uint64_t{0});
-    state.at = each["at"];
-    state.done = each.value("done", false);
-    state.head = each.value("head", "");
-    state.head_bytes = each.value("n", size_t{0});
-    files_.push_back(std::move(state));
-  }
+  ASSIGN(files_, file::parse_cursor(cursor));
   return {};
-}
-
-std::string FileSource::cursor() const {
-  nlohmann::ordered_json files = nlohmann::ordered_json::array();
-  for (const FileState& state : files_) {
-    nlohmann::ordered_json each;
-    each["path"] = state.name;
-    each["dev"] = state.device;
-    each["ino"] = state.inode;
-    each["at"] = state.at;
-    if (state.done) each["done"] = true;
-    each["head"] = state.head;
-    each["n"] = state.head_bytes;
-    files.push_back(std::move(each));
-  }
-  nlohmann::ordered_json out;
-  out["v"] = 1;
-  out["files"] = std::move(files);
-  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 /// Brings files_ up to date with what the patterns match, in the order of names.
@@ -218,7 +158,7 @@ Result<void> FileSource::take_found(const std::string& name) {
   if (!state && config_.follow) {
     // A copy of the same name (a restored backup, another mount) has a new inode and the old bytes.
     for (FileState& each : files_) {
-      if (each.name != name || each.stream || each.head_bytes == 0 || each.done) continue;
+      if (each.name != name || each.stream || each.print.head_bytes == 0 || each.done) continue;
       ASSIGN(bool same, is_same(each, full(name), *status));
       if (same) state = &each;
     }
@@ -240,9 +180,9 @@ Result<void> FileSource::take_found(const std::string& name) {
       state->name = name, state->device = status->device, state->inode = status->inode;
       return {};
     }
-    spdlog::warn("source file: {} is another file than before: it is read from its start", name);
-    state->close();
-    *state = FileState{};
+    state->name = name;
+    state->begin_again();
+    state->rotated = false;
   } else {
     // Whoever had this name was rotated away.
     for (FileState& each : files_)
@@ -256,42 +196,29 @@ Result<void> FileSource::take_found(const std::string& name) {
 
 Result<bool> FileSource::is_same(const FileState& state, const std::string& path,
                                  const io::FileStatus& status) const {
-  if (file::compression_of(path, config_.compression) == Compression::kNone &&
-      config_.records.empty() && status.size < state.at)
-    return false;
-  if (state.head_bytes == 0) return true;
+  const bool plain = is_plain(path);
+  if (plain && status.size < state.at) return false;
+  if (state.print.head_bytes == 0) return true;
   ASSIGN(auto reader, io::FileReader::open(path));
-  std::string head(state.head_bytes, '\0');
-  size_t size = 0;
-  while (size < head.size()) {
-    ASSIGN(size_t got, reader->read(head.data() + size, head.size() - size));
-    if (got == 0) return false;
-    size += got;
-  }
-  return io::sha256_hex(head).substr(0, 16) == state.head;
+  ASSIGN(auto bytes, KnownBytes::load(
+                         *reader, plain ? state.at : static_cast<int64_t>(state.print.head_bytes)));
+  return bytes.fit(state.print);
 }
 
-/// Takes the digest of the bytes that are sure to stay: those read, up to kHeadBytes.
-Result<void> FileSource::remember_head(FileState& state) const {
-  if (state.head_bytes == kHeadBytes) return {};
-  const bool plain = file::compression_of(state.path, config_.compression) == Compression::kNone;
-  size_t want = kHeadBytes;
-  if (plain && config_.records.empty()) want = std::min(want, static_cast<size_t>(state.at));
-  if (want <= state.head_bytes) return {};
+/// Takes the fingerprint of the bytes that are sure to stay: of a plain file those read, of another its first ones.
+Result<void> FileSource::remember(FileState& state) const {
+  if (state.stream && state.stream->plain() != nullptr) {
+    state.print = state.known.fingerprint();
+    return {};
+  }
+  if (state.print.head_bytes > 0 || is_plain(state.path)) return {};
   // Rotated just now: its name is gone, or another's. The digest is taken at a later look.
   auto status = io::file_status(state.path);
   if (!status || status->inode != state.inode || status->device != state.device) return {};
   ASSIGN(auto reader, io::FileReader::open(state.path));
-  std::string head(want, '\0');
-  size_t size = 0;
-  while (size < head.size()) {
-    ASSIGN(size_t got, reader->read(head.data() + size, head.size() - size));
-    if (got == 0) break;
-    size += got;
-  }
-  head.resize(size);
-  state.head = io::sha256_hex(head).substr(0, 16);
-  state.head_bytes = size;
+  ASSIGN(auto bytes, KnownBytes::load(*reader, limits::kFileHeadBytes));
+  state.print = bytes.fingerprint();
+  state.print.tail.clear(), state.print.tail_bytes = 0;
   return {};
 }
 
@@ -332,6 +259,13 @@ Result<void> FileSource::open_at(FileState& state) {
   const Format format = format_of(state.name, config_.format);
   if (format == Format::kJson && !config_.records.empty()) return {};  // read whole by fill_whole
   ASSIGN(state.stream, file::open_stream(state.path, config_.compression, state.at));
+  if (io::FileReader* plain = state.stream->plain(); plain != nullptr && state.at > 0) {
+    ASSIGN(state.known, KnownBytes::load(*plain, state.at));
+    if (!state.known.fit(state.print)) {
+      state.begin_again();
+      return open_at(state);
+    }
+  }
   if (format == Format::kNdjson) {
     state.framer = codec::make_ndjson_framer();
   } else if (format == Format::kJson) {
@@ -366,18 +300,18 @@ Result<std::vector<std::string>> FileSource::csv_columns(const FileState& state)
 
 /// Adds records of one file until the page is full, the file ends, or nothing more is there.
 Result<void> FileSource::fill(FileState& state, stream::SourcePage& page, std::stop_token stop) {
-  if (!state.stream && !state.whole) TRY(open_file(state));
-  if (state.done) return {};
   const bool whole =
       format_of(state.name, config_.format) == Format::kJson && !config_.records.empty();
   size_t bytes = 0;
   while (!stop.stop_requested() && page.records.size() < kPageRecords && bytes < kPageBytes) {
+    if (!state.stream && !state.whole) TRY(open_file(state));
+    if (state.done) break;
     const size_t before = page.storage.size();
     ASSIGN(bool more, whole ? fill_whole(state, page) : fill_slice(state, page));
     if (page.storage.size() > before) bytes += page.storage.back()->size();
     if (!more) break;
   }
-  TRY(remember_head(state));
+  TRY(remember(state));
   if (state.done) state.close();
   return {};
 }
@@ -388,15 +322,28 @@ void add_record(stream::SourcePage& page, std::string_view value) {
   page.records.push_back(record);
 }
 
+/// Appends to `buffer`, which holds what was read but not framed. False when the bytes before are other ones than
+/// were read: then nothing that is in it counts, and the file begins again.
+Result<bool> FileSource::read_on(FileState& state, std::string& buffer, size_t want, size_t& got) {
+  const size_t size = buffer.size();
+  buffer.resize(size + want);
+  ASSIGN(got, state.stream->read(buffer.data() + size, want));
+  buffer.resize(size + got);
+  if (state.stream->plain() == nullptr) return true;
+  ASSIGN(bool same, state.known.still_in(*state.stream->plain(), state.at,
+                                         std::string_view(buffer).substr(0, size)));
+  if (!same) state.begin_again();
+  return same;
+}
+
 /// Frames one more slice; false when the file has no more for now, or is done.
 Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) {
   auto buffer = std::make_shared<std::string>(std::move(state.carry));
   state.carry.clear();
-  const size_t carried = buffer->size();
-  const size_t want = std::clamp(carried, kSliceBytes, limits::kMaxRecordBytes);
-  buffer->resize(carried + want);
-  ASSIGN(size_t got, state.stream->read(buffer->data() + carried, want));
-  buffer->resize(carried + got);
+  const size_t want = std::clamp(buffer->size(), kSliceBytes, limits::kMaxRecordBytes);
+  size_t got = 0;
+  ASSIGN(bool same, read_on(state, *buffer, want, got));
+  if (!same) return true;
   const bool end = got == 0;
   const bool last = end && (!config_.follow || state.rotated);
 
@@ -411,7 +358,7 @@ Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) 
     std::string where = fmt::format("{}: behind byte {}", state.name, state.at);
     return std::move(used).error().at(where);
   }
-  state.at += static_cast<int64_t>(*used);
+  state.take(std::string_view(*buffer).substr(0, *used));
   state.carry = buffer->substr(*used);
   if (last) state.done = true;
   if (!records.empty()) {
@@ -439,30 +386,19 @@ Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) 
 /// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest is stepped over.
 Result<void> FileSource::take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
                                        stream::SourcePage& page) {
-  int64_t length = 0;
-  size_t newline = buffer->find('\n');
-  std::string rest;
-  if (newline != std::string::npos) {
-    length = static_cast<int64_t>(newline) + 1;
-    rest = buffer->substr(newline + 1);
-  } else {
-    length = static_cast<int64_t>(buffer->size());
-    rest.resize(kSliceBytes);
-    for (;;) {
-      ASSIGN(size_t got, state.stream->read(rest.data(), kSliceBytes));
-      newline = got == 0 ? 0 : std::string_view(rest).substr(0, got).find('\n');
-      length += static_cast<int64_t>(newline == std::string::npos ? got
-                                     : got == 0                   ? 0
-                                                                  : newline + 1);
-      if (newline == std::string::npos) continue;
-      rest = got == 0 ? std::string() : rest.substr(newline + 1, got - newline - 1);
-      break;
-    }
+  std::string rest = *buffer;
+  for (size_t got = 1;;) {
+    const size_t newline = rest.find('\n');
+    const size_t used = newline == std::string::npos ? rest.size() : newline + 1;
+    state.take(std::string_view(rest).substr(0, used));
+    rest.erase(0, used);
+    if (newline != std::string::npos || got == 0) break;
+    ASSIGN(bool same, read_on(state, rest, kSliceBytes, got));
+    if (!same) return {};
   }
   buffer->resize(limits::kMaxRecordBytes + 1);
   add_record(page, *buffer);
   page.storage.push_back(std::move(buffer));
-  state.at += length;
   state.carry = std::move(rest);
   return {};
 }
@@ -501,7 +437,7 @@ Result<bool> FileSource::fill_whole(FileState& state, stream::SourcePage& page) 
   return false;
 }
 
-/// A followed file that gave nothing: was it rotated or truncated? True when it is worth another read.
+/// A followed file that gave nothing: was it rotated? True when it is worth another read.
 Result<bool> FileSource::look(FileState& state) {
   if (state.done || state.rotated || !state.stream) return false;
   auto status = io::file_status(full(state.name));
@@ -509,12 +445,7 @@ Result<bool> FileSource::look(FileState& state) {
     state.rotated = true;
     return true;
   }
-  if (status->size >= state.at + static_cast<int64_t>(state.carry.size())) return false;
-  spdlog::warn("source file: {} was truncated: it is read from its start", state.name);
-  state.close();
-  state.at = 0, state.head_bytes = 0;
-  state.head.clear();
-  return true;
+  return false;
 }
 
 Result<stream::SourcePage> FileSource::read(std::stop_token stop) {
@@ -543,7 +474,7 @@ Result<stream::SourcePage> FileSource::read(std::stop_token stop) {
     }
     if (!again && page.records.empty()) break;
   }
-  page.cursor = cursor();
+  page.cursor = file::cursor_of(files_);
   if (page.records.empty() && !stop.stop_requested()) {
     page.exhausted = true;
     if (config_.follow) page.next_poll_ms = config_.every_ms;

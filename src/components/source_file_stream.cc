@@ -26,6 +26,7 @@ class PlainStream final : public ByteStream {
  public:
   explicit PlainStream(std::unique_ptr<io::FileReader> reader) : reader_(std::move(reader)) {}
   Result<size_t> read(char* into, size_t size) override { return reader_->read(into, size); }
+  io::FileReader* plain() override { return reader_.get(); }
 
  private:
   std::unique_ptr<io::FileReader> reader_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "io/file.h"
 
 namespace leat::components::file {
 
@@ -20,6 +21,8 @@ class ByteStream {
   virtual ~ByteStream() = default;
   /// At most `size` bytes; 0 at the end, which may move while the file grows (not when compressed).
   virtual Result<size_t> read(char* into, size_t size) = 0;
+  /// The file, when its bytes lie in it as read() gives them; null when compressed.
+  virtual io::FileReader* plain() { return nullptr; }
 };
 
 /// A stream from byte `at` of the decompressed content on. kCorrupt when it is shorter than that.

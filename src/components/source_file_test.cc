@@ -1,5 +1,6 @@
 #include "components/source_file.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -248,6 +249,64 @@ TEST_F(FileSourceTest, FollowedATruncatedFileBeginsAgain) {
   EXPECT_EQ(all(*source), (Strings{"1", "2"}));
   write(dir_ / "a.log", "3\n");
   EXPECT_EQ(all(*source), Strings{"3"});
+}
+
+std::string lines(char of, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += fmt::format("{}{:05}\n", of, i);
+  return out;
+}
+
+TEST_F(FileSourceTest, FollowedAFileWrittenAnewBeginsAgainWhateverItsSize) {
+  // As `> a.log` and then longer content, between two looks: nothing but the bytes tells.
+  for (int count : {2, 3, 1000}) {
+    SCOPED_TRACE(count);
+    write(dir_ / "a.log", lines('a', 2));
+    auto source = make("{path: a.log, follow: true}");
+    EXPECT_EQ(all(*source).size(), 2u);
+    write(dir_ / "a.log", lines('b', count));
+    Strings got = all(*source);
+    ASSERT_EQ(got.size(), static_cast<size_t>(count));
+    EXPECT_EQ(got[0], "b00000");
+    write(dir_ / "a.log", "b99999\n", true);
+    EXPECT_EQ(all(*source), Strings{"b99999"});
+    std::filesystem::remove(dir_ / "a.log");
+  }
+  // A line that waits for its newline is part of what was there.
+  write(dir_ / "a.log", "1\n2");
+  auto source = make("{path: a.log, follow: true}");
+  EXPECT_EQ(all(*source), Strings{"1"});
+  write(dir_ / "a.log", "1\n345\n");
+  EXPECT_EQ(all(*source), (Strings{"1", "345"}));
+}
+
+TEST_F(FileSourceTest, AFileWrittenAnewBetweenTwoStartsBeginsAgain) {
+  // Two thousand bytes that stay in front: what differs lies before the position.
+  const std::string front = lines('a', 400);
+  for (const char* yaml : {"{path: a.log, follow: true}", "path: a.log"}) {
+    SCOPED_TRACE(yaml);
+    write(dir_ / "a.log", front + "x1\n");
+    EXPECT_EQ(all(yaml).size(), 401u);
+    write(dir_ / "a.log", front + "y1\ny2\n");
+    EXPECT_EQ(all(yaml, cursor_).size(), 402u);
+    write(dir_ / "a.log", front + "y1\n");  // shorter
+    EXPECT_EQ(all(yaml, cursor_).size(), 401u);
+    write(dir_ / "a.log", "y2\n", true);
+    EXPECT_EQ(all(yaml, cursor_), Strings{"y2"}) << "grown, not another";
+  }
+}
+
+TEST_F(FileSourceTest, ACursorWithoutTailGoesOn) {
+  write(dir_ / "a.log", "1\n2\n3\n");
+  struct stat st {};
+  ASSERT_EQ(::stat((dir_ / "a.log").c_str(), &st), 0);
+  const std::string place =
+      fmt::format("\"path\":\"a.log\",\"dev\":{},\"ino\":{},\"at\":4", st.st_dev, st.st_ino);
+  for (const char* yaml : {"{path: a.log, follow: true}", "path: a.log"}) {
+    EXPECT_EQ(all(yaml, "{\"v\":1,\"files\":[{" + place + "}]}"), Strings{"3"});
+    EXPECT_NE(cursor_.find("\"tail\":"), std::string::npos) << cursor_;
+    EXPECT_EQ(all(yaml, cursor_), Strings{});
+  }
 }
 
 TEST_F(FileSourceTest, AFileMayAppearWhenFollowed) {

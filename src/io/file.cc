@@ -255,6 +255,21 @@ Result<size_t> FileReader::read(char* into, size_t size) {
   return read_some(fd_, into, size, path_);
 }
 
+Result<std::string> FileReader::read_at(int64_t offset, size_t size) {
+  std::string out(size, '\0');
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t got =
+        ::pread(fd_, out.data() + done, size - done, offset + static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return os_error(errno, "cannot read", path_);
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  out.resize(done);
+  return out;
+}
+
 // Locks of the open file description (not of the process, as POSIX's): a second acquire in the same
 // process fails too, and holder() can look without taking the lock.
 FileLock::FileLock(int fd) : fd_(fd) {}

@@ -52,6 +52,8 @@ class FileReader {
   Result<void> seek(int64_t offset);
   /// Reads at most `size` bytes; 0 at the end of the file.
   Result<size_t> read(char* into, size_t size);
+  /// The `size` bytes at `offset`, fewer at the end of the file; the place of read() stays.
+  Result<std::string> read_at(int64_t offset, size_t size);
 
  private:
   FileReader(int fd, std::string path);

@@ -120,6 +120,12 @@ TEST(FileReader, ReadsFromWhereItWasSought) {
   EXPECT_EQ(reader->read(buffer, 8).value(), 3u);
   EXPECT_EQ(std::string(buffer, 3), "789");
   EXPECT_EQ(reader->read(buffer, 8).value(), 0u);
+  ASSERT_TRUE(reader->seek(2));
+  EXPECT_EQ(reader->read_at(8, 8).value(), "89");
+  EXPECT_EQ(reader->read_at(20, 8).value(), "");
+  EXPECT_FALSE(reader->read_at(-1, 1));
+  EXPECT_EQ(reader->read(buffer, 1).value(), 1u);
+  EXPECT_EQ(buffer[0], '2') << "the place of read() stays";
   EXPECT_FALSE(reader->seek(-1));
   EXPECT_FALSE(FileReader::open(dir.path()));
   EXPECT_EQ(FileReader::open(dir / "no").error().code(), ErrorCode::kNotFound);
