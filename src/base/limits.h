@@ -17,6 +17,10 @@ constexpr int64_t kDefaultBatchDelayMs = 0;      // batch.delay: how long a batc
 constexpr size_t kLaneQueueBytes = 32 * kMiB;    // between two stages of a lane
 constexpr size_t kLaneQueueItems = 4;
 constexpr size_t kMaxRowsPerRecord = 100'000;  // UNNEST
+constexpr size_t kMaxRecordResultBytes =
+    64 * kMiB;  // of the rows of one record; more cuts the batch
+constexpr size_t kMaxBatchResultRows = 10'000'000;
+constexpr size_t kMaxBatchResultBytes = 256 * kMiB;
 
 constexpr size_t kArenaBlockBytes = 64 * kKiB;  // the first block of an arena; they double
 constexpr size_t kArenaKeepBytes = 64 * kMiB;   // what an arena keeps for the next batch
@@ -73,8 +77,8 @@ constexpr size_t kHttpBodyPadding =
     64;  // spare capacity behind a body, for parsers that read ahead
 constexpr size_t kMaxSourcePages = 1'000'000;  // pages of one pass of a source
 constexpr size_t kMaxPageRecords = 1'000'000;  // of one answer of an API
-constexpr size_t kFileHeadBytes = 1 * kKiB;  // first bytes of a file, by which it is known again
-constexpr size_t kFileTailBytes = 1 * kKiB;  // and those before the position
+constexpr size_t kFileHeadBytes = 1 * kKiB;    // first bytes of a file, by which it is known again
+constexpr size_t kFileTailBytes = 1 * kKiB;    // and those before the position
 constexpr size_t kMaxCsvColumns = 4096;
 constexpr size_t kMaxGoneFiles =
     1000;  // read files that are gone, and still known: the newest ones
@@ -97,6 +101,7 @@ constexpr int64_t kRequestBodyMs = 30'000;
 constexpr int64_t kKeepAliveMs = 60'000;
 constexpr int64_t kResponseWriteMs = 30'000;  // without a byte taken by the peer
 constexpr int64_t kServerStopMs = 3'000;      // requests under way may end within
+constexpr int64_t kPeerGoneMs = 100;          // how often a running handler's peer is looked after
 constexpr int kHttpHandlerThreads = 4;
 constexpr int kMaxApiQueries =
     kHttpHandlerThreads - 1;  // at a time: one thread is left for /healthz
@@ -105,6 +110,8 @@ constexpr int kMaxApiQueries =
 constexpr int64_t kTableRows = 100'000;  // rows of one of `tables:`
 constexpr int64_t kSqlDeadlineMs = 30'000;
 constexpr int64_t kSqlRows = 10'000;
+constexpr size_t kDuckdbBytes = 2048 * kMiB;    // of all databases of the process, queries apart
+constexpr size_t kTransformBytes = 512 * kMiB;  // of one run of a pipeline's query, beyond its rows
 
 // Metrics
 constexpr size_t kMaxMetricSeries = 1000;  // label values of one metric

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "sql/memory.h"
+
 namespace leat::sql {
 namespace {
 
@@ -48,6 +50,7 @@ Error duckdb_error(duckdb_error_type type, std::string_view message) {
 }
 
 Result<Database> Database::open(const std::string& path, std::span<const Setting> settings) {
+  bound_memory();
   Config config;
   if (duckdb_create_config(&config.handle) != DuckDBSuccess)
     return Error(ErrorCode::kInternal, "cannot make a configuration of DuckDB");
