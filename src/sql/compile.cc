@@ -77,7 +77,7 @@ class Compiler {
   Compiler(Engine::Impl& engine, const CompileInput& input) : engine_(engine), input_(input) {}
 
   Result<Compiled> compile() {
-    ASSIGN(connection_, open_session(engine_.database, true));
+    ASSIGN(connection_, open_session(engine_.generation->database, true));
     ASSIGN(parser_, Parser::open(connection_));
     pipeline();
     if (errors_.empty()) TRY(parse());
@@ -249,8 +249,8 @@ class Compiler {
     slot->schema = std::move(schema);
     slot->metas.assign(metas_.begin(), metas_.end());
     slot_ = slot.get();
-    function_ = fmt::format("{}_{}", kInputName, engine_.slots.size());
-    engine_.slots.push_back(std::move(slot));
+    function_ = fmt::format("{}_{}", kInputName, engine_.generation->slots.size());
+    engine_.generation->slots.push_back(std::move(slot));
     return register_input(connection_, function_, slot_);
   }
 
@@ -370,6 +370,9 @@ class Compiler {
       query_->types.push_back(column.type);
     }
     query_->slot = slot_;
+    query_->generation = engine_.generation;
+    query_->engine = &engine_;
+    query_->source = input_;
     query_->rules = input_.rules;
     query_->shape = std::move(shape_);
     query_->connection = std::move(connection_);
@@ -399,9 +402,29 @@ std::string CompileError::to_string() const {
   return where + message + (hint.empty() ? "" : "; " + hint);
 }
 
-Result<Compiled> Engine::compile(const CompileInput& input) {
-  MutexLock lock(impl_->compiling);
-  return Compiler(*impl_, input).compile();
+Result<Compiled> Engine::compile(const CompileInput& input) { return impl_->compile(input); }
+
+Result<Compiled> Engine::Impl::compile(const CompileInput& input) {
+  MutexLock lock(compiling);
+  return Compiler(*this, input).compile();
+}
+
+Result<void> Query::Impl::renew() {
+  TRY(engine->renew(generation));
+  ASSIGN(Compiled again, engine->compile(source));
+  if (!again.query)
+    return Error(ErrorCode::kInternal,
+                 "the query no longer compiles: " + again.errors[0].to_string());
+  Impl& made = *again.query->impl_;
+  CHECK(made.text == text, "{}", made.text);
+  statement = std::move(made.statement);
+  slot = made.slot;
+  {
+    MutexLock lock(changing);
+    std::swap(connection, made.connection);
+  }
+  std::swap(generation, made.generation);  // the old one after its connection
+  return {};
 }
 
 }  // namespace leat::sql

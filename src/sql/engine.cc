@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "sql/engine_impl.h"
+#include "sql/memory.h"
 #include "sql/vectors.h"
 
 namespace leat::sql {
@@ -19,6 +20,8 @@ namespace {
 // those (Query::read_schema).
 constexpr std::string_view kDisabledOptimizers =
     "join_order,build_side_probe_side,common_subexpressions,unused_columns";
+
+constexpr size_t kUnlimitedBytes = size_t{1} << 40;
 
 Result<void> append(Connection& connection, const std::string& table, const types::Schema& schema,
                     const types::Batch& batch) {
@@ -42,6 +45,21 @@ Result<void> append(Connection& connection, const std::string& table, const type
   if (duckdb_appender_close(appender.get()) != DuckDBSuccess)
     return Error(ErrorCode::kInternal, "cannot append to the lookup table " + table);
   return {};
+}
+
+std::string columns_of(const types::Schema& schema) {
+  std::string columns;
+  for (const types::Field& field : schema.fields) {
+    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(field.name),
+                           field.type.to_sql());
+  }
+  return columns;
+}
+
+Result<void> create_table(Connection& connection, const std::string& name,
+                          const types::Schema& schema) {
+  return connection.run(
+      fmt::format("CREATE TABLE {} ({})", quote_identifier(name), columns_of(schema)));
 }
 
 /// The function of DuckDB that reads a file of this name; empty for none.
@@ -75,22 +93,57 @@ Result<Connection> open_session(const Database& database, bool compiling) {
   return connection;
 }
 
+Result<std::shared_ptr<Generation>> Engine::Impl::make() const {
+  auto made = std::make_shared<Generation>();
+  // DuckDB's own limit is one for all lanes of the engine, so one lane's records could fail another's. Each query's
+  // arena is the better one where there is one.
+  const size_t memory = memory_is_bounded() ? kUnlimitedBytes : options.memory_bytes;
+  const std::array<Database::Setting, 4> settings = {{{"threads", "1"},
+                                                      {"memory_limit", fmt::format("{}B", memory)},
+                                                      {"autoinstall_known_extensions", "false"},
+                                                      {"autoload_known_extensions", "false"}}};
+  ASSIGN(made->database, Database::open("", settings));
+  ASSIGN(made->connection, open_session(made->database, false));
+  // Nothing spills to disk: what does not fit is an error, and the batch is cut.
+  TRY(made->connection.run(
+      "SET GLOBAL temp_directory = ''; SET GLOBAL enable_external_access = false"));
+  TRY(made->connection.run(
+      fmt::format("SET GLOBAL disabled_optimizers = '{}'", kDisabledOptimizers)));
+  TRY(made->connection.run("SET GLOBAL preserve_insertion_order = true"));
+  return made;
+}
+
+Result<void> Engine::Impl::renew(const std::shared_ptr<Generation>& broken) {
+  MutexLock lock(compiling);
+  if (generation != broken) return {};  // another query of the engine was first
+  ASSIGN(std::shared_ptr<Generation> made, make());
+  for (const auto& [name, table] : tables) {
+    ASSIGN(Connection source, open_session(*kept, false));
+    types::Schema schema;
+    std::vector<types::Type> types;
+    for (const Column& column : table.columns) {
+      types::Field field;
+      field.name = column.name, field.type = column.type;
+      types.push_back(column.type);
+      schema.fields.push_back(std::move(field));
+    }
+    TRY(create_table(made->connection, name, schema));
+    ASSIGN(QueryResult rows, source.query(fmt::format("SELECT * FROM {}", quote_identifier(name))));
+    while (true) {
+      ASSIGN(std::optional<Chunk> chunk, rows.next());
+      if (!chunk) break;
+      TRY(append(made->connection, name, schema, view_of(chunk->get(), types)));
+    }
+  }
+  generation = std::move(made);
+  return {};
+}
+
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
-  const std::array<Database::Setting, 4> settings = {
-      {{"threads", "1"},
-       {"memory_limit", fmt::format("{}B", options.memory_bytes)},
-       {"autoinstall_known_extensions", "false"},
-       {"autoload_known_extensions", "false"}}};
-  ASSIGN(impl->database, Database::open("", settings));
-  ASSIGN(impl->connection, open_session(impl->database, false));
-  // Nothing spills to disk: what does not fit is an error, and the batch is cut.
-  TRY(impl->connection.run(
-      "SET GLOBAL temp_directory = ''; SET GLOBAL enable_external_access = false"));
-  TRY(impl->connection.run(
-      fmt::format("SET GLOBAL disabled_optimizers = '{}'", kDisabledOptimizers)));
-  TRY(impl->connection.run("SET GLOBAL preserve_insertion_order = true"));
-  ASSIGN(impl->functions, FunctionCatalog::load(impl->connection));
+  impl->options = options;
+  ASSIGN(impl->generation, impl->make());
+  ASSIGN(impl->functions, FunctionCatalog::load(impl->generation->connection));
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
@@ -151,23 +204,30 @@ Result<std::string> Engine::load_rows(const std::string& name, const types::Sche
   size_t rows = 0;
   for (const types::Batch& batch : batches) rows += batch.rows;
   if (rows > static_cast<size_t>(limits::kTableRows)) return too_many_rows(name);
-  std::string columns;
   LookupTable table{key, {}};
   for (const types::Field& field : schema.fields) {
-    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", quote_identifier(field.name),
-                           field.type.to_sql());
     Column column;
     column.name = field.name;
     column.type = field.type;
     table.columns.push_back(std::move(column));
   }
-  TRY(impl_->connection.run(fmt::format("CREATE TABLE {} ({})", quote_identifier(key), columns)));
-  for (const types::Batch& batch : batches) TRY(append(impl_->connection, key, schema, batch));
+  if (!impl_->kept) {
+    const std::array<Database::Setting, 1> settings = {{{"threads", "1"}}};
+    ASSIGN(impl_->kept, Database::open("", settings));
+  }
+  ASSIGN(Connection kept, open_session(*impl_->kept, false));
+  Connection& connection = impl_->generation->connection;
+  for (Connection* into : {&connection, &kept}) {
+    TRY(create_table(*into, key, schema));
+    for (const types::Batch& batch : batches) TRY(append(*into, key, schema, batch));
+  }
   // Row order counts: with several matches it is the order of the rows that come out.
-  ASSIGN(QueryResult result, impl_->connection.query(fmt::format(
-                                 "SELECT sha256(coalesce(string_agg(CAST(t AS VARCHAR), chr(10) "
-                                 "ORDER BY rowid), '') || {}) FROM {} t",
-                                 quote_literal(columns), quote_identifier(key))));
+  ASSIGN(
+      QueryResult result,
+      connection.query(fmt::format(
+          "SELECT sha256(coalesce(string_agg(CAST(t AS VARCHAR), chr(10) ORDER BY rowid), '') || "
+          "{}) FROM {} t",
+          quote_literal(columns_of(schema)), quote_identifier(key))));
   ASSIGN(std::string hash, result.first_text());
   impl_->tables.emplace(key, std::move(table));
   return hash;

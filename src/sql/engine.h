@@ -8,6 +8,8 @@
 //
 // A record's fate never depends on its neighbours: every expression that can fail is tried per row,
 // and should the query fail all the same, the batch is cut in halves until single records remain.
+// After an internal error DuckDB answers nothing more: then the database is opened anew and the query
+// compiled again before the halves are run, by each query of the engine when it meets that.
 // docs/transform-with-sql.md says what users may rely on; step.h shows the form of the query.
 #pragma once
 
@@ -26,7 +28,7 @@
 namespace leat::sql {
 
 struct EngineOptions {
-  size_t memory_bytes = 512 * limits::kMiB;  // of all queries and lookup tables together
+  size_t memory_bytes = limits::kTransformBytes;  // for each execution of a query
 };
 
 /// One SELECT over `input`, the step before.
@@ -90,7 +92,8 @@ class Query {
 
   /// Runs over all rows of `input` (columns as read_schema); row i comes from
   /// records.records[rows[i]], ascending. Records without rows and reject were filtered. An Error
-  /// means that DuckDB itself failed (memory, interrupt, a bug), never that a record is bad.
+  /// means an interrupt, rows of the batch beyond its caps, or a database that cannot be opened;
+  /// never that a record is bad.
   Result<QueryOutput> run(const types::Batch& input, std::span<const uint32_t> rows,
                           const stream::RecordBatch& records);
   /// Makes a run() in progress end with kCancelled. Any thread.
@@ -133,6 +136,7 @@ class Engine {
 
  private:
   friend class Compiler;
+  friend class Query;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

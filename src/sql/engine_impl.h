@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,14 +16,28 @@
 
 namespace leat::sql {
 
-struct Engine::Impl {
+/// One in-memory database with what was made in it. After an internal error of DuckDB the engine opens the
+/// next; the old one lives until its last query and its last output have gone.
+struct Generation {
+  std::vector<std::unique_ptr<InputSlot>> slots;  // one per compiled query; the database reads them
   Database database;
   Connection connection;  // for lookup tables
+};
+
+struct Engine::Impl {
+  EngineOptions options;
   FunctionCatalog functions;
-  Mutex compiling;                            // held by compile(): one at a time
   std::map<std::string, LookupTable> tables;  // by lower-case name
-  std::vector<std::unique_ptr<InputSlot>>
-      slots;  // one per compiled query, for as long as the database
+  // Lookup tables once more, where no pipeline's SQL runs: a broken database answers nothing.
+  std::optional<Database> kept;
+  Mutex compiling;  // held by compile() and renew(): one at a time
+  std::shared_ptr<Generation> generation;
+
+  /// A new database with the settings, without lookup tables.
+  Result<std::shared_ptr<Generation>> make() const;
+  /// Takes the next generation, lookup tables included, when `broken` is still the present one.
+  Result<void> renew(const std::shared_ptr<Generation>& broken);
+  Result<Compiled> compile(const CompileInput& input);
 };
 
 /// A session with what a replay depends on pinned: UTC, and errors that name their place when

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "sql/memory.h"
 #include "sql/pipeline_fixture.h"
 
 namespace leat::sql {
@@ -263,6 +264,89 @@ TEST(EngineTest, UnnestBoundPerRecord) {
   ASSERT_EQ(q.compile(), "");
   EXPECT_EQ(q.run({"1", "100001", "2"}),
             "0: 0\n2: 0\n2: 1\nreject 1 transform too_large: makes more than 100000 rows\n");
+}
+
+TEST(EngineTest, RowsWithoutEndRejectTheirRecordAlone) {
+  if (!memory_is_bounded()) GTEST_SKIP() << "this DuckDB has no jemalloc";
+  TestPipeline pipeline(Columns{{"n", "BIGINT"}});
+  pipeline.step("SELECT unnest(range(n)) AS i FROM input");
+  EXPECT_EQ(pipeline.compile(), "");
+  // The list alone would take 8 GB, before its first row.
+  EXPECT_EQ(pipeline.run({"1", "1000000000", "2"}),
+            "0: 0\n2: 0\n2: 1\nreject 1 transform too_large: needs more than 512 MiB of "
+            "memory\n");
+  // This one fits, and its rows do not.
+  EXPECT_EQ(pipeline.run({"1", "5000000", "2"}),
+            "0: 0\n2: 0\n2: 1\nreject 1 transform too_large: makes more than 100000 rows\n");
+}
+
+TEST(EngineTest, TheBytesOfARecordsRowsAreBounded) {
+  TestPipeline pipeline(Columns{{"n", "BIGINT"}});
+  pipeline.step("SELECT repeat('0123456789', n) AS t FROM input");
+  EXPECT_EQ(pipeline.compile(), "");
+  for (const size_t rows : {1, 1024}) {
+    EXPECT_EQ(pipeline.run({"1", "7000000", "2"}, rows),
+              "0: 0123456789\n2: 01234567890123456789\n"
+              "reject 1 transform too_large: makes rows of more than 64 MiB\n");
+  }
+}
+
+TEST(EngineTest, ManyLargeRecordsAreNoRejects) {
+  TestPipeline pipeline(Columns{{"n", "BIGINT"}});
+  pipeline.step("SELECT n, repeat('0123456789', 4000000) AS t FROM input");
+  EXPECT_EQ(pipeline.compile(), "");
+  types::BatchBuffer buffer(pipeline.query().read_schema());
+  std::vector<uint32_t> rows;
+  stream::RecordBatch records;
+  for (uint32_t i = 0; i < 20; ++i) {
+    buffer.column(0).append(int64_t{i});
+    rows.push_back(i);
+    records.records.emplace_back();
+  }
+  buffer.set_rows(rows.size());
+  auto output = pipeline.query().run(buffer.view(), rows, records);
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().code(), ErrorCode::kUnavailable);
+  EXPECT_NE(output.error().to_string().find("batch: {records: 2}"), std::string::npos)
+      << output.error().to_string();
+}
+
+// A bug of DuckDB 1.5.6: list_resize of a VARIANT ends with an internal error, whatever the values, and from then on
+// the database answers nothing.
+TEST(EngineTest, AnInternalErrorOpensTheDatabaseAnew) {
+  TestPipeline pipeline(Columns{{"id", "BIGINT"}});
+  pipeline.table("names", {{"id", "BIGINT"}, {"name", "VARCHAR"}}, {"1|ann", "2|bob"});
+  pipeline.step("SELECT input.id, name FROM input JOIN names USING (id)");
+  EXPECT_EQ(pipeline.compile(), "");
+  types::BatchBuffer buffer(pipeline.query().read_schema());
+  buffer.column(0).append(int64_t{7});
+  buffer.set_rows(1);
+  stream::RecordBatch records;
+  records.records.emplace_back();
+  const std::vector<uint32_t> rows = {0};
+  const sql::CompileInput breaking = {
+      pipeline.query().read_schema(),
+      {{"SELECT list_resize(id::VARIANT, id) IS NULL AS t FROM input"}},
+      {},
+      {}};
+  auto other = pipeline.engine().compile(breaking);
+  ASSERT_TRUE(other && other->query);
+  for (int round = 0; round < 2; ++round) {
+    auto output = other->query->run(buffer.view(), rows, records);
+    ASSERT_TRUE(output) << output.error().to_string();
+    ASSERT_EQ(output->rejects.size(), 1u);
+    EXPECT_EQ(output->rejects[0].reason, stream::Reason::kExpressionFailed);
+    EXPECT_EQ(output->rejects[0].message, "INTERNAL Error: Invalid PhysicalType for GetTypeIdSize");
+    // The neighbour over the same engine, whose database is broken now; its lookup table is back, too.
+    EXPECT_EQ(pipeline.run({"1", "2", "3"}), "0: 1|ann\n1: 2|bob\n");
+  }
+  // Each record of a batch is tried, and all of them say why.
+  pipeline.reset();
+  pipeline.step(breaking.steps[0].sql);
+  EXPECT_EQ(pipeline.compile(), "");
+  const std::string why =
+      " transform expression_failed: INTERNAL Error: Invalid PhysicalType for GetTypeIdSize\n";
+  EXPECT_EQ(pipeline.run({"1", "2", "3"}), "reject 0" + why + "reject 1" + why + "reject 2" + why);
 }
 
 TEST(EngineTest, RulesAreTrueOrViolated) {

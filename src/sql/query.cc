@@ -98,8 +98,18 @@ void gather(QueryOutput& output, std::span<const RowAt> rows) {
 /// What a failed execution means for a batch: cut it, or stop.
 bool may_be_one_record(const Error& error) {
   return error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kLimit ||
-         error.code() == ErrorCode::kConflict;
+         error.code() == ErrorCode::kConflict || error.code() == ErrorCode::kInternal;
 }
+
+/// Chunks, and the databases that they came from, which are to go after them.
+struct Chunks {
+  std::vector<std::shared_ptr<Generation>> databases;
+  std::vector<Chunk> all;
+};
+
+struct Made {
+  size_t rows = 0, bytes = 0;
+};
 
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
@@ -136,7 +146,7 @@ class Query::Run {
         input_(input),
         rows_(rows),
         records_(records),
-        chunks_(std::make_shared<std::vector<Chunk>>()) {}
+        chunks_(std::make_shared<Chunks>()) {}
 
   Result<QueryOutput> go() {
     CHECK(rows_.size() == input_.rows, "{} record indices for {} rows", rows_.size(), input_.rows);
@@ -177,13 +187,19 @@ class Query::Run {
 
   /// Rows [from, to) in one execution, or, where it fails, in two halves.
   Result<void> execute(size_t from, size_t to) {
-    const size_t chunks_before = chunks_->size();
     auto done = attempt(from, to);
+    if (!done && done.error().retry() == Retry::kFatal) {
+      // Another query of the engine broke the database, or this one did and was not told so.
+      TRY(query_.renew());
+      done = attempt(from, to);
+    }
     if (done) return {};
     if (!may_be_one_record(done.error())) return done;
-    chunks_->resize(chunks_before);
+    if (done.error().code() == ErrorCode::kInternal) TRY(query_.renew());
     if (to - from == 1) {
-      reject(from, stream::Reason::kExpressionFailed, first_line(done.error().message()));
+      const bool large = done.error().code() == ErrorCode::kLimit;
+      reject(from, large ? stream::Reason::kTooLarge : stream::Reason::kExpressionFailed,
+             first_line(done.error().message()));
       return {};
     }
     const size_t middle = from + (to - from) / 2;
@@ -191,6 +207,8 @@ class Query::Run {
     return execute(middle, to);
   }
 
+  /// One execution, all of it or nothing. What it gives is cut off at the caps, so the vectors of a chunk are the most
+  /// that is held beyond them; what DuckDB needs to make those is bounded by the arena.
   Result<void> attempt(size_t from, size_t to) {
     InputSlot& slot = *query_.slot;
     slot.batch = &input_;
@@ -198,12 +216,64 @@ class Query::Run {
     slot.records = &records_;
     slot.from = from;
     slot.to = to;
+    const size_t before = chunks_->all.size();
+    const Made made = made_;
+    auto done = fetch(to - from == 1);
+    if (done) return done;
+    chunks_->all.resize(before);
+    made_ = made;
+    return done;
+  }
+
+  Result<void> fetch(bool alone) {
+    MemoryArena::Binding memory(query_.memory, query_.engine->options.memory_bytes);
+    auto done = fetch(alone, memory);
+    // A TRY that failed for want of memory looks like a bad value, and DuckDB's message like its own limit.
+    const bool other = !done && (done.error().code() == ErrorCode::kInternal ||
+                                 done.error().code() == ErrorCode::kCancelled);
+    if (!memory.refused() || other) return done;
+    return Error(ErrorCode::kLimit,
+                 fmt::format("needs more than {} MiB of memory",
+                             query_.engine->options.memory_bytes / limits::kMiB));
+  }
+
+  Result<void> fetch(bool alone, const MemoryArena::Binding& memory) {
     ASSIGN(QueryResult result, query_.statement.execute_streaming());
+    if (chunks_->databases.empty() || chunks_->databases.back() != query_.generation)
+      chunks_->databases.push_back(query_.generation);
+    // As many bytes for many records as for one: else a large record's fate would depend on the batch it is in.
+    const size_t most_rows = alone ? limits::kMaxRowsPerRecord : limits::kMaxBatchResultRows;
+    Made made;
     while (true) {
       ASSIGN(std::optional<Chunk> chunk, result.next());
-      if (!chunk) return {};
-      if (duckdb_data_chunk_get_size(chunk->get()) > 0) chunks_->push_back(std::move(*chunk));
+      if (!chunk) break;
+      if (memory.refused()) return {};  // for the caller to judge
+      const types::Batch view = view_of(chunk->get(), query_.types);
+      if (view.rows == 0) continue;
+      made.rows += view.rows;
+      made.bytes += bytes_of(view);
+      if (made.rows > most_rows)
+        return Error(ErrorCode::kLimit, fmt::format("makes more than {} rows", most_rows));
+      if (made.bytes > limits::kMaxRecordResultBytes)
+        return Error(ErrorCode::kLimit, fmt::format("makes rows of more than {} MiB",
+                                                    limits::kMaxRecordResultBytes / limits::kMiB));
+      chunks_->all.push_back(std::move(*chunk));
     }
+    made_.rows += made.rows, made_.bytes += made.bytes;
+    if (made_.rows <= limits::kMaxBatchResultRows && made_.bytes <= limits::kMaxBatchResultBytes)
+      return {};
+    return over_the_batch();
+  }
+
+  /// Each record is small enough and all together are not. None may be rejected for its neighbours.
+  Error over_the_batch() const {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("a batch of {} records makes more than {} rows or {} MiB", input_.rows,
+                             limits::kMaxBatchResultRows,
+                             limits::kMaxBatchResultBytes / limits::kMiB))
+        .with_blame(Blame::kUser)
+        .with_hint(fmt::format("set batch: {{records: {}}} in the pipeline, or select less",
+                               std::max<size_t>(1, input_.rows / 10)));
   }
 
   Result<QueryOutput> finish() {
@@ -213,7 +283,7 @@ class Query::Run {
     bool sorted = true;
     uint32_t last = 0;
     std::vector<uint32_t> made(records_.records.size(), 0);
-    for (const Chunk& chunk : *chunks_) {
+    for (const Chunk& chunk : chunks_->all) {
       const size_t rows = duckdb_data_chunk_get_size(chunk.get());
       size_t column = query_.types.size();
       const auto vector = [&]() {
@@ -331,7 +401,8 @@ class Query::Run {
   const types::Batch& input_;
   const std::span<const uint32_t> rows_;
   const stream::RecordBatch& records_;
-  std::shared_ptr<std::vector<Chunk>> chunks_;
+  std::shared_ptr<Chunks> chunks_;
+  Made made_;
   std::vector<uint32_t> bad_keys_;  // rows
   std::vector<stream::Reject> rejects_;
   std::vector<bool> bad_;
@@ -345,7 +416,10 @@ Query::~Query() = default;
 const types::Schema& Query::read_schema() const { return impl_->slot->schema; }
 const types::Schema& Query::output() const { return impl_->output; }
 const std::string& Query::text() const { return impl_->text; }
-void Query::interrupt() { impl_->connection.interrupt(); }
+void Query::interrupt() {
+  MutexLock lock(impl_->changing);
+  impl_->connection.interrupt();
+}
 
 Result<QueryOutput> Query::run(const types::Batch& input, std::span<const uint32_t> rows,
                                const stream::RecordBatch& records) {

@@ -315,6 +315,26 @@ types::Batch view_of(duckdb_data_chunk chunk, std::span<const Type> types) {
   return batch;
 }
 
+size_t bytes_of(const types::Vector& vector) {
+  size_t bytes = vector.size * vector.type.value_size();
+  if (vector.type.is_string() || vector.type.kind() == Kind::kBlob) {
+    // Its first word begins with the length; a NULL row may hold anything.
+    const auto* words = static_cast<const uint32_t*>(vector.data);
+    for (size_t r = 0; r < vector.size; ++r) {
+      const uint32_t length = words[r * (sizeof(types::StringRef) / sizeof(uint32_t))];
+      if (length > types::StringRef::kInline && vector.valid(r)) bytes += length;
+    }
+  }
+  for (const types::Vector& child : vector.children) bytes += bytes_of(child);
+  return bytes;
+}
+
+size_t bytes_of(const types::Batch& batch) {
+  size_t bytes = 0;
+  for (const types::Vector& column : batch.columns) bytes += bytes_of(column);
+  return bytes;
+}
+
 void copy_into(const types::Vector& source, size_t from, size_t count, duckdb_vector into,
                size_t at) {
   CHECK(from + count <= source.size, "rows {}+{} of {}", from, count, source.size);

@@ -29,6 +29,10 @@ types::Vector view_of(duckdb_vector vector, const types::Type& type, size_t rows
 /// long strings point at.
 types::Batch view_of(duckdb_data_chunk chunk, std::span<const types::Type> types);
 
+/// Bytes that a vector or a batch takes, about: values, and texts that do not lie in them.
+size_t bytes_of(const types::Vector& vector);
+size_t bytes_of(const types::Batch& batch);
+
 /// Copies rows [from, from + count) of `source` to rows [at, at + count) of `into`, a flat vector
 /// of the same type with room for them (list children are reserved here). Long strings are not
 /// copied: their bytes must outlive every use of `into`.
