@@ -3,6 +3,7 @@
 // conditions.
 #include "net/http_server.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,6 +31,7 @@
 #include "base/check.h"
 #include "base/mutex.h"
 #include "base/version.h"
+#include "net/stream_channel.h"
 
 namespace leat::net {
 namespace {
@@ -54,55 +56,6 @@ Error listen_error(const error_code& code, const std::string& where) {
       .with_blame(Blame::kExternal)
       .at(where);
 }
-
-/// Between a stream's own thread, which writes pieces, and the connection, which sends them.
-class StreamChannel final : public StreamWriter {
- public:
-  explicit StreamChannel(std::function<void()> wake) : wake_(std::move(wake)) {}
-
-  Result<void> write(std::string_view bytes) override {
-    if (bytes.empty()) return {};
-    {
-      MutexLock lock(mutex_);
-      space_.wait(mutex_, stop_.get_token(), [&]() NO_THREAD_SAFETY_ANALYSIS {
-        return pending_.empty() || pending_.size() + bytes.size() <= limits::kHttpStreamBytes;
-      });
-      if (stop_.stop_requested())
-        return Error(ErrorCode::kCancelled, "the reader of the stream has gone");
-      pending_ += bytes;
-    }
-    wake_();
-    return {};
-  }
-
-  std::stop_token stop_token() const { return stop_.get_token(); }
-  void stop() { stop_.request_stop(); }
-  void finish(bool whole) {
-    {
-      MutexLock lock(mutex_);
-      finished_ = true, whole_ = whole;
-    }
-    wake_();
-  }
-  struct Taken {
-    std::string bytes;
-    bool finished = false, whole = false;
-  };
-  Taken take() {
-    MutexLock lock(mutex_);
-    Taken taken{std::exchange(pending_, {}), finished_, whole_};
-    space_.notify_all();
-    return taken;
-  }
-
- private:
-  const std::function<void()> wake_;
-  std::stop_source stop_;
-  Mutex mutex_;
-  CondVar space_;
-  std::string pending_ GUARDED_BY(mutex_);
-  bool finished_ GUARDED_BY(mutex_) = false, whole_ GUARDED_BY(mutex_) = false;
-};
 
 /// A connection, as the server sees all of them: to end it. Called on the I/O thread.
 class Session {
@@ -194,6 +147,7 @@ class HttpServer::Impl::Connection final : public Session {
 
   asio::awaitable<bool> serve_one();
   asio::awaitable<bool> read_rest(Parser& parser, size_t max_body);
+  asio::awaitable<Response> handle(Request& request);
   asio::awaitable<bool> send(Response response, bool head, bool keep, unsigned version);
   asio::awaitable<bool> send_stream(Response response, http::response<http::empty_body> header,
                                     bool chunked);
@@ -223,6 +177,12 @@ class HttpServer::Impl::Connection final : public Session {
   bool peer_has_gone() {
     char byte;
     return recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  }
+
+  /// The same, with bytes of a next request unread in front of the end.
+  bool peer_has_closed() {
+    pollfd waiting{stream_.socket().native_handle(), POLLRDHUP, 0};
+    return ::poll(&waiting, 1, 0) > 0;
   }
 
   Impl& server_;
@@ -296,13 +256,30 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::serve_one() {
   if (!co_await read_rest(parser, route != nullptr ? route->max_body_bytes : 0)) co_return false;
   request.body = std::move(parser.get().body());
 
-  // The handler runs on the pool; this coroutine goes on on the I/O thread.
-  const Router& router = server_.router_;
-  Response response = co_await asio::co_spawn(
-      server_.handlers_,
-      [&router, &request]() -> asio::awaitable<Response> { co_return router.dispatch(request); },
-      asio::use_awaitable);
+  Response response = co_await handle(request);
   co_return co_await send(std::move(response), head, keep && !server_.stopping_, version);
+}
+
+/// Runs the handler on the pool, while this coroutine goes on on the I/O thread and looks whether anybody still waits
+/// for the answer. A client that only ends its half of the connection counts as gone, and still gets what comes.
+template <typename Protocol>
+asio::awaitable<Response> HttpServer::Impl::Connection<Protocol>::handle(Request& request) {
+  std::stop_source stop;
+  std::stop_callback on_stop(request.stop, [stop]() mutable { stop.request_stop(); });
+  request.stop = stop.get_token();
+  std::optional<Response> response;
+  asio::post(server_.handlers_, [this, &request, &response] {
+    Response made = server_.router_.dispatch(request);
+    asio::post(stream_.get_executor(), [this, &response, made = std::move(made)]() mutable {
+      response = std::move(made);
+      wake_.cancel();
+    });
+  });
+  while (!response) {
+    co_await pause(limits::kPeerGoneMs);
+    if (!response && peer_has_closed()) stop.request_stop();
+  }
+  co_return std::move(*response);
 }
 
 /// The body, under the route's cap; answers and returns false when it is too large or does not

@@ -226,6 +226,23 @@ TEST_F(HttpServerTest, AStreamEndsWhenItsReaderGoes) {
   SUCCEED();
 }
 
+TEST_F(HttpServerTest, AHandlerLearnsThatItsClientHasGone) {
+  std::latch stopped(1);
+  router_.add({"GET", "/wait", Access::kOpen, 0, [&](const Request& request) -> Result<Response> {
+                 Mutex mutex;
+                 CondVar cv;
+                 MutexLock lock(mutex);
+                 cv.wait_for(mutex, request.stop, std::chrono::seconds(60), [] { return false; });
+                 if (request.stop.stop_requested()) stopped.count_down();
+                 return Response::text(request.stop.stop_requested() ? "stopped" : "waited");
+               }});
+  start();
+  const std::string answer = raw("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n", true);
+  EXPECT_TRUE(answer.ends_with("stopped")) << answer;
+  stopped.wait();
+  EXPECT_TRUE(client_.fetch(request("/hello")));
+}
+
 TEST_F(HttpServerTest, StopEndsStreamsAndLetsRequestsFinish) {
   std::latch entered(1);
   router_.add({"GET", "/slow", Access::kOpen, 0, [&](const Request& request) -> Result<Response> {
