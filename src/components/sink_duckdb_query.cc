@@ -69,18 +69,6 @@ struct Chunks {
 
 constexpr int64_t kDayMs = 24LL * 3600 * 1000;  // for exports and backups, which only stop ends
 
-/// Bytes that `vector` takes, about.
-int64_t bytes_of(const types::Vector& vector) {
-  int64_t bytes = static_cast<int64_t>(vector.size * vector.type.value_size());
-  if (vector.type.is_string() || vector.type.kind() == types::Kind::kBlob) {
-    for (size_t r = 0; r < vector.size; ++r) {
-      if (vector.valid(r)) bytes += static_cast<int64_t>(vector.text(r).size());
-    }
-  }
-  for (const types::Vector& child : vector.children) bytes += bytes_of(child);
-  return bytes;
-}
-
 struct Named {
   std::string store, name;
 };
@@ -209,7 +197,7 @@ Result<QueryRows> fetch(sql::Statement& statement, const QueryLimits& limits) {
       batch.rows = static_cast<size_t>(room);
       for (types::Vector& column : batch.columns) column.size = batch.rows;
     }
-    for (const types::Vector& column : batch.columns) bytes += bytes_of(column);
+    bytes += static_cast<int64_t>(sql::bytes_of(batch));
     if (bytes > limits.max_bytes) {
       return Error(ErrorCode::kLimit,
                    fmt::format("the result is larger than {} MiB", limits.max_bytes >> 20))

@@ -1,10 +1,12 @@
 #include <fmt/core.h>
+#include <sys/resource.h>
 
 #include <thread>
 
 #include "components/sink_duckdb_fixture.h"
 #include "io/file.h"
 #include "sql/duckdb_raii.h"
+#include "sql/memory.h"
 #include "testing/temp_dir.h"
 
 namespace leat::components::testing {
@@ -100,6 +102,22 @@ TEST_F(DuckdbQueryTest, RowsBytesAndTimeAreCapped) {
                     quick),
             ErrorCode::kTimeout);
   EXPECT_EQ(ask("SELECT count(*) FROM users"), "3");
+}
+
+// The worst that were found: none of them is seen by DuckDB's memory_limit. Each would take 8 GB or more.
+TEST_F(DuckdbQueryTest, MemoryIsBoundedWhereDuckdbDoesNotCount) {
+  if (!sql::memory_is_bounded()) GTEST_SKIP() << "this DuckDB has no jemalloc";
+  for (const char* sql : {"SELECT len(range(n + 999999999)) FROM range(1) t(n)",
+                          "SELECT len(list_transform(range(n + 40000), x -> range(40000))) FROM "
+                          "range(1) t(n)",
+                          "SELECT len(repeat([n, 2], 500000000)) FROM range(1) t(n)",
+                          "SELECT max(len(range(n + 1000000))) FROM range(2000) t(n)"}) {
+    EXPECT_EQ(refused(sql), ErrorCode::kLimit) << sql;
+    EXPECT_EQ(ask("SELECT count(*) FROM users"), "3") << sql;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  EXPECT_LT(static_cast<size_t>(usage.ru_maxrss) * 1024, limits::kDuckdbBytes + 512 * limits::kMiB);
 }
 
 TEST_F(DuckdbQueryTest, StopEndsAQuery) {
