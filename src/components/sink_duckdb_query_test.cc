@@ -135,12 +135,16 @@ TEST_F(DuckdbQueryTest, StopEndsAQueryThatIsBeingPrepared) {
   std::string joins = "SELECT count(*) FROM range(9) t0";
   for (int i = 1; i < 10; ++i)
     joins += fmt::format(" JOIN range(9) t{0} ON t{0}.range = t{1}.range", i, i / 2);
+  // Were it not stopped, it would run to its deadline.
+  joins += ", range(1000000000) a, range(1000000000) b WHERE a.range % 3 = b.range % 7";
+  QueryLimits limits;
+  limits.deadline_ms = 2000;
   std::stop_source stop;
   stop.request_stop();
   for (int i = 0; i < 10; ++i) {
-    auto rows = store_->query(joins, {}, stop.get_token());
-    const ErrorCode code = rows ? ErrorCode::kCancelled : rows.error().code();
-    EXPECT_EQ(code, ErrorCode::kCancelled) << rows.error().to_string();
+    auto rows = store_->query(joins, limits, stop.get_token());
+    ASSERT_FALSE(rows);
+    EXPECT_EQ(rows.error().code(), ErrorCode::kCancelled) << rows.error().to_string();
   }
 }
 
