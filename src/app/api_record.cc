@@ -122,7 +122,6 @@ Result<ApiRecordSummary> api_record(const ApiRecordOptions& options, std::stop_t
     net::HttpRequest request;
     ASSIGN(request.url, http::page_url(config, state));
     request.headers = options.headers;
-    for (const auto& [name, value] : options.headers) request.secret_headers.push_back(name);
     if (!request.headers.has("Accept")) request.headers.add("Accept", "application/json");
     ASSIGN(auto answer, fetch(client, request, backoff, stop));
     const std::string shown = net::redacted(answer.url);

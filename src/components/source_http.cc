@@ -59,15 +59,6 @@ std::string excerpt(std::string_view body) {
   return body.size() > kMost ? out + "..." : out;
 }
 
-bool sounds_secret(std::string_view header) {
-  std::string name(header);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (auto word : {"key", "token", "secret", "auth", "cookie", "passw"})
-    if (name.find(word) != std::string::npos) return true;
-  return false;
-}
-
 /// "host" or "host:port" of the project's files: over https, and over http where the source itself
 /// is on http.
 void allow_host(net::OriginAllowList& allow, const std::string& host, bool http_too) {
@@ -187,13 +178,18 @@ Result<HttpResponse> HttpSource::fetch_once(const net::Url& url, const std::stri
   net::HttpRequest request;
   request.method = config_.method;
   request.url = url;
-  request.body = config_.body;
+  // To another origin, which a next URL may name, nothing of the user's goes but what he accepts.
   const bool own = url.origin() == base_.origin();
-  for (const auto& [name, value] : config_.headers) {
-    bool secret = sounds_secret(name);
-    if (secret) request.secret_headers.push_back(name);
-    if (own || !secret) request.headers.add(name, value);
-  }
+  if (!own && !config_.body.empty())
+    return Error(ErrorCode::kPermission,
+                 fmt::format("the next page is at {}, and `body:` stays at {}", url.origin(),
+                             base_.origin()))
+        .with_blame(Blame::kExternal)
+        .at(shown(url))
+        .with_hint("if it is meant, ask there at once: make it the `url:`");
+  if (own) request.body = config_.body;
+  for (const auto& [name, value] : config_.headers)
+    if (own || net::same_name(name, "accept")) request.headers.add(name, value);
   if (!request.headers.has("Accept")) request.headers.add("Accept", "application/json");
   if (http::may_be_conditional(config_, state_) && state_.validated_url == url_hash) {
     if (!state_.etag.empty()) request.headers.set("If-None-Match", state_.etag);

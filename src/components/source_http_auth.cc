@@ -50,7 +50,6 @@ Result<void> Authenticator::apply(net::HttpRequest& request, std::stop_token sto
   } else if (auto* key = std::get_if<ApiKeyAuth>(&config_.auth)) {
     if (!key->header.empty()) {
       request.headers.set(key->header, key->key.reveal());
-      request.secret_headers.push_back(key->header);
     } else {
       net::set_query_param(request.url, key->query, key->key.reveal());
       request.secret_params.push_back(key->query);

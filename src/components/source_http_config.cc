@@ -213,8 +213,11 @@ const config::Spec<Config>& spec() {
         .syntax("GET or POST", is_method)
         .doc("Verb of every request.");
     s.field("params", &Config::params).doc("Query parameters of every request.");
-    s.field("headers", &Config::headers).doc("Headers of every request.");
-    s.field("body", &Config::body).doc("Body of every request; `method: POST` with it.");
+    s.field("headers", &Config::headers)
+        .doc(
+            "Headers of every request to the origin of `url`; of them only Accept goes elsewhere.");
+    s.field("body", &Config::body)
+        .doc("Body of every request, to the origin of `url` only; `method: POST` with it.");
     s.field("records", &Config::records)
         .syntax(kPointer, is_pointer)
         .doc("Where the array of records is in the body; without it the body itself is the array.");

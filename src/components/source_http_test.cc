@@ -408,7 +408,7 @@ TEST_F(SourceHttpTest, CredentialsGoWhereTheyBelong) {
     return Answer{http_answer("{\"data\":[1],\"next\":\"" + other.url("/more") + "\"}")};
   });
   const std::string yaml =
-      "records: /data\nheaders: {X-Auth-Token: s3cret, X-Plain: p}\npagination: {next_url: "
+      "records: /data\nheaders: {X-Tenant: s3cret, Accept: text/json}\npagination: {next_url: "
       "{pointer: /next}}\n";
   auto refused = run(yaml);
   EXPECT_EQ(refused.size(), 1u);
@@ -420,10 +420,17 @@ TEST_F(SourceHttpTest, CredentialsGoWhereTheyBelong) {
           .size(),
       2u);
   EXPECT_TRUE(has(server_->requests().back(), "Authorization: Bearer t0ken"));
-  EXPECT_TRUE(has(server_->requests().back(), "X-Auth-Token: s3cret"));
+  EXPECT_TRUE(has(server_->requests().back(), "X-Tenant: s3cret"));
   EXPECT_FALSE(has(other.requests().at(0), "Authorization"));
-  EXPECT_FALSE(has(other.requests().at(0), "X-Auth-Token"));
-  EXPECT_TRUE(has(other.requests().at(0), "X-Plain: p"));
+  EXPECT_FALSE(has(other.requests().at(0), "s3cret"));
+  EXPECT_TRUE(has(other.requests().at(0), "Accept: text/json"));
+  errors_.clear();
+  EXPECT_EQ(run(yaml + fmt::format("allow_hosts: ['127.0.0.1:{}']\nmethod: POST\nbody: '{{}}'",
+                                   other.port()))
+                .size(),
+            1u);
+  EXPECT_NE(errors_.at(0).find("`body:` stays at"), std::string::npos) << errors_.at(0);
+  EXPECT_EQ(other.requests().size(), 1u);
 }
 
 TEST_F(SourceHttpTest, BasicAndKeys) {

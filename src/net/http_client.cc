@@ -183,11 +183,10 @@ void turn_into_hop(HttpRequest& request, int status, Url to) {
     request.body.clear();
     request.headers.erase("content-type");
   }
+  // Any header may hold a secret, whatever its name; what the answer should look like is none.
   if (to.origin() != request.url.origin()) {
-    request.headers.erase("authorization");
-    request.headers.erase("cookie");
-    request.headers.erase("proxy-authorization");
-    for (const auto& name : request.secret_headers) request.headers.erase(name);
+    auto accept = request.headers.get("accept");
+    request.headers = accept ? Headers{{"Accept", std::string(*accept)}} : Headers{};
   }
   request.url = std::move(to);
 }
@@ -397,7 +396,15 @@ Result<HttpResponse> HttpClient::fetch(const HttpRequest& request, std::stop_tok
       return Error(ErrorCode::kCorrupt, to.error().message())
           .with_retry(Retry::kBackoff)
           .at("redirect of " + where());
+    const std::string from = where(), origin = hop.url.origin();
     turn_into_hop(hop, response->status, std::move(*to));
+    if (!hop.body.empty() && hop.url.origin() != origin)
+      return Error(ErrorCode::kPermission,
+                   fmt::format("the answer {} leads to {}, and the request's body stays at {}",
+                               response->status, hop.url.origin(), origin))
+          .with_blame(Blame::kExternal)
+          .at("redirect of " + from)
+          .with_hint("if it is meant, ask there at once: make it the `url:`");
   }
 }
 

@@ -3,8 +3,8 @@
 //
 // What it guarantees: certificates are always verified; the body is decoded by us (gzip, deflate,
 // zstd) and counted while it is; a body that ends early is an error, never a short success;
-// redirects are followed by us, each hop checked against the allow-list, credentials left behind at
-// another origin; link-local, multicast and unspecified addresses are refused unless the URL itself
+// redirects are followed by us, each hop checked against the allow-list, headers left behind at
+// another origin, a body never sent to one; link-local, multicast and unspecified addresses are refused unless the URL itself
 // names them; a stop request ends a transfer at once. An answer of any status is a HttpResponse; an
 // Error means that there was no whole answer.
 #pragma once
@@ -35,8 +35,7 @@ struct HttpTimeouts {
 struct HttpRequest {
   std::string method = "GET";
   Url url;
-  Headers headers;  // Authorization, Cookie and `secret_headers` are dropped at another origin
-  std::vector<std::string> secret_headers;
+  Headers headers;                         // of these only Accept goes along to another origin
   std::vector<std::string> secret_params;  // query parameters left out of messages
   std::string body;
   HttpTimeouts timeouts;
@@ -74,7 +73,7 @@ class HttpClient {
 
   /// kTimeout, kUnavailable: nobody answered, or not in time. kCorrupt: the answer is damaged
   /// (retry: backoff). kLimit: larger than allowed. kPermission: a certificate that cannot be
-  /// trusted, or a hop that is not allowed. kCancelled: stop. Messages name the URL without its
+  /// trusted, a hop that is not allowed, or one that would take the body to another origin. kCancelled: stop. Messages name the URL without its
   /// secrets.
   Result<HttpResponse> fetch(const HttpRequest& request, std::stop_token stop = {});
 
