@@ -10,9 +10,9 @@
 //     or a topic would hold them twice, so there it needs `truncate`, which empties the table or
 //     makes the topic anew (its readers notice: another topic id). The topics of a source are the
 //     exception: a run that starts over appends what the API gives now, as a new run id would.
-//   - Backwards v_prev becomes the version of the record before, at least: so records get the
-//   versions of their
-//     first run again, and never overwrite newer rows. Forwards it stays.
+//   - v_prev stays, backwards too: what is delivered again gets versions above all that this lane
+//   has given, so a
+//     corrected replay wins whole rows (docs/decisions/0009-a-reset-keeps-the-highest-version.md).
 //   - A source that is no topic goes back to its start only. Its sequence goes on: offsets are
 //   never minted twice.
 //   - The lane's ledger starts anew, since it counts what was done since the position was set.
@@ -57,20 +57,6 @@ LaneReset lane_of(const PipelinePlan& plan, const std::string& id) {
   return lane;
 }
 
-/// What v_prev has to be so that the record at `next` gets the version of its first run, or a
-/// little less.
-Result<int64_t> version_before(stream::Log& log, const stream::TopicInfo& topic, int32_t partition,
-                               int64_t next) {
-  ASSIGN(stream::PartitionBounds bounds, log.topics().bounds(topic, partition));
-  if (next <= bounds.start) return 0;
-  ASSIGN(auto reader, log.reader(topic));
-  TRY(reader->seek(partition, next - 1));
-  stream::RecordBatch batch;
-  ASSIGN(bool some, reader->poll(batch, {1, limits::kMiB}, {}, std::chrono::milliseconds(0)));
-  if (!some || batch.records.empty()) return 0;
-  return stream::next_version(0, batch.records.front().timestamp_ms);
-}
-
 class Planner {
  public:
   Planner(const Backend& backend, const PipelinePlan& plan, Place to, bool truncate)
@@ -109,11 +95,7 @@ class Planner {
       }
       move.row.next = *target;
       move.row.expected_next = move.from;
-      if (move.from > *target) {
-        lane.backwards = true;
-        ASSIGN(int64_t before, version_before(*backend_.log, topic, p, *target));
-        move.row.v_prev = std::min(move.row.v_prev, before);
-      }
+      if (move.from > *target) lane.backwards = true;
       lane.moves.push_back(std::move(move));
     }
     return {};
