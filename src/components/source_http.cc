@@ -261,6 +261,25 @@ Result<void> HttpSource::check_status(const HttpResponse& answer) {
       .with_hint("check `url:`, `params:` and `body:` of the source");
 }
 
+constexpr char kIdSeparator = '\x1f', kIdEscape = '\x1e';
+
+/// Parts that hold the separator must not read as other parts.
+void append_id_part(std::string& id, std::string_view part) {
+  for (const char c : part) {
+    if (c != kIdSeparator && c != kIdEscape) {
+      id += c;
+    } else {
+      id += kIdEscape;
+      id += c == kIdEscape ? '0' : '1';
+    }
+  }
+}
+
+bool is_object(std::string_view body) {
+  const size_t first = body.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && body[first] == '{';
+}
+
 /// A whole answer came, or half of one, and it is no page of records.
 Result<stream::SourcePage> HttpSource::undecodable(Error error, const net::Url& url) {
   ++page_failures_;
@@ -321,8 +340,8 @@ void HttpSource::look_into(stream::SourcePage& page, PassState& state) {
           id.clear();
           break;
         }
-        if (i > 0) id += '\x1f';
-        id += *part;
+        if (i > 0) id += kIdSeparator;
+        append_id_part(id, *part);
       }
       page.ids.push_back(std::move(id));
     }
@@ -371,6 +390,16 @@ Result<stream::SourcePage> HttpSource::take(HttpResponse answer, const std::stri
           Error(ErrorCode::kCorrupt, fmt::format("no records at \"{}\": {} ({})", config_.records,
                                                  records.error().message(), excerpt(whole->body))),
           url);
+    // Of an API with pages it is what lies around the records, or says why there are none.
+    const bool pages = !std::holds_alternative<http::NoPages>(config_.pagination);
+    if (pages && config_.records.empty() && is_object(whole->body)) {
+      return undecodable(
+          Error(ErrorCode::kCorrupt,
+                fmt::format("an object where an array of records was expected; `records:` names "
+                            "the array in it ({})",
+                            excerpt(whole->body))),
+          url);
+    }
     page.records.resize(records->size());
     for (size_t i = 0; i < records->size(); ++i) page.records[i].value = (*records)[i];
   }
@@ -412,6 +441,8 @@ Result<stream::SourcePage> HttpSource::read_page(std::stop_token stop) {
     return finish({}, std::move(next), true);
   }
   TRY(check_status(*answer));
+  if (answer->status == 206)
+    return undecodable(Error(ErrorCode::kCorrupt, "status 206, a part of the answer"), url);
   return take(std::move(*answer), url_hash);
 }
 

@@ -1,6 +1,7 @@
 #include "components/source_http_pages.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -30,10 +31,15 @@ bool is_whole(std::string_view text, int64_t& value) {
          value < INT64_MAX / 2;
 }
 
-/// A token may not lead back to where it came from.
+/// A token may not lead back to where it came from. One token is remembered, a later one each time the count of pages
+/// doubles (Brent's cycle detection, 1980): a circle is noticed at the latest when it was gone around twice.
 Result<bool> follow(PassState& state, std::optional<std::string> next) {
   if (!next || next->empty()) return true;
   if (*next == state.token) return bad_page("the page names itself as the next one");
+  std::string hash = io::sha256_hex(*next).substr(0, 32);
+  if (hash == state.anchor)
+    return bad_page("the page names one as the next that was read before in this pass");
+  if (std::has_single_bit(static_cast<uint64_t>(state.pages))) state.anchor = std::move(hash);
   state.token = std::move(*next);
   return false;
 }
@@ -137,7 +143,8 @@ std::string PassState::to_json() const {
   };
   put("token", token);
   if (pages > 0) json["pages"] = pages;
-  put("mark", mark), put("pass_mark", pass_mark), put("page_hash", page_hash);
+  put("mark", mark), put("pass_mark", pass_mark), put("page_hash", page_hash),
+      put("anchor", anchor);
   put("etag", etag), put("modified", modified), put("validated_url", validated_url);
   if (done) json["done"] = true;
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -167,7 +174,7 @@ Result<PassState> PassState::parse(std::string_view cursor, const Pagination& pa
   state.pages = number("pages", 0);
   state.token = text("token");
   state.mark = text("mark"), state.pass_mark = text("pass_mark"),
-  state.page_hash = text("page_hash");
+  state.page_hash = text("page_hash"), state.anchor = text("anchor");
   state.etag = text("etag"), state.modified = text("modified"),
   state.validated_url = text("validated_url");
   auto done = json.find("done");

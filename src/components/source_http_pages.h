@@ -6,6 +6,7 @@
 //   {"kind":"cursor"|"next_url"|"link_header","token":"...",...}
 //   "mark"       text of the newest record of the last whole pass (incremental)
 //   "pass_mark"  the same of the pass under way
+//   "anchor"     hash of a token of this pass; when it comes again, the API leads in a circle
 //   "page_hash"  of the page before, to notice an API that ignores its page parameter
 //   "etag","modified","validated_url"   for the conditional request of the next pass
 //   "done":true  a bounded source has read everything
@@ -33,7 +34,7 @@ struct PassState {
   int64_t number = 0;  // page, offset
   std::string token;   // cursor, next URL; "" at the first page
   int64_t pages = 0;   // read in this pass
-  std::string mark, pass_mark, page_hash, etag, modified, validated_url;
+  std::string mark, pass_mark, page_hash, anchor, etag, modified, validated_url;
   bool done = false;
 
   static PassState start_of(const Pagination& pagination);

@@ -381,6 +381,64 @@ TEST_F(SourceHttpTest, ATokenThatNamesItselfIsNoticed) {
   EXPECT_FALSE(source->read({}));
 }
 
+TEST_F(SourceHttpTest, ACircleOfTokensIsNoticedAfterTwoRounds) {
+  serve([](const std::string& request, int) {
+    const std::string at = param_of(request, "c");
+    const char* next = at.empty() ? "a" : at == "a" ? "b" : at == "b" ? "c" : "a";
+    return Answer{http_answer(fmt::format("{{\"data\":[1],\"next\":\"{}\"}}", next))};
+  });
+  const std::string yaml = "records: /data\npagination: {cursor: {param: c, pointer: /next}}";
+  std::string cursor;
+  int pages = 0;
+  for (; pages < 12; ++pages) {
+    auto source = *make(yaml, cursor);  // the circle is noticed over restarts, too
+    auto page = source->read({});
+    if (!page) {
+      EXPECT_NE(page.error().message().find("read before in this pass"), std::string::npos);
+      break;
+    }
+    cursor = page->cursor;
+  }
+  EXPECT_LE(pages, 8);
+}
+
+TEST_F(SourceHttpTest, PartsOfAnIdDoNotRunIntoEachOther) {
+  serve([](const std::string&, int) {
+    return Answer{
+        http_answer(R"([{"a":"x\u001f","b":"y"},{"a":"x","b":"\u001fy"},{"a":"x","b":"y"}])")};
+  });
+  run("id: [/a, /b]");
+  ASSERT_EQ(ids_.size(), 3u);
+  EXPECT_NE(ids_[0], ids_[1]);
+  EXPECT_EQ(ids_[2], "x\x1fy") << "as earlier versions remembered it";
+}
+
+// Neither is a page; both would be taken for one without a word.
+TEST_F(SourceHttpTest, APartialAnswerOrALoneObjectIsNoPage) {
+  for (const std::string& answer :
+       {http_answer("[1,2]", "", "206 Partial Content"), http_answer("{\"error\":\"quota\"}")}) {
+    serve([&](const std::string&, int) { return Answer{answer}; });
+    auto page = (*make("pagination: page"))->read({});
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(page.error().retry(), Retry::kBackoff);
+  }
+  serve([&](const std::string&, int) { return Answer{http_answer("{\"id\":1}")}; });
+  EXPECT_EQ(run(""), Records{"{\"id\":1}"}) << "one object is what many an API has to say";
+}
+
+TEST_F(SourceHttpTest, AHeaderBeyondCurlsOwnBoundIsNamed) {
+  for (const size_t bytes : {size_t{90'000}, size_t{400'000}}) {
+    serve([&](const std::string&, int) {
+      return Answer{http_answer("[1]", "X: " + std::string(bytes, 'x') + "\r\n")};
+    });
+    auto page = (*make(""))->read({});
+    ASSERT_FALSE(page);
+    EXPECT_NE(page.error().message().find("header is larger than"), std::string::npos)
+        << page.error().to_string();
+  }
+}
+
 TEST_F(SourceHttpTest, AnExpiredTokenStartsThePassAgainWhenIdsMakeItSafe) {
   auto script = [](const std::string& request, int number) {
     auto token = param_of(request, "c");

@@ -38,6 +38,12 @@ bool is_2xx(CURL* easy) {
   return status >= 200 && status < 300;
 }
 
+Error header_too_large() {
+  return Error(ErrorCode::kLimit, fmt::format("the answer's header is larger than {} bytes",
+                                              limits::kMaxHttpHeaderBytes))
+      .with_blame(Blame::kExternal);
+}
+
 /// One line of the header, as it came. A status line starts anew: an interim answer (1xx) came
 /// before.
 size_t on_header(char* data, size_t size, size_t count, void* user) {
@@ -45,10 +51,7 @@ size_t on_header(char* data, size_t size, size_t count, void* user) {
   std::string_view line(data, size * count);
   transfer.header_bytes += line.size();
   if (transfer.header_bytes > limits::kMaxHttpHeaderBytes) {
-    transfer.error =
-        Error(ErrorCode::kLimit, fmt::format("the answer's header is larger than {} bytes",
-                                             limits::kMaxHttpHeaderBytes))
-            .with_blame(Blame::kExternal);
+    transfer.error = header_too_large();
     return 0;
   }
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
@@ -341,6 +344,9 @@ Result<HttpResponse> HttpClient::State::fetch_once(const HttpRequest& request, i
     return Error(ErrorCode::kPermission,
                  "the host's name leads to a link-local, multicast or unspecified address")
         .with_hint("name the address itself in the URL if it is meant");
+  // curl has a bound of its own for one line and for all, and no name for passing it.
+  if (code == CURLE_OUT_OF_MEMORY && transfer.header_bytes > 0 && !transfer.decoder)
+    return header_too_large();
   if (code != CURLE_OK) return transfer_error(code, detail_);
 
   long status = 0;
