@@ -129,6 +129,10 @@ Result<void> StoreFile::open_database() {
       {"access_mode", options_.read_only ? "READ_ONLY" : "READ_WRITE"},
       {"threads", fmt::format("{}", options_.threads)},
       {"memory_limit", fmt::format("{}B", options_.memory_bytes)},
+      // A checkpoint narrows a column's statistics to what the newest rows have, while an older snapshot still sees
+      // the others: what is planned with them then fails (seen in DuckDB 1.5.6: "Perfect hash aggregate: aggregate
+      // group 37 exceeded total groups 32"), or might leave rows out.
+      {"disabled_optimizers", "statistics_propagation"},
       {"checkpoint_threshold",
        "1TB"},  // maintain() decides when, not the writer that happens to commit
       {"autoinstall_known_extensions", "false"},
