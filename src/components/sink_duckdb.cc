@@ -190,7 +190,7 @@ class DuckdbSink final : public stream::Sink {
 
   // ---- open
 
-  Result<std::vector<stream::Progress>> open_locked() {
+  Result<std::vector<stream::Progress>> open_locked() REQUIRES_LOCK(file_.maintenance()) {
     TRY(session_.ready());
     ASSIGN(sql::Connection * c, session_.connection());
     ASSIGN(std::optional<StoredTable> stored, find_table(*c, plan_));
