@@ -21,6 +21,9 @@ constexpr size_t kMaxRecordResultBytes =
     64 * kMiB;  // of the rows of one record; more cuts the batch
 constexpr size_t kMaxBatchResultRows = 10'000'000;
 constexpr size_t kMaxBatchResultBytes = 256 * kMiB;
+constexpr size_t kMaxRecordOutputBytes = 64 * kMiB;  // of all rows that one record makes for topics
+constexpr size_t kMaxOutcomeBytes =
+    96 * kMiB;  // of what one batch writes; a batch of a topic is cut in halves beyond
 
 constexpr size_t kArenaBlockBytes = 64 * kKiB;  // the first block of an arena; they double
 constexpr size_t kArenaKeepBytes = 64 * kMiB;   // what an arena keeps for the next batch
@@ -41,7 +44,9 @@ constexpr size_t kMaxIdentifier = 48;
 constexpr size_t kMaxSuggestedName = 64;  // a longer name gets no "did you mean"
 
 // Dead letter
-constexpr size_t kDeadLetterBytes = 256 * kKiB;  // bytes of a record kept in its dead letter
+constexpr size_t kDeadLetterBytes =
+    256 * kKiB;  // of a record's value, its key and its headers each, kept in its dead letter
+constexpr size_t kDeadLetterMessageBytes = 4 * kKiB;
 constexpr int64_t kDeadLetterRetentionMs = 14LL * 24 * 3600 * 1000;
 
 // Topics

@@ -4,12 +4,14 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "base/strings.h"
 #include "io/digest.h"
 
 namespace leat::runtime {
 namespace {
 
 constexpr size_t kRedriveBatch = 1000;
+constexpr size_t kOwnHeaders = 20;  // leat-…: at most so many
 
 std::string letter_key(std::string_view sink, const stream::RecordId& id) {
   return fmt::format("{}|{}|{}|{}|{}", sink, id.origin.topic, id.origin.topic_id.to_string(),
@@ -60,6 +62,11 @@ bool read_headers(const stream::Record& record, DeadLetter& letter) {
       letter.sha256 = value;
     } else if (name == "leat-key") {
       letter.key = std::string(value);
+      if (letter.key_length == 0) letter.key_length = static_cast<int64_t>(value.size());
+    } else if (name == "leat-key-length") {
+      letter.key_length = number<int64_t>(value);
+    } else if (name == "leat-headers-cut") {
+      letter.headers_cut = number<int64_t>(value);
     } else if (name == "leat-retry") {
       const size_t slash = value.find('/');
       letter.retry = {number<int32_t>(value.substr(0, slash)),
@@ -84,20 +91,30 @@ void DeadLetterWriter::add(const stream::RecordId& id, const stream::Record& rec
   letter.retry = retry;
   letter.sink = sink_;
   letter.id = id;
-  if (record.key) letter.key = std::string(*record.key);
+  if (record.key) {
+    letter.key_length = static_cast<int64_t>(record.key->size());
+    letter.key = std::string(record.key->substr(0, limits::kDeadLetterBytes));
+  }
   if (record.value) {
     letter.length = static_cast<int64_t>(record.value->size());
     letter.value = std::string(record.value->substr(0, limits::kDeadLetterBytes));
     if (!letter.whole()) letter.sha256 = io::sha256_hex(*record.value);
   }
+  size_t header_bytes = 0;
   for (const auto& [name, value] : record.headers) {
     if (name.starts_with("leat-")) continue;
+    header_bytes += name.size() + value.size();
+    if (header_bytes > limits::kDeadLetterBytes ||
+        letter.headers.size() + kOwnHeaders >= limits::kMaxHeaders) {
+      ++letter.headers_cut;
+      continue;
+    }
     letter.headers.emplace_back(name.starts_with("h.") ? name.substr(2) : name, value);
   }
   letter.stage = reject.stage;
   letter.reason = reject.reason;
   letter.rule = reject.rule;
-  letter.message = reject.message;
+  letter.message = utf8_prefix(reject.message, limits::kDeadLetterMessageBytes);
   letter.version = version;
   letter.time_ms = record.timestamp_ms;
   letter.pipeline_hash = pipeline_hash_;
@@ -109,7 +126,7 @@ void DeadLetterWriter::add(const DeadLetter& letter) {
   entry.key = letter_key(letter.sink, letter.id);
   entry.value = letter.value ? *letter.value : std::string();
   auto& h = entry.headers;
-  h.reserve(16 + letter.headers.size());
+  h.reserve(kOwnHeaders + letter.headers.size());
   h.emplace_back("leat-sink", letter.sink);
   h.emplace_back("leat-topic", letter.id.origin.topic);
   h.emplace_back("leat-topic-id", letter.id.origin.topic_id.to_string());
@@ -125,6 +142,10 @@ void DeadLetterWriter::add(const DeadLetter& letter) {
   h.emplace_back("leat-length", std::to_string(letter.length));
   if (!letter.sha256.empty()) h.emplace_back("leat-sha256", letter.sha256);
   if (letter.key) h.emplace_back("leat-key", *letter.key);
+  if (letter.key && letter.key_length != static_cast<int64_t>(letter.key->size()))
+    h.emplace_back("leat-key-length", std::to_string(letter.key_length));
+  if (letter.headers_cut > 0)
+    h.emplace_back("leat-headers-cut", std::to_string(letter.headers_cut));
   if (!letter.value) h.emplace_back("leat-null", "1");
   if (letter.retry)
     h.emplace_back("leat-retry",
@@ -162,21 +183,28 @@ std::optional<RetryOrigin> retry_origin(const stream::Record& record) {
       origin.id.offset = number<int64_t>(value), identity = true;
     else if (name == "leat-version")
       origin.version = number<int64_t>(value);
+    else if (name == "leat-time")
+      origin.time_ms = number<int64_t>(value);
+    else if (name == "leat-key")
+      origin.key = value;
+    else if (name == "leat-null")
+      origin.null_value = true;
   }
   if (!identity) return std::nullopt;
   return origin;
 }
 
-Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::string& topic) {
-  auto info = log.topics().find(topic);
-  if (!info) {
-    if (info.error().code() == ErrorCode::kNotFound) return std::vector<DeadLetter>{};
-    return std::move(info).error();
-  }
-  std::map<std::string, DeadLetter, std::less<>> letters;
+namespace {
+
+constexpr size_t kVisitLetters = 1000;             // at a time,
+constexpr size_t kVisitBytes = 16 * limits::kMiB;  // and of their values
+
+/// Calls `see(partition, record)` for every record that the topic has now.
+template <typename See>
+Result<void> for_each_entry(stream::Log& log, const stream::TopicInfo& topic, See see) {
   stream::RecordBatch batch;
-  for (int32_t partition = 0; partition < info->spec.partitions; ++partition) {
-    ASSIGN(auto reader, log.reader(*info));
+  for (int32_t partition = 0; partition < topic.spec.partitions; ++partition) {
+    ASSIGN(auto reader, log.reader(topic));
     ASSIGN(stream::PartitionBounds bounds, reader->bounds(partition));
     if (bounds.start >= bounds.end) continue;
     TRY(reader->seek(partition, bounds.start));
@@ -185,22 +213,73 @@ Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::s
       ASSIGN(bool some, reader->poll(batch, {}, {}, std::chrono::milliseconds(0)));
       if (!some) break;
       for (const stream::Record& record : batch.records) {
-        if (!record.key) continue;
-        DeadLetter letter;
-        letter.dlq_offset = record.offset;
-        if (!record.value || !read_headers(record, letter)) {
-          letters.erase(std::string(*record.key));
-          continue;
-        }
-        letters.insert_or_assign(std::string(*record.key), std::move(letter));
+        if (!record.key || record.offset >= bounds.end) continue;
+        ASSIGN(bool more, see(partition, record));
+        if (!more) return {};
       }
     }
   }
+  return {};
+}
+
+/// By the key's hash, 64 bytes or so a letter: where its last entry stands.
+using LastEntries = std::map<std::array<uint8_t, 16>, std::pair<int32_t, int64_t>>;
+
+Result<LastEntries> last_entries(stream::Log& log, const stream::TopicInfo& topic) {
+  LastEntries last;
+  TRY(for_each_entry(log, topic,
+                     [&](int32_t partition, const stream::Record& record) -> Result<bool> {
+                       last[io::digest128(*record.key)] = {partition, record.offset};
+                       return true;
+                     }));
+  return last;
+}
+
+}  // namespace
+
+Result<void> visit_dead_letters(stream::Log& log, const std::string& topic,
+                                const LetterVisitor& visit) {
+  auto info = log.topics().find(topic);
+  if (!info) {
+    if (info.error().code() == ErrorCode::kNotFound) return {};
+    return std::move(info).error();
+  }
+  ASSIGN(LastEntries last, last_entries(log, *info));
+  std::vector<DeadLetter> letters;
+  size_t bytes = 0;
+  auto flush = [&]() -> Result<bool> {
+    ASSIGN(bool more, visit(letters));
+    letters.clear();
+    bytes = 0;
+    return more;
+  };
+  bool more = true;
+  TRY(for_each_entry(log, *info,
+                     [&](int32_t partition, const stream::Record& record) -> Result<bool> {
+                       auto it = last.find(io::digest128(*record.key));
+                       // What was written since the first look is not of this visit.
+                       if (it == last.end() || it->second != std::pair(partition, record.offset))
+                         return true;
+                       DeadLetter letter;
+                       letter.dlq_partition = partition;
+                       letter.dlq_offset = record.offset;
+                       if (!record.value || !read_headers(record, letter)) return true;
+                       bytes += record.value->size();
+                       letters.push_back(std::move(letter));
+                       if (letters.size() < kVisitLetters && bytes < kVisitBytes) return true;
+                       ASSIGN(more, flush());
+                       return more;
+                     }));
+  if (more && !letters.empty()) TRY(flush());
+  return {};
+}
+
+Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::string& topic) {
   std::vector<DeadLetter> out;
-  out.reserve(letters.size());
-  for (auto& [key, letter] : letters) out.push_back(std::move(letter));
-  std::sort(out.begin(), out.end(),
-            [](const DeadLetter& a, const DeadLetter& b) { return a.dlq_offset < b.dlq_offset; });
+  TRY(visit_dead_letters(log, topic, [&](std::span<DeadLetter> letters) -> Result<bool> {
+    std::move(letters.begin(), letters.end(), std::back_inserter(out));
+    return true;
+  }));
   return out;
 }
 
@@ -208,18 +287,17 @@ namespace {
 
 /// Erases `letters` from the dead letter topic, and appends them to `retry` when it is given; one transaction.
 Result<void> move_letters(stream::Log& log, const std::string& owner, const stream::TopicInfo& dlq,
-                          const stream::TopicInfo* retry,
-                          std::span<const DeadLetter* const> letters) {
+                          const stream::TopicInfo* retry, std::span<const DeadLetter> letters) {
   ASSIGN(auto transaction, log.begin(owner));
   std::map<int32_t, DeadLetterWriter> writers;
   std::deque<std::string> keys;
   std::map<int32_t, std::vector<stream::OutRecord>> tombstones;
-  for (const DeadLetter* letter : letters) {
+  for (const DeadLetter& letter : letters) {
     if (retry) {
-      int32_t partition = std::min(letter->id.origin.partition, retry->spec.partitions - 1);
-      writers.try_emplace(partition, "", "").first->second.add(*letter);
+      int32_t partition = std::min(letter.id.origin.partition, retry->spec.partitions - 1);
+      writers.try_emplace(partition, "", "").first->second.add(letter);
     }
-    keys.push_back(letter_key(letter->sink, letter->id));
+    keys.push_back(letter_key(letter.sink, letter.id));
     stream::OutRecord tombstone;
     tombstone.key = keys.back();
     tombstones[stream::partition_of(keys.back(), dlq.spec.partitions)].push_back(tombstone);
@@ -257,6 +335,58 @@ bool is_gone(const DeadLetter& letter, stream::Log& log) {
 
 }  // namespace
 
+namespace {
+
+/// Where a letter that was chosen stands; its bytes are fetched when it is moved.
+struct LetterPlace {
+  std::string sink;
+  stream::RecordId id;
+  int32_t partition = 0;
+  int64_t offset = 0;
+  explicit LetterPlace(const DeadLetter& letter)
+      : sink(letter.sink),
+        id(letter.id),
+        partition(letter.dlq_partition),
+        offset(letter.dlq_offset) {}
+};
+
+Result<std::vector<DeadLetter>> fetch(stream::Log& log, const stream::TopicInfo& dlq,
+                                      std::span<const LetterPlace> places) {
+  std::vector<DeadLetter> letters;
+  ASSIGN(auto reader, log.reader(dlq));
+  stream::RecordBatch batch;
+  for (const LetterPlace& place : places) {
+    TRY(reader->seek(place.partition, place.offset));
+    batch.clear();
+    ASSIGN(bool some, reader->poll(batch, {1, limits::kMaxRecordBytes}, {}, {}));
+    DeadLetter letter;
+    letter.dlq_partition = place.partition;
+    letter.dlq_offset = place.offset;
+    if (!some || batch.records.empty() || batch.records.front().offset != place.offset ||
+        !read_headers(batch.records.front(), letter)) {
+      return Error(ErrorCode::kDataLost,
+                   fmt::format("the dead letter of {} left its topic meanwhile: retention has "
+                               "passed it",
+                               place.id.to_string()));
+    }
+    letters.push_back(std::move(letter));
+  }
+  return letters;
+}
+
+/// Moves (or, without `retry`, erases) the letters at `places`, so many in one transaction.
+Result<void> move_all(stream::Log& log, const std::string& owner, const stream::TopicInfo& dlq,
+                      const stream::TopicInfo* retry, std::span<const LetterPlace> places) {
+  for (size_t at = 0; at < places.size(); at += kRedriveBatch) {
+    const auto block = places.subspan(at, std::min(kRedriveBatch, places.size() - at));
+    ASSIGN(std::vector<DeadLetter> letters, fetch(log, dlq, block));
+    TRY(move_letters(log, owner, dlq, retry, letters));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
                               const std::string& pipeline, int32_t partitions,
                               std::span<const stream::Progress> rows,
@@ -264,23 +394,23 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
   RedriveReport report;
   const std::string topic = fmt::format("{}.{}.dlq", project, pipeline);
   const std::string retry_topic = fmt::format("{}.{}.retry", project, pipeline);
-  ASSIGN(std::vector<DeadLetter> letters, read_dead_letters(log, topic));
-  std::vector<const DeadLetter*> chosen;
-  for (const DeadLetter& letter : letters) {
-    if (!wanted(letter)) continue;
-    ++report.matched;
-    if (!letter.whole()) {
-      ++report.truncated;
-      continue;
+  std::vector<LetterPlace> chosen;
+  TRY(visit_dead_letters(log, topic, [&](std::span<DeadLetter> letters) -> Result<bool> {
+    for (const DeadLetter& letter : letters) {
+      if (!wanted(letter)) continue;
+      ++report.matched;
+      if (!letter.whole()) {
+        ++report.truncated;
+      } else if (!passed(letter, retry_topic, rows) && !is_gone(letter, log)) {
+        ++report.waiting;
+      } else {
+        chosen.emplace_back(letter);
+      }
     }
-    if (!passed(letter, retry_topic, rows) && !is_gone(letter, log)) {
-      ++report.waiting;
-      continue;
-    }
-    chosen.push_back(&letter);
-  }
+    return true;
+  }));
   std::sort(chosen.begin(), chosen.end(),
-            [](const DeadLetter* a, const DeadLetter* b) { return a->id < b->id; });
+            [](const LetterPlace& a, const LetterPlace& b) { return a.id < b.id; });
   report.moved = static_cast<int64_t>(chosen.size());
   if (dry_run || chosen.empty()) return report;
   ASSIGN(stream::TopicInfo dlq, log.topics().find(topic));
@@ -288,27 +418,23 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
   spec.name = retry_topic;
   spec.partitions = partitions;
   ASSIGN(stream::TopicInfo retry, log.topics().ensure(spec));
-  for (size_t at = 0; at < chosen.size(); at += kRedriveBatch) {
-    size_t n = std::min(kRedriveBatch, chosen.size() - at);
-    TRY(move_letters(log, spec.name, dlq, &retry, std::span(chosen).subspan(at, n)));
-  }
+  TRY(move_all(log, spec.name, dlq, &retry, chosen));
   return report;
 }
 
 Result<int64_t> purge(stream::Log& log, const std::string& project, const std::string& pipeline,
                       const std::function<bool(const DeadLetter&)>& wanted, bool dry_run) {
   const std::string topic = fmt::format("{}.{}.dlq", project, pipeline);
-  ASSIGN(std::vector<DeadLetter> letters, read_dead_letters(log, topic));
-  std::vector<const DeadLetter*> chosen;
-  for (const DeadLetter& letter : letters) {
-    if (wanted(letter)) chosen.push_back(&letter);
-  }
+  std::vector<LetterPlace> chosen;
+  TRY(visit_dead_letters(log, topic, [&](std::span<DeadLetter> letters) -> Result<bool> {
+    for (const DeadLetter& letter : letters) {
+      if (wanted(letter)) chosen.emplace_back(letter);
+    }
+    return true;
+  }));
   if (!dry_run && !chosen.empty()) {
     ASSIGN(stream::TopicInfo dlq, log.topics().find(topic));
-    for (size_t at = 0; at < chosen.size(); at += kRedriveBatch) {
-      size_t n = std::min(kRedriveBatch, chosen.size() - at);
-      TRY(move_letters(log, topic, dlq, nullptr, std::span(chosen).subspan(at, n)));
-    }
+    TRY(move_all(log, topic, dlq, nullptr, chosen));
   }
   return static_cast<int64_t>(chosen.size());
 }

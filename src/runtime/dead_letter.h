@@ -5,6 +5,7 @@
 //   value    the record's own bytes, at most limits::kDeadLetterBytes; null erases the entry
 //   headers  leat-sink leat-topic leat-topic-id leat-partition leat-offset leat-stage leat-reason leat-rule
 //            leat-message leat-version leat-pipeline-hash leat-time leat-length leat-sha256 leat-key
+//            leat-key-length (of a key that was cut), leat-headers-cut (how many headers were left out)
 //            leat-null (value was null), leat-retry (partition "/" offset of the redriven record in the retry
 //            topic, for one that was rejected again), and the record's own headers, each name prefixed with "h."
 // Readers take the last entry per key. Redrive moves entries to `<project>.<pipeline>.retry` (same headers)
@@ -42,9 +43,15 @@ struct DeadLetter {
   std::string rule, message, pipeline_hash, sha256;
   int64_t version = 0, time_ms = 0, length = 0;
   std::optional<RetryPlace> retry;
-  int64_t dlq_offset = 0;  // where it stands in the dead letter topic
+  int32_t dlq_partition = 0;  // where it stands in the dead letter topic
+  int64_t dlq_offset = 0;
+  int64_t key_length = 0, headers_cut = 0;
 
-  bool whole() const { return !value || length == static_cast<int64_t>(value->size()); }
+  /// False when the record was too large to be kept whole: it cannot be run again.
+  bool whole() const {
+    return (!value || length == static_cast<int64_t>(value->size())) &&
+           (!key || key_length == static_cast<int64_t>(key->size())) && headers_cut == 0;
+  }
 };
 
 /// Builds the log records of dead letters. The views point into this object until clear(). One thread.
@@ -76,11 +83,21 @@ struct RetryOrigin {
   std::string_view sink;
   stream::RecordId id;
   int64_t version = 0;
+  // The record as it was read first.
+  int64_t time_ms = 0;
+  std::optional<std::string_view> key;
+  bool null_value = false;
 };
 std::optional<RetryOrigin> retry_origin(const stream::Record& record);
 
-/// The dead letters of a pipeline now: the last entry per key, erased ones left out, in dlq order.
-/// `visit` may stop early by returning false. NotFound when the pipeline has no dead letter topic: no letters.
+/// Gets some letters; it may take them. False: no more.
+using LetterVisitor = std::function<Result<bool>(std::span<DeadLetter>)>;
+
+/// Shows `visit` the dead letters of a pipeline as they are now, some at a time and never all in memory: the last
+/// entry per key, erased ones left out, in the topic's order. No topic: no letters.
+Result<void> visit_dead_letters(stream::Log& log, const std::string& topic,
+                                const LetterVisitor& visit);
+/// All of them at once; for tests.
 Result<std::vector<DeadLetter>> read_dead_letters(stream::Log& log, const std::string& topic);
 
 struct RedriveReport {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "log/embedded_log.h"
 
 namespace leat::runtime {
@@ -52,6 +53,69 @@ class RedriveTest : public ::testing::Test {
   stream::TopicPartition input_;
   const stream::TopicPartition retry_{"p.store.retry", {3, 4}, 0};
 };
+
+// Whatever a record brings, its letter is a legal record of the log.
+TEST_F(RedriveTest, KeyHeadersAndMessageAreCutAndSaidToBe) {
+  const std::string huge(limits::kMaxRecordBytes, 'k'), message(100'000, 'm');
+  const std::vector<stream::Header> headers(limits::kMaxHeaders, stream::Header{"name", "value"});
+  DeadLetterWriter writer("s.t", "hash");
+  stream::Record record;
+  record.key = huge;
+  record.value = "{}";
+  record.headers = headers;
+  writer.add({input_, 5}, record, 17,
+             {0, stream::Stage::kDecode, stream::Reason::kMalformed, {}, message});
+  auto transaction = log_->begin("p.store.s.t").value();
+  ASSERT_TRUE(transaction->append(dlq_, 0, writer.records()));
+  ASSERT_TRUE(transaction->commit());
+  const DeadLetter letter = read_dead_letters(*log_, dlq_.spec.name).value().at(0);
+  EXPECT_EQ(letter.key->size(), limits::kDeadLetterBytes);
+  EXPECT_EQ(letter.key_length, static_cast<int64_t>(huge.size()));
+  EXPECT_GT(letter.headers_cut, 0);
+  EXPECT_EQ(letter.message.size(), limits::kDeadLetterMessageBytes);
+  EXPECT_FALSE(letter.whole());
+  EXPECT_EQ(redrive({at(input_, 6)}).truncated, 1);
+}
+
+// More than one visit shows, of which some were written twice and some erased.
+TEST_F(RedriveTest, ManyLettersAreVisitedInPieces) {
+  for (int round = 0; round < 2; ++round) {
+    DeadLetterWriter writer("s.t", round == 0 ? "first" : "second");
+    stream::Record record;
+    record.value = "{}";
+    for (int64_t offset = 0; offset < 2500; ++offset) {
+      if (round == 1 && offset % 2 == 0) continue;
+      writer.add({input_, offset}, record, 17,
+                 {0, stream::Stage::kDecode, stream::Reason::kMalformed, {}, "no"});
+    }
+    auto transaction = log_->begin("p.store.s.t").value();
+    ASSERT_TRUE(transaction->append(dlq_, 0, writer.records()));
+    ASSERT_TRUE(transaction->commit());
+  }
+  size_t letters = 0, again = 0, visits = 0;
+  ASSERT_TRUE(visit_dead_letters(*log_, dlq_.spec.name, [&](auto some) -> Result<bool> {
+    ++visits;
+    EXPECT_LE(some.size(), 1000u);
+    letters += some.size();
+    for (const DeadLetter& letter : some) again += letter.pipeline_hash == "second" ? 1 : 0;
+    return true;
+  }));
+  EXPECT_EQ(letters, 2500u);
+  EXPECT_EQ(again, 1250u);
+  EXPECT_EQ(visits, 3u);
+  EXPECT_EQ(redrive({at(input_, 3000)}).moved, 2500);
+  EXPECT_TRUE(read_dead_letters(*log_, dlq_.spec.name)->empty());
+  const stream::TopicInfo retry = log_->topics().find("p.store.retry").value();
+  auto reader = log_->reader(retry).value();
+  ASSERT_TRUE(reader->seek(0, 0));
+  stream::RecordBatch batch;
+  int64_t next = 0;
+  while (reader->poll(batch, {}, {}, std::chrono::milliseconds(0)).value()) {
+    for (const auto& record : batch.records) EXPECT_EQ(retry_origin(record)->id.offset, next++);
+    batch.clear();
+  }
+  EXPECT_EQ(next, 2500);
+}
 
 TEST_F(RedriveTest, WaitsUntilTheSinkHasPassedTheRecord) {
   reject({});

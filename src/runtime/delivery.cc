@@ -17,7 +17,8 @@ Result<void> append_dead_letters(stream::LogTransaction& transaction,
     const auto& records = outcome.input.records;
     const stream::Record& record = records.records[reject.record];
     std::optional<RetryPlace> retry;
-    if (!outcome.input.originals.empty()) retry = {records.origin.partition, record.offset};
+    if (!outcome.input.retry_offsets.empty())
+      retry = {records.origin.partition, outcome.input.retry_offsets[reject.record]};
     writer.add(outcome.input.identity(reject.record), record, records.versions[reject.record],
                reject, retry);
   }

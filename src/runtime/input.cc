@@ -1,8 +1,10 @@
 #include "runtime/input.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/mutex.h"
 #include "io/digest.h"
@@ -13,10 +15,55 @@ namespace leat::runtime {
 
 int64_t carried_version(const stream::Record& record) {
   for (const auto& [name, value] : record.headers) {
-    if (name == "leat-version") return std::strtoll(std::string(value).c_str(), nullptr, 10);
+    if (name != "leat-version") continue;
+    // Anybody may write headers: a version of no possible time would keep a key as it is for ever.
+    int64_t version = 0;
+    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), version);
+    const bool whole = error == std::errc() && end == value.data() + value.size();
+    return whole && stream::is_version(version) ? version : 0;
   }
   return 0;
 }
+
+void InputBatch::split(InputBatch& rest) {
+  CHECK(cursor.empty() && records.records.size() > 1, "only a topic's batch has two halves");
+  const size_t half = records.records.size() / 2;
+  auto cut = [&](auto& from, auto& into) {
+    into.assign(from.begin() + static_cast<ptrdiff_t>(std::min(half, from.size())), from.end());
+    from.resize(std::min(half, from.size()));
+  };
+  rest.records.clear();
+  rest.records.origin = records.origin;
+  rest.records.storage = records.storage;
+  rest.records.next_offset = records.next_offset;
+  records.next_offset = retry_offsets.empty() ? records.records[half].offset : retry_offsets[half];
+  cut(records.records, rest.records.records);
+  cut(records.versions, rest.records.versions);
+  cut(originals, rest.originals);
+  cut(retry_offsets, rest.retry_offsets);
+  rest.records.bytes = records.bytes -= records.bytes / 2;  // roughly: for the queues' bounds
+  // The first half may be gone, with what its records' headers point to, before the second is.
+  auto& headers = rest.records.header_storage;
+  size_t count = 0;
+  for (const stream::Record& record : rest.records.records) count += record.headers.size();
+  headers.reserve(count);
+  for (stream::Record& record : rest.records.records) {
+    const size_t at = headers.size();
+    headers.insert(headers.end(), record.headers.begin(), record.headers.end());
+    record.headers = {headers.data() + at, record.headers.size()};
+  }
+  rest.v_first = v_first;
+  rest.v_last = v_last;
+  rest.skipped = 0;
+  rest.read_at_ns = read_at_ns;
+  // A retry topic's records carry their versions: its v_prev is of no use to them.
+  v_last = v_first;
+  if (!originals.empty()) return;
+  for (const stream::Record& record : records.records)
+    v_last = stream::next_version(v_last, record.timestamp_ms);
+  rest.v_first = v_last;
+}
+
 namespace {
 
 class TopicInput final : public LaneInput {
@@ -48,6 +95,7 @@ class TopicInput final : public LaneInput {
                     std::chrono::milliseconds timeout) override {
     out.records.clear();
     out.originals.clear();
+    out.retry_offsets.clear();
     out.skipped = 0;
     ASSIGN(bool later, fills_up(timeout, stop));
     if (later) return false;
@@ -56,6 +104,7 @@ class TopicInput final : public LaneInput {
     ASSIGN(bool some, reader_->poll(out.records, limits, stop, timeout));
     if (!some) return false;
     StartAt& at = next_[out.records.origin.partition];
+    out.v_first = at.v_prev;
     at.next = out.records.next_offset;
     stamp(out, at);
     if (!retry_sink_.empty()) keep_ours(out);
@@ -110,7 +159,13 @@ class TopicInput final : public LaneInput {
       if (!origin || origin->sink != retry_sink_) continue;
       if (kept != i)
         batch.records[kept] = batch.records[i], batch.versions[kept] = batch.versions[i];
+      stream::Record& record = batch.records[kept];
       out.originals.push_back(origin->id);
+      out.retry_offsets.push_back(record.offset);
+      record.offset = origin->id.offset;
+      record.timestamp_ms = origin->time_ms;
+      record.key = origin->key;
+      if (origin->null_value) record.value.reset();
       ++kept;
     }
     out.skipped = static_cast<int64_t>(batch.records.size() - kept);
@@ -229,6 +284,7 @@ class SourceInput final : public LaneInput {
     auto& batch = out.records;
     batch.clear();
     out.originals.clear();
+    out.retry_offsets.clear();
     out.ids_to_forget.clear();
     out.duplicate.clear();
     out.skipped = 0;

@@ -29,8 +29,11 @@ using IdHash = std::array<uint8_t, 16>;
 /// Consecutive records of one input partition on their way through a lane, with what must be committed beside.
 struct InputBatch {
   stream::RecordBatch records;  // versions filled
-  std::vector<stream::RecordId>
-      originals;           // retry topic: the record's original identity; else empty
+  // Retry topic only: each record's original identity, and its offset in the retry topic. The records themselves are
+  // as they were read first (key, time, offset, null value).
+  std::vector<stream::RecordId> originals;
+  std::vector<int64_t> retry_offsets;
+  int64_t v_first = 0;     // v_prev before this batch
   int64_t v_last = 0;      // version to store as v_prev after this batch
   int64_t skipped = 0;     // retry topic: records meant for another sink (not counted as in)
   int64_t read_at_ns = 0;  // steady clock, when the read returned
@@ -40,6 +43,9 @@ struct InputBatch {
   std::vector<bool> duplicate;  // per record: its id was seen before; empty: none
   std::string id_key, id_page;  // state key and value: the new ids' hashes, 16 bytes each
   std::vector<std::string> ids_to_forget;  // state keys that slide out of the window
+
+  /// Moves the second half of a topic's records into `rest`: two batches, one after the other. Needs two records.
+  void split(InputBatch& rest);
 
   stream::RecordId identity(size_t i) const {
     return originals.empty() ? stream::RecordId{records.origin, records.records[i].offset}

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "log/embedded_log.h"
+#include "runtime/dead_letter.h"
 #include "testing/manual_clock.h"
 
 namespace leat::runtime {
@@ -222,6 +223,76 @@ TEST_F(InputTest, ARetryTopicGivesEachSinkItsOwnRecordsWithTheirOldIdentity) {
     }
   }
   EXPECT_EQ(offsets, (std::vector<int64_t>{5, 9}));
+}
+
+// The SQL reads _key, _offset and _timestamp, and a null value has a meaning of its own.
+TEST_F(InputTest, ARedrivenRecordIsAsItWasReadFirst) {
+  stream::TopicSpec spec;
+  spec.name = "p.users.retry";
+  auto topic = log_->topics().ensure(spec).value();
+  DeadLetterWriter writer("serving.users", "hash");
+  stream::Record record;
+  record.key = "k5";
+  record.timestamp_ms = 1'700'000'000'123;
+  writer.add({{"users", {1, 2}, 0}, 5}, record, 77,
+             {0, stream::Stage::kDecode, stream::Reason::kNullValue, {}, "null"});
+  auto transaction = log_->begin("test").value();
+  ASSERT_TRUE(transaction->append(topic, 0, writer.records()));
+  ASSERT_TRUE(transaction->commit());
+  auto input = make_topic_input(*log_, topic, {}, {}, "serving.users").value();
+  InputBatch batch;
+  ASSERT_TRUE(input->next(batch, {}, milliseconds(0)).value());
+  ASSERT_EQ(batch.records.records.size(), 1u);
+  const stream::Record& again = batch.records.records[0];
+  EXPECT_EQ(again.key, "k5");
+  EXPECT_EQ(again.value, std::nullopt);
+  EXPECT_EQ(again.offset, 5);
+  EXPECT_EQ(again.timestamp_ms, 1'700'000'000'123);
+  EXPECT_EQ(batch.retry_offsets, std::vector<int64_t>{0});
+  EXPECT_EQ(batch.records.next_offset, 1);
+}
+
+TEST_F(InputTest, AVersionOfNoPossibleTimeIsNotCarried) {
+  auto carried = [](std::string_view text) {
+    const stream::Header header{"leat-version", text};
+    stream::Record record;
+    record.headers = {&header, 1};
+    return carried_version(record);
+  };
+  EXPECT_EQ(carried("1700000000000000"), 1'700'000'000'000'000);
+  EXPECT_EQ(carried("9223372036854775807"), 0) << "would keep its key as it is for ever";
+  EXPECT_EQ(carried("99999999999999999999"), 0);
+  EXPECT_EQ(carried("-1"), 0);
+  EXPECT_EQ(carried("12x"), 0);
+  EXPECT_EQ(carried(""), 0);
+}
+
+TEST_F(InputTest, HalvesOfABatchAreTwoBatches) {
+  stream::TopicSpec spec;
+  spec.name = "in";
+  auto topic = log_->topics().ensure(spec).value();
+  const stream::Header header{"h", "v"};
+  std::vector<stream::OutRecord> records(3);
+  for (auto& record : records) record.value = "x", record.headers = {&header, 1};
+  auto transaction = log_->begin("test").value();
+  ASSERT_TRUE(transaction->append(topic, 0, records));
+  ASSERT_TRUE(transaction->commit());
+  auto input = make_topic_input(*log_, topic, {}, {}, "").value();
+  InputBatch first, rest;
+  ASSERT_TRUE(input->next(first, {}, milliseconds(0)).value());
+  const std::vector<int64_t> versions = first.records.versions;
+  ASSERT_EQ(versions.size(), 3u);
+  const int64_t v_last = first.v_last;
+  first.split(rest);
+  EXPECT_EQ(first.records.records.size(), 1u);
+  EXPECT_EQ(first.records.next_offset, 1);
+  EXPECT_EQ(first.v_last, versions[0]) << "killed between the halves, the second gets the same";
+  EXPECT_EQ(rest.records.records.size(), 2u);
+  EXPECT_EQ(rest.records.next_offset, 3);
+  EXPECT_EQ(rest.records.versions, std::vector<int64_t>(versions.begin() + 1, versions.end()));
+  EXPECT_EQ(rest.v_last, v_last);
+  first.records.clear();
+  EXPECT_EQ(rest.records.records[1].headers[0].value, "v");
 }
 
 }  // namespace

@@ -123,6 +123,11 @@ Result<bool> Lane::step_transform(std::stop_token stop) {
   auto outcome = read_queue_.pop(stop);
   if (!outcome) return false;
   TRY(io::fault_point("lane.transform"));
+  return transform(std::move(*outcome), stop);
+}
+
+/// One outcome for one batch, or several when a batch makes more than one transaction should hold.
+Result<bool> Lane::transform(std::unique_ptr<Outcome> outcome, std::stop_token stop) {
   const int64_t start = clock_.steady_ns();
   Transformer::Admit admit;
   if (options_.guard && options_.guard->careful(options_.name.owner())) {
@@ -130,17 +135,40 @@ Result<bool> Lane::step_transform(std::stop_token stop) {
       return options_.guard->admit(options_.name.owner(), record);
     };
   }
-  TRY(transformer_->run(**outcome, admit));
+  const bool divisible = options_.run_id.empty() && outcome->input.records.records.size() > 1;
+  auto ran = transformer_->run(*outcome, admit);
+  if (!ran && ran.error().code() == ErrorCode::kIncompatible && divisible)
+    return transform_halves(std::move(outcome), stop);
+  TRY(std::move(ran));
   metrics_.transform_seconds(clock_.steady_ns() - start);
-  watch_drift(**outcome);
-  if ((*outcome)->stop_rule) {
-    return Error(ErrorCode::kRuleFailed, (*outcome)->stop_message)
+  if (outcome->stop_rule) {
+    return Error(ErrorCode::kRuleFailed, outcome->stop_message)
         .with_hint(
             "the rule says on_fail: fail, so the pipeline stays stopped until the data or the rule "
             "is mended");
   }
-  const size_t bytes = (*outcome)->bytes + 1;
-  return write_queue_.push(std::move(*outcome), bytes, stop);
+  if (divisible && outcome->output_bytes > limits::kMaxOutcomeBytes)
+    return transform_halves(std::move(outcome), stop);
+  if (outcome->output_bytes > limits::kMaxLogTransactionBytes) {
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("a page of {} records makes {} bytes of rows and dead letters, more "
+                             "than the {} of one transaction",
+                             outcome->input.records.records.size(), outcome->output_bytes,
+                             limits::kMaxLogTransactionBytes))
+        .with_hint("ask the source for smaller pages, or select less of each record");
+  }
+  watch_drift(*outcome);
+  const size_t bytes = outcome->bytes + 1;
+  return write_queue_.push(std::move(outcome), bytes, stop);
+}
+
+Result<bool> Lane::transform_halves(std::unique_ptr<Outcome> outcome, std::stop_token stop) {
+  std::unique_ptr<Outcome> rest = take_spare();
+  outcome->clear_results();
+  outcome->input.split(rest->input);
+  ASSIGN(bool pushed, transform(std::move(outcome), stop));
+  if (!pushed) return false;
+  return transform(std::move(rest), stop);
 }
 
 void Lane::watch_drift(const Outcome& outcome) {
@@ -256,8 +284,9 @@ void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
   const int64_t now = clock_.steady_ms();
   const auto& records = outcome.input.records.records;
   in_flight_.fetch_sub(outcome.delta.in);
+  const bool redriven = !outcome.input.originals.empty();  // their times are those of long ago
   const int64_t oldest_ms =
-      records.empty() ? 0 : clock_.now_us() / 1000 - records.front().timestamp_ms;
+      records.empty() || redriven ? 0 : clock_.now_us() / 1000 - records.front().timestamp_ms;
   metrics_.committed(outcome.delta, outcome.rejects, clock_.steady_ns() - outcome.input.read_at_ns,
                      std::max<int64_t>(oldest_ms, 0));
   MutexLock lock(mutex_);
@@ -266,7 +295,7 @@ void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
     rule_hits_[i] += outcome.rule_hits[i];
     metrics_.rule(i, outcome.rule_hits[i]);
   }
-  if (!records.empty()) last_record_ms_ = records.back().timestamp_ms;
+  if (!records.empty() && !redriven) last_record_ms_ = records.back().timestamp_ms;
   history_.emplace_back(now, outcome.delta.in);
   while (!history_.empty() && history_.front().first < now - kRateWindowMs) history_.pop_front();
 }

@@ -94,6 +94,8 @@ class Lane {
   bool ended() const { return ended_.load(); }
 
  private:
+  Result<bool> transform(std::unique_ptr<Outcome> outcome, std::stop_token stop);
+  Result<bool> transform_halves(std::unique_ptr<Outcome> outcome, std::stop_token stop);
   Result<bool> on_trial(std::chrono::milliseconds timeout, std::stop_token stop);
   Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
   stream::Progress progress_after(const Outcome& outcome) const;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "log/embedded_log.h"
 #include "runtime/compile.h"
 #include "testing/manual_clock.h"
@@ -134,6 +136,36 @@ TEST_F(LaneTest, EveryRecordHasOneFateAndTheLedgerBalances) {
   EXPECT_EQ(letters[1].rule, "positive");
   EXPECT_EQ(letters[2].reason, stream::Reason::kMissingField);
   EXPECT_EQ(letters[2].id.offset, 5);
+}
+
+TEST_F(LaneTest, ABatchThatMakesTooMuchForOneTransactionIsDeliveredInHalves) {
+  plan_.rules.clear();
+  plan_.steps = {{"SELECT k, unnest(range(40000)) AS n, repeat('x', 1300) AS pad FROM input"}};
+  produce({R"({"k":"a"})", R"({"k":"b"})"});
+  auto lane = make_lane();
+  ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+  // The first half fills the queue: the second waits for its delivery.
+  std::jthread transform([&] { EXPECT_TRUE(lane->step_transform({}).value()); });
+  ASSERT_TRUE(lane->step_write({}).value());
+  EXPECT_EQ(lane->snapshot().ledger.in, 1);
+  EXPECT_EQ(lane->snapshot().progress.front().next, 1);
+  ASSERT_TRUE(lane->step_write({}).value());
+  transform.join();
+  EXPECT_EQ(lane->snapshot().ledger.in, 2);
+  EXPECT_EQ(lane->snapshot().in_flight, 0);
+  EXPECT_EQ(log_->topics().bounds(out_, 0)->end, 80'000);
+}
+
+TEST_F(LaneTest, ARecordThatAloneMakesTooMuchIsRejected) {
+  plan_.rules.clear();
+  plan_.steps = {{"SELECT k, unnest(range(n::INTEGER)) AS n, repeat('x', 1300) AS pad FROM input"}};
+  produce({R"({"k":"a","n":"60000"})", R"({"k":"b","n":"3"})"});
+  auto lane = make_lane();
+  finish(*lane);
+  auto letters = read_dead_letters(*log_, dlq_.spec.name).value();
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_EQ(letters[0].reason, stream::Reason::kTooLarge);
+  EXPECT_EQ(log_->topics().bounds(out_, 0)->end, 3);
 }
 
 TEST_F(LaneTest, TheAgeOfAnAppendedRecordAtItsCommitIsMeasured) {

@@ -46,7 +46,7 @@ void Outcome::count() {
             [](const stream::Reject& a, const stream::Reject& b) { return a.record < b.record; });
 }
 
-void Outcome::clear() {
+void Outcome::clear_results() {
   query = {};
   for (TopicRows& topic : topics) {
     topic.rows.clear();
@@ -59,13 +59,20 @@ void Outcome::clear() {
   delta = {};
   to_store = stop_rule = false;
   stop_message.clear();
+  rule_hits.clear();
+  bytes = output_bytes = 0;
+}
+
+void Outcome::clear() {
+  clear_results();
   input.records.clear();
   input.cursor.clear();
   input.pass_ended = false;
   input.duplicate.clear();
   input.id_page.clear();
+  input.originals.clear();
+  input.retry_offsets.clear();
   input.ids_to_forget.clear();
-  bytes = 0;
 }
 
 }  // namespace leat::runtime

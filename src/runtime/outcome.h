@@ -41,7 +41,8 @@ struct Outcome {
   bool to_store = false;   // place_rows() was called: query's rows are what is delivered
   bool stop_rule = false;  // a rule with on_fail: fail was violated: stop_message says by what
   std::string stop_message;
-  size_t bytes = 0;
+  size_t bytes = 0;         // input and output, for the queues' bounds
+  size_t output_bytes = 0;  // of the topics' rows and the dead letters
 
   /// Fills versions and offsets of query's rows.
   void place_rows();
@@ -49,6 +50,8 @@ struct Outcome {
   void count();
   /// Empty again, with the memory kept.
   void clear();
+  /// The same for what was made of the input, which stays.
+  void clear_results();
 };
 
 }  // namespace leat::runtime

@@ -1,10 +1,23 @@
 #include "runtime/transformer.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "io/fault.h"
 
 namespace leat::runtime {
+namespace {
+
+// What a log record may have, less what frames it.
+constexpr size_t kMostBytes = limits::kMaxRecordBytes - limits::kKiB;
+constexpr size_t kLetterBytes = 1 * limits::kKiB;  // of a dead letter beside value and key, roughly
+
+size_t bytes_of(const stream::EncodedRows& rows, size_t at) {
+  return (rows.keys[at] ? rows.keys[at]->size() : 0) +
+         (rows.values[at] ? rows.values[at]->size() : 0);
+}
+
+}  // namespace
 
 Transformer::Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
                          std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics,
@@ -80,7 +93,24 @@ Result<void> Transformer::transform(Outcome& out, const std::vector<uint32_t>& b
     if (to_store_) select_rows(out);
   }
   out.count();
+  weigh(out);
   return {};
+}
+
+/// What the outcome writes to the log.
+void Transformer::weigh(Outcome& out) {
+  out.output_bytes = 0;
+  for (size_t t = 0; t < topics_.size(); ++t) {
+    const TopicRows& rows = out.topics[t];
+    for (const TopicRows::Row& row : rows.rows) out.output_bytes += bytes_of(rows.encoded, row.at);
+  }
+  for (const stream::Reject& reject : out.rejects) {
+    const stream::Record& record = out.input.records.records[reject.record];
+    out.output_bytes += std::min(record.value.value_or("").size(), limits::kDeadLetterBytes) +
+                        std::min(record.key.value_or("").size(), limits::kDeadLetterBytes) +
+                        kLetterBytes;
+  }
+  out.bytes += out.output_bytes;
 }
 
 void Transformer::decode(const stream::RecordBatch& batch, types::BatchBuffer& out) {
@@ -164,19 +194,8 @@ void Transformer::judge(Outcome& out, uint32_t record, uint64_t broken) {
   }
 }
 
-namespace {
-
-// What a log record may have, less what frames it.
-constexpr size_t kMostBytes = limits::kMaxRecordBytes - limits::kKiB;
-
-size_t bytes_of(const stream::EncodedRows& rows, size_t at) {
-  return (rows.keys[at] ? rows.keys[at]->size() : 0) +
-         (rows.values[at] ? rows.values[at]->size() : 0);
-}
-
-}  // namespace
-
 void Transformer::encode(Outcome& out) {
+  record_bytes_.assign(out.fates.size(), 0);
   for (size_t t = 0; t < topics_.size(); ++t) {
     TopicRows& rows = out.topics[t];
     for (size_t c = 0; c < out.query.chunks.size(); ++c) {
@@ -193,13 +212,18 @@ void Transformer::encode(Outcome& out) {
       for (size_t row = 0; row < records.size(); ++row) {
         rows.rows.push_back({records[row], 0, base + row});
         const size_t bytes = bytes_of(rows.encoded, base + row);
-        if (bytes <= kMostBytes || out.fates[records[row]] != Fate::kDelivered) continue;
+        const size_t together = record_bytes_[records[row]] += bytes;
+        if (bytes <= kMostBytes && together <= limits::kMaxRecordOutputBytes) continue;
+        if (out.fates[records[row]] != Fate::kDelivered) continue;
         reject(out, {records[row],
                      stream::Stage::kEncode,
                      stream::Reason::kTooLarge,
                      {},
-                     fmt::format("a row of {} bytes for topic {}, more than {}", bytes,
-                                 topics_[t].topic.spec.name, kMostBytes)});
+                     bytes > kMostBytes
+                         ? fmt::format("a row of {} bytes for topic {}, more than {}", bytes,
+                                       topics_[t].topic.spec.name, kMostBytes)
+                         : fmt::format("its rows for topics are together longer than {} bytes",
+                                       limits::kMaxRecordOutputBytes)});
       }
     }
   }

@@ -29,7 +29,8 @@ class Transformer {
   /// Says of a record that is about to be run alone whether it may be (runtime/crash_guard.h).
   using Admit = std::function<Result<bool>(const stream::RecordId&)>;
 
-  /// Fills `out` from out.input. An Error is a bug or an exhausted resource, never a bad record. With `admit`, each
+  /// Fills `out` from out.input. An Error is a bug or an exhausted resource, never a bad record; kIncompatible: the
+  /// records together make more than a batch may hold, and fewer of them would not. With `admit`, each
   /// record is run alone first, and rejected unseen when it may not be.
   Result<void> run(Outcome& out, const Admit& admit = {});
 
@@ -44,6 +45,7 @@ class Transformer {
   void apply_rules(Outcome& out);
   void judge(Outcome& out, uint32_t record, uint64_t broken);
   void encode(Outcome& out);
+  void weigh(Outcome& out);
   void select_rows(Outcome& out);
 
   const PipelinePlan& plan_;
@@ -55,6 +57,7 @@ class Transformer {
   std::vector<uint32_t> rows_;
   std::vector<uint64_t> broken_;
   std::vector<bool> drop_;
+  std::vector<size_t> record_bytes_;
   std::vector<stream::Reject> decode_rejects_;
   std::vector<stream::Encoder::Failure> failures_;
 };

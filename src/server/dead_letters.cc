@@ -23,10 +23,12 @@ using runtime::PipelinePlan;
 
 constexpr int64_t kDefaultLetters = 100;
 constexpr int64_t kMaxLetters = 10'000;
+constexpr size_t kLettersBytes = 64 * limits::kMiB;  // of one answer; fewer letters then
 
-Result<std::vector<DeadLetter>> letters_of(const Backend& backend, const std::string& pipeline) {
-  if (!backend.log) return std::vector<DeadLetter>();
-  return runtime::read_dead_letters(*backend.log, backend.plan->dead_letter_topic(pipeline));
+Result<void> visit(const Backend& backend, const std::string& pipeline,
+                   const runtime::LetterVisitor& see) {
+  if (!backend.log) return {};
+  return runtime::visit_dead_letters(*backend.log, backend.plan->dead_letter_topic(pipeline), see);
 }
 
 struct Group {
@@ -35,18 +37,16 @@ struct Group {
 };
 using GroupKey = std::tuple<std::string, std::string, std::string, std::string, std::string>;
 
-void add_groups(const std::string& pipeline, std::span<const DeadLetter> letters,
-                std::map<GroupKey, Group>& groups) {
-  for (const DeadLetter& letter : letters) {
-    Group& group = groups[{pipeline, letter.sink, std::string(stream::to_string(letter.stage)),
-                           std::string(stream::to_string(letter.reason)), letter.rule}];
-    if (group.count++ == 0) {
-      group.first_ms = letter.time_ms;
-      group.example = letter.message;
-    }
-    group.first_ms = std::min(group.first_ms, letter.time_ms);
-    group.last_ms = std::max(group.last_ms, letter.time_ms);
+void add_to_group(const std::string& pipeline, const DeadLetter& letter,
+                  std::map<GroupKey, Group>& groups) {
+  Group& group = groups[{pipeline, letter.sink, std::string(stream::to_string(letter.stage)),
+                         std::string(stream::to_string(letter.reason)), letter.rule}];
+  if (group.count++ == 0) {
+    group.first_ms = letter.time_ms;
+    group.example = letter.message;
   }
+  group.first_ms = std::min(group.first_ms, letter.time_ms);
+  group.last_ms = std::max(group.last_ms, letter.time_ms);
 }
 
 Json groups_json(const std::map<GroupKey, Group>& groups) {
@@ -100,8 +100,10 @@ std::string letter_json(const DeadLetter& letter) {
 Result<net::Response> all_groups(const Backend& backend) {
   std::map<GroupKey, Group> groups;
   for (const PipelinePlan& plan : backend.plan->pipelines) {
-    ASSIGN(std::vector<DeadLetter> letters, letters_of(backend, plan.name));
-    add_groups(plan.name, letters, groups);
+    TRY(visit(backend, plan.name, [&](std::span<DeadLetter> letters) -> Result<bool> {
+      for (const DeadLetter& letter : letters) add_to_group(plan.name, letter, groups);
+      return true;
+    }));
   }
   return ok(groups_json(groups));
 }
@@ -109,21 +111,25 @@ Result<net::Response> all_groups(const Backend& backend) {
 Result<net::Response> list_letters(const Backend& backend, const Call& call) {
   ASSIGN(const PipelinePlan* plan, find_pipeline(backend, call.path("pipeline")));
   ASSIGN(int64_t limit, call.number("limit", kDefaultLetters, 0, kMaxLetters));
-  ASSIGN(std::vector<DeadLetter> letters, letters_of(backend, plan->name));
-  ASSIGN(std::vector<char> keep, filter_letters(call.text_or("where", ""), letters));
-  std::vector<DeadLetter> chosen;
-  for (size_t i = 0; i < letters.size(); ++i) {
-    if (keep[i]) chosen.push_back(std::move(letters[i]));
-  }
+  ASSIGN(auto filter, make_letter_filter(call.text_or("where", "")));
   std::map<GroupKey, Group> groups;
-  add_groups(plan->name, chosen, groups);
-  std::string out = fmt::format("{{\"pipeline\":\"{}\",\"matched\":{},\"groups\":{},\"letters\":[",
-                                plan->name, chosen.size(), dump(groups_json(groups)));
-  for (size_t i = 0; i < chosen.size() && static_cast<int64_t>(i) < limit; ++i) {
-    if (i > 0) out += ',';
-    out += letter_json(chosen[i]);
-  }
-  return net::Response::json(out + "]}\n");
+  int64_t matched = 0, shown = 0;
+  std::string texts;
+  TRY(visit(backend, plan->name, [&](std::span<DeadLetter> letters) -> Result<bool> {
+    ASSIGN(std::vector<char> keep, filter->keep(letters));
+    for (size_t i = 0; i < letters.size(); ++i) {
+      if (!keep[i]) continue;
+      ++matched;
+      add_to_group(plan->name, letters[i], groups);
+      if (shown >= limit || texts.size() >= kLettersBytes) continue;
+      if (shown++ > 0) texts += ',';
+      texts += letter_json(letters[i]);
+    }
+    return true;
+  }));
+  return net::Response::json(
+      fmt::format("{{\"pipeline\":\"{}\",\"matched\":{},\"groups\":{},\"letters\":[{}]}}\n",
+                  plan->name, matched, dump(groups_json(groups)), texts));
 }
 
 /// Which of the letters the request means: by identity of the entry, since the topic is read again
@@ -133,14 +139,17 @@ Result<std::function<bool(const DeadLetter&)>> wanted(const Backend& backend,
   const std::string where = call.text_or("where", "");
   if (where.empty())
     return std::function<bool(const DeadLetter&)>([](const DeadLetter&) { return true; });
-  ASSIGN(std::vector<DeadLetter> letters, letters_of(backend, plan.name));
-  ASSIGN(std::vector<char> keep, filter_letters(where, letters));
-  auto chosen = std::make_shared<std::set<std::tuple<std::string, stream::RecordId, int64_t>>>();
-  for (size_t i = 0; i < letters.size(); ++i) {
-    if (keep[i]) chosen->emplace(letters[i].sink, letters[i].id, letters[i].dlq_offset);
-  }
+  ASSIGN(auto filter, make_letter_filter(where));
+  auto chosen = std::make_shared<std::set<std::pair<int32_t, int64_t>>>();
+  TRY(visit(backend, plan.name, [&](std::span<DeadLetter> letters) -> Result<bool> {
+    ASSIGN(std::vector<char> keep, filter->keep(letters));
+    for (size_t i = 0; i < letters.size(); ++i) {
+      if (keep[i]) chosen->emplace(letters[i].dlq_partition, letters[i].dlq_offset);
+    }
+    return true;
+  }));
   return std::function<bool(const DeadLetter&)>([chosen](const DeadLetter& letter) {
-    return chosen->contains({letter.sink, letter.id, letter.dlq_offset});
+    return chosen->contains({letter.dlq_partition, letter.dlq_offset});
   });
 }
 

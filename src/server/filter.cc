@@ -10,7 +10,6 @@ namespace leat::server {
 namespace {
 
 constexpr size_t kFilterMemory = 128 * limits::kMiB;
-constexpr size_t kLettersAtOnce = 1000;
 
 /// A condition as a query of its own: the records it leaves are the ones that are wanted.
 struct Condition {
@@ -128,6 +127,45 @@ void append(const runtime::DeadLetter& letter, const std::string& column, types:
     CHECK(false, "no column {} of dead letters", column);
 }
 
+class SomeLetters final : public LetterFilter {
+ public:
+  explicit SomeLetters(Condition condition)
+      : condition_(std::move(condition)), buffer_(condition_.query->read_schema()) {}
+
+  Result<std::vector<char>> keep(std::span<const runtime::DeadLetter> letters) override {
+    const types::Schema& read = condition_.query->read_schema();
+    std::vector<char> kept(letters.size(), 0);
+    buffer_.reset();
+    records_.clear();
+    rows_.clear();
+    for (const runtime::DeadLetter& letter : letters) {
+      for (size_t c = 0; c < read.fields.size(); ++c) {
+        append(letter, read.fields[c].name, buffer_.column(c), buffer_.arena());
+      }
+      rows_.push_back(static_cast<uint32_t>(rows_.size()));
+      stream::Record& record = records_.records.emplace_back();
+      record.offset = letter.id.offset;
+      record.timestamp_ms = letter.time_ms;
+    }
+    buffer_.set_rows(letters.size());
+    TRY(mark(*condition_.query, buffer_.view(), rows_, records_, kept));
+    return kept;
+  }
+
+ private:
+  Condition condition_;
+  types::BatchBuffer buffer_;
+  stream::RecordBatch records_;
+  std::vector<uint32_t> rows_;
+};
+
+class AllLetters final : public LetterFilter {
+ public:
+  Result<std::vector<char>> keep(std::span<const runtime::DeadLetter> letters) override {
+    return std::vector<char>(letters.size(), 1);
+  }
+};
+
 }  // namespace
 
 Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& where,
@@ -138,34 +176,10 @@ Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& wher
       std::make_unique<JsonFilter>(std::move(condition), std::move(decoder)));
 }
 
-Result<std::vector<char>> filter_letters(const std::string& where,
-                                         std::span<const runtime::DeadLetter> letters) {
-  if (where.empty()) return std::vector<char>(letters.size(), 1);
-  std::vector<char> kept(letters.size(), 0);
+Result<std::unique_ptr<LetterFilter>> make_letter_filter(const std::string& where) {
+  if (where.empty()) return std::unique_ptr<LetterFilter>(std::make_unique<AllLetters>());
   ASSIGN(Condition condition, compile(where, letter_schema()));
-  const types::Schema& read = condition.query->read_schema();
-  types::BatchBuffer buffer(read);
-  stream::RecordBatch records;
-  std::vector<uint32_t> rows;
-  for (size_t at = 0; at < letters.size(); at += kLettersAtOnce) {
-    auto some = letters.subspan(at, std::min(kLettersAtOnce, letters.size() - at));
-    buffer.reset();
-    records.clear();
-    rows.clear();
-    for (const runtime::DeadLetter& letter : some) {
-      for (size_t c = 0; c < read.fields.size(); ++c) {
-        append(letter, read.fields[c].name, buffer.column(c), buffer.arena());
-      }
-      rows.push_back(static_cast<uint32_t>(rows.size()));
-      stream::Record& record = records.records.emplace_back();
-      record.offset = letter.id.offset;
-      record.timestamp_ms = letter.time_ms;
-    }
-    buffer.set_rows(some.size());
-    TRY(mark(*condition.query, buffer.view(), rows, records,
-             std::span(kept).subspan(at, some.size())));
-  }
-  return kept;
+  return std::unique_ptr<LetterFilter>(std::make_unique<SomeLetters>(std::move(condition)));
 }
 
 }  // namespace leat::server

@@ -29,9 +29,15 @@ class RecordFilter {
 Result<std::unique_ptr<RecordFilter>> make_record_filter(const std::string& where,
                                                          const types::Schema& schema);
 
-/// Per letter: 1 when the condition is true of it. Columns: sink, topic, "partition", "offset",
-/// stage, reason, rule, message, "time", key, value. Empty `where`: all.
-Result<std::vector<char>> filter_letters(const std::string& where,
-                                         std::span<const runtime::DeadLetter> letters);
+class LetterFilter {
+ public:
+  virtual ~LetterFilter() = default;
+  /// Per letter: 1 when the condition is true of it.
+  virtual Result<std::vector<char>> keep(std::span<const runtime::DeadLetter> letters) = 0;
+};
+
+/// Columns: sink, topic, "partition", "offset", stage, reason, rule, message, "time", key, value.
+/// Empty `where`: all letters.
+Result<std::unique_ptr<LetterFilter>> make_letter_filter(const std::string& where);
 
 }  // namespace leat::server

@@ -306,7 +306,7 @@ TEST(EngineTest, ManyLargeRecordsAreNoRejects) {
   buffer.set_rows(rows.size());
   auto output = pipeline.query().run(buffer.view(), rows, records);
   ASSERT_FALSE(output);
-  EXPECT_EQ(output.error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(output.error().code(), ErrorCode::kIncompatible);
   EXPECT_NE(output.error().to_string().find("batch: {records: 2}"), std::string::npos)
       << output.error().to_string();
 }

@@ -267,7 +267,7 @@ class Query::Run {
 
   /// Each record is small enough and all together are not. None may be rejected for its neighbours.
   Error over_the_batch() const {
-    return Error(ErrorCode::kUnavailable,
+    return Error(ErrorCode::kIncompatible,
                  fmt::format("a batch of {} records makes more than {} rows or {} MiB", input_.rows,
                              limits::kMaxBatchResultRows,
                              limits::kMaxBatchResultBytes / limits::kMiB))

@@ -77,6 +77,8 @@ Ledger& Ledger::operator+=(const Ledger& other) {
   return *this;
 }
 
+bool is_version(int64_t version) { return version > 0 && version < kLastTimeMs * 1000; }
+
 int64_t next_version(int64_t v_prev, int64_t timestamp_ms) {
   if (timestamp_ms < kFirstTimeMs || timestamp_ms >= kLastTimeMs) return v_prev + 1;
   return std::max(v_prev + 1, timestamp_ms * 1000);

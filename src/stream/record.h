@@ -140,6 +140,8 @@ struct Progress {
 
 /// v = max(v_prev + 1, 1000 * timestamp_ms); a time outside 2000-2100 counts as v_prev + 1.
 int64_t next_version(int64_t v_prev, int64_t timestamp_ms);
+/// False for a version that no record of a legal time has.
+bool is_version(int64_t version);
 
 /// Kafka's murmur2 (org.apache.kafka.common.utils.Utils.murmur2), as Java's int.
 int32_t murmur2(std::string_view bytes);
