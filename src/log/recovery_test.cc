@@ -240,5 +240,23 @@ TEST_F(RecoveryTest, AFlippedByteBeforeTheTailIsRefused) {
   EXPECT_THAT(opened.error().to_string(), HasSubstr("restore a backup"));
 }
 
+TEST_F(RecoveryTest, AManifestThatWasCutIsRefusedAndNothingIsDeleted) {
+  run(std::make_shared<FaultyFileSystem>());
+  log_.reset();
+  open_sound();  // flushes: now the records are in a file that the manifest names
+  log_.reset();
+  std::string name;
+  std::ifstream(dir() + "/CURRENT") >> name;
+  const auto whole = std::filesystem::file_size(dir() + "/" + name);
+  const auto files = io::glob(dir() + "/*.sst").value();
+  ASSERT_FALSE(files.empty());
+  std::filesystem::resize_file(dir() + "/" + name, whole / 2);
+  auto opened = EmbeddedLog::open(dir(), options());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(opened.error().message(), HasSubstr(name));
+  EXPECT_EQ(io::glob(dir() + "/*.sst").value(), files);
+}
+
 }  // namespace
 }  // namespace leat::log

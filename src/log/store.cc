@@ -129,9 +129,60 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const Options
     TRY(store->lock());
     if (options.file_system) store->env_ = rocksdb::NewCompositeEnv(options.file_system);
   }
+  TRY(store->check_manifest());
   ASSIGN(store->database_, store->open_database());
   TRY(store->check_format());
+  store->opened_ = true;
+  store->note_manifest();
   return store;
+}
+
+Store::~Store() {
+  database_.reset();
+  note_manifest();
+}
+
+namespace {
+
+/// Name and size of the file that lists the log's files; nullopt when there is none yet.
+std::optional<std::string> manifest_of(const std::string& dir, int64_t& bytes) {
+  auto current = io::read_file(dir + "/CURRENT", limits::kKiB);
+  if (!current) return std::nullopt;
+  std::string name = current->substr(0, current->find('\n'));
+  auto status = io::file_status(dir + "/" + name);
+  bytes = status ? status->size : 0;
+  return name;
+}
+
+constexpr const char* kManifestSeen = "/leat.manifest";
+
+}  // namespace
+
+/// RocksDB takes the end of a cut MANIFEST for a crash's torn tail, and the files that it no longer names for waste
+/// that is to be deleted. The file only grows: one that is shorter than it was is damaged.
+Result<void> Store::check_manifest() const {
+  if (options_.in_memory) return {};
+  auto seen = io::read_file(dir_ + kManifestSeen, limits::kKiB);
+  if (!seen) return {};  // none yet, or restored from a backup
+  int64_t bytes = 0;
+  const auto name = manifest_of(dir_, bytes);
+  const size_t blank = seen->find(' ');
+  if (!name || blank == std::string::npos || seen->substr(0, blank) != *name) return {};
+  const int64_t was = std::strtoll(seen->c_str() + blank, nullptr, 10);
+  if (bytes >= was) return {};
+  return Error(ErrorCode::kCorrupt, fmt::format("the log in {} has a {} of {} bytes, it had {}",
+                                                dir_, *name, bytes, was))
+      .with_hint("the disk or another program damaged the log; restore a backup of its directory");
+}
+
+/// After success only: what a failed open wrote may not be on the disk. Best effort: without it the next start checks less.
+void Store::note_manifest() const {
+  if (options_.in_memory || options_.read_only || !opened_ || health_ != Health::kHealthy) return;
+  int64_t bytes = 0;
+  const auto name = manifest_of(dir_, bytes);
+  if (!name || bytes == 0) return;
+  (void)io::write_file_atomic(dir_ + kManifestSeen, fmt::format("{} {}\n", *name, bytes))
+      .has_value();
 }
 
 Result<void> Store::lock() {
@@ -262,6 +313,7 @@ Result<void> Store::reopen() {
   }
   database_ = std::move(opened).value();
   lock.unlock();
+  note_manifest();
 
   ASSIGN(auto commit, meta(kCommitKey));
   survivors_.push_back(commit ? ByteReader(*commit).fixed<uint64_t>() : 0);

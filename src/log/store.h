@@ -27,6 +27,7 @@ Error store_error(const rocksdb::Status& status, std::string_view what);
 
 class Store {
  public:
+  ~Store();
   /// An open database: handles are destroyed before it.
   struct Database {
     std::unique_ptr<rocksdb::DB> db;
@@ -82,6 +83,8 @@ class Store {
 
   Store(std::string dir, Options options) : dir_(std::move(dir)), options_(std::move(options)) {}
   Result<void> lock();
+  Result<void> check_manifest() const;
+  void note_manifest() const;
   Result<std::unique_ptr<Database>> open_database();
   Result<void> check_format();
   Result<void> reopen();
@@ -97,6 +100,7 @@ class Store {
   std::shared_mutex open_mutex_;
   std::unique_ptr<Database> database_;
   std::optional<Error> closed_by_;  // why database_ is null
+  bool opened_ = false;
   Health health_ = Health::kHealthy;
   std::optional<Error> failure_;
   std::function<Result<void>()> reload_;
