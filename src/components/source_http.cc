@@ -111,7 +111,7 @@ class HttpSource final : public stream::Source {
     auto page = read_page(std::move(stop));
     if (page) return page;
     return std::move(page).error().with_texts(
-        [&](std::string_view text) { return secrets_.redact(text); });
+        [&](std::string_view text) { return auth_.redact(secrets_.redact(text)); });
   }
 
  private:

@@ -9,6 +9,7 @@ namespace leat::components::http {
 namespace {
 
 constexpr int64_t kTokenMarginMs = 30'000;       // renewed this long before it expires
+constexpr int kTokensKnown = 16;                 // kept out of messages
 constexpr int64_t kTokenLifeMs = 5 * 60 * 1000;  // of a token whose answer does not say
 constexpr size_t kMaxTokenAnswer = 64 * 1024;
 
@@ -23,6 +24,30 @@ void add_secret(config::Redactor& redactor, const std::string& value) {
 }
 
 }  // namespace
+
+std::vector<std::string> substituted_behind_host(std::string_view written, std::string_view text) {
+  std::vector<std::string> parts;
+  const size_t scheme = text.find("://");
+  const size_t path = scheme == std::string_view::npos ? 0 : text.find_first_of("/?", scheme + 3);
+  size_t at = 0;
+  for (size_t open = written.find("${"); open != std::string_view::npos;
+       open = written.find("${")) {
+    at += open;
+    const size_t close = written.find('}', open);
+    if (close == std::string_view::npos || at > text.size()) break;
+    written.remove_prefix(close + 1);
+    // Up to what is written next; up to the end, less what is written there, when no other one follows.
+    const size_t next = written.find("${");
+    const std::string_view literal = written.substr(0, next);
+    size_t end = next == std::string_view::npos
+                     ? text.size() - std::min(literal.size(), text.size())
+                     : text.find(literal, at);
+    if (end == std::string_view::npos || end < at) break;
+    if (at > path) parts.emplace_back(text.substr(at, end - at));
+    at = end;
+  }
+  return parts;
+}
 
 config::Redactor secrets_of(const Config& config, const config::Node& node) {
   config::Redactor out;
@@ -39,6 +64,14 @@ config::Redactor secrets_of(const Config& config, const config::Node& node) {
       for (const config::Entry& entry : values->entries) add_substituted(entry.value);
   }
   if (const config::Node* body = node.find("body")) add_substituted(*body);
+  const auto add_path = [&](const config::Node* url) {
+    if (url == nullptr) return;
+    for (const std::string& part : substituted_behind_host(url->written, url->text))
+      add_secret(out, part);
+  };
+  add_path(node.find("url"));
+  if (const config::Node* auth = node.find("auth"))
+    if (const config::Node* oauth = auth->find("oauth2")) add_path(oauth->find("token_url"));
   return out;
 }
 
@@ -112,6 +145,8 @@ Result<void> Authenticator::fetch_token(const OAuth2Auth& auth, std::stop_token 
         .with_retry(Retry::kBackoff)
         .at("token");
   token_ = json["access_token"].get<std::string>();
+  if (tokens_known_++ >= kTokensKnown) tokens_ = {}, tokens_known_ = 1;
+  tokens_.add(config::Secret(token_));
   auto life = json.find("expires_in");
   int64_t life_ms = life != json.end() && life->is_number()
                         ? static_cast<int64_t>(std::clamp(life->get<double>(), 0.0, 1e9) * 1000)

@@ -13,8 +13,10 @@
 
 namespace leat::components::http {
 
-/// Every secret of a source: its credentials, and values of `params:`, `headers:` and `body:` that
-/// came from the environment.
+/// What `${...}` became in a URL, in its path and query only: a host is no secret, and messages need it.
+std::vector<std::string> substituted_behind_host(std::string_view written, std::string_view text);
+/// Every secret of a source: its credentials, and what came from the environment into `params:`,
+/// `headers:`, `body:` and behind the host of a URL.
 config::Redactor secrets_of(const Config& config, const config::Node& node);
 
 class Authenticator {
@@ -27,6 +29,8 @@ class Authenticator {
   Result<void> apply(net::HttpRequest& request, std::stop_token stop);
   /// The API answered 401: forgets the token. True when another one may help.
   bool refused();
+  /// `text` without the tokens that were fetched.
+  std::string redact(std::string_view text) const { return tokens_.redact(text); }
 
  private:
   Result<void> fetch_token(const OAuth2Auth& auth, std::stop_token stop);
@@ -35,6 +39,8 @@ class Authenticator {
   net::HttpClient& client_;
   io::Clock& clock_;
   std::string token_;
+  config::Redactor tokens_;  // the last ones
+  int tokens_known_ = 0;
   int64_t token_until_ms_ = 0;  // steady
 };
 

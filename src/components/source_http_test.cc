@@ -439,6 +439,20 @@ TEST_F(SourceHttpTest, AHeaderBeyondCurlsOwnBoundIsNamed) {
   }
 }
 
+TEST_F(SourceHttpTest, AFetchedTokenThatTheApiRepeatsIsNotShown) {
+  serve([&](const std::string& request, int) {
+    if (line_of(request).starts_with("POST"))
+      return Answer{http_answer("{\"access_token\":\"tok-4711\"}")};
+    return Answer{http_answer("{\"error\":\"no rights for tok-4711\"}", "", "403 X")};
+  });
+  auto page = (*make("auth: {oauth2: {token_url: " + server_->url("/token") +
+                     ", client_id: me, client_secret: s3cret}}"))
+                  ->read({});
+  ASSERT_FALSE(page);
+  EXPECT_NE(page.error().to_string().find("no rights for ***"), std::string::npos)
+      << page.error().to_string();
+}
+
 TEST_F(SourceHttpTest, AnExpiredTokenStartsThePassAgainWhenIdsMakeItSafe) {
   auto script = [](const std::string& request, int number) {
     auto token = param_of(request, "c");
