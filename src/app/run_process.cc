@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <set>
-#include <tuple>
 
 #include "app/local_api.h"
 #include "io/file.h"
 #include "io/random.h"
+#include "runtime/retention_floor.h"
 #include "server/paused.h"
 #include "server/run_file.h"
 
@@ -55,16 +54,6 @@ Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
   options.port = port;
   options.next_free_port = false;
   return options;
-}
-
-/// The lanes of a pipeline: one per store or topic-reading sink, `*` for the topics that a source writes together.
-std::set<std::string> lanes_of(const runtime::PipelinePlan& plan) {
-  std::set<std::string> lanes;
-  for (const runtime::SinkPlan& sink : plan.sinks) {
-    const bool own = plan.reads_topic() || sink.kind == runtime::SinkPlan::Kind::kStore;
-    lanes.insert(own ? sink.id : "*");
-  }
-  return lanes;
 }
 
 }  // namespace
@@ -145,33 +134,13 @@ RunProcess::~RunProcess() {
 }
 
 void RunProcess::retain() {
-  // By topic, partition, pipeline and lane.
-  std::map<std::tuple<stream::TopicId, int32_t, std::string, std::string>, int64_t> needed;
-  auto need = [&](const stream::Progress& row) {
-    auto key = std::tuple(row.input.topic_id, row.input.partition, row.pipeline, row.sink);
-    auto [it, fresh] = needed.emplace(key, row.next);
-    if (!fresh) it->second = std::min(it->second, row.next);
-  };
   auto rows = log_->progress(env_.plan.project, "");
   if (!rows) return spdlog::warn("retention: {}", rows.error().to_string());
-  std::for_each(rows->begin(), rows->end(), need);
+  runtime::RetentionFloor floor(env_.plan);
+  for (const stream::Progress& row : *rows) floor.needs(row);
   if (store_) {
-    auto kept = store_->checkpointed();
-    std::for_each(kept.begin(), kept.end(), need);
+    for (const stream::Progress& row : store_->checkpointed()) floor.needs(row);
   }
-  auto floor = [&](const stream::TopicInfo& topic, int32_t partition) -> int64_t {
-    int64_t least = INT64_MAX;
-    for (const runtime::PipelinePlan& plan : env_.plan.pipelines) {
-      const bool reads = plan.input_topic() && *plan.input_topic() == topic.spec.name;
-      if (!reads && topic.spec.name != env_.plan.project + "." + plan.name + ".retry") continue;
-      // A lane without a position yet has everything before it.
-      for (const std::string& lane : lanes_of(plan)) {
-        auto it = needed.find({topic.id, partition, plan.name, lane});
-        least = std::min(least, it == needed.end() ? 0 : it->second);
-      }
-    }
-    return least;
-  };
   auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
   if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());
   for (const log::Retired& gone : *retired) {

@@ -72,26 +72,16 @@ std::optional<types::Schema> SchemaBoard::wait(const std::string& topic, std::st
 Pipeline::Pipeline(const ProjectPlan& project, const PipelinePlan& plan, Services& services,
                    SchemaBoard& board, CrashGuard& guard)
     : project_(project), plan_(plan), services_(services), board_(board), guard_(guard) {
-  auto add = [&](std::string sink, std::vector<size_t> sinks) {
+  std::vector<std::string> rules;
+  for (const RulePlan& rule : plan_.rules) rules.push_back(rule.name);
+  for (LanePlan& lane : plan_.lanes()) {
     auto slot = std::make_unique<LaneSlot>();
-    slot->name = {project_.project, plan_.name, std::move(sink)};
-    slot->sinks = std::move(sinks);
-    std::vector<std::string> rules;
-    for (const RulePlan& rule : plan_.rules) rules.push_back(rule.name);
+    slot->name = {project_.project, plan_.name, std::move(lane.id)};
+    slot->sinks = std::move(lane.sinks);
     slot->metrics =
         std::make_unique<LaneMetrics>(services_.metrics, plan_.name, slot->name.sink, rules);
     slots_.push_back(std::move(slot));
-  };
-  // A source's topics share one lane, "*"; a topic's sinks, and a source's stores, have one each.
-  std::vector<size_t> source_topics;
-  for (size_t i = 0; i < plan_.sinks.size(); ++i) {
-    if (!plan_.reads_topic() && plan_.sinks[i].kind != SinkPlan::Kind::kStore) {
-      source_topics.push_back(i);
-    } else {
-      add(plan_.sinks[i].id, {i});
-    }
   }
-  if (!source_topics.empty()) add("*", source_topics);
   for (const SinkPlan& sink : plan_.sinks) {
     if (sink.kind == SinkPlan::Kind::kTopic) board_.expect(sink.topic);
   }
@@ -428,14 +418,13 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
 
 Result<CrashGuard::Waiting> Pipeline::waiting(const ProgressMap& committed) {
   CrashGuard::Waiting out;
-  const auto* component = std::get_if<ComponentSource>(&plan_.source);
-  if (component) {
-    const stream::TopicPartition origin{component->type + ":" + plan_.name, {}, 0};
+  if (!plan_.reads_topic()) {
+    const stream::TopicPartition origin{plan_.origin(), {}, 0};
     auto it = committed.find(origin);
     out[origin] = it == committed.end() ? 0 : it->second.next;
   }
   for (const std::string& name :
-       {component ? "" : *plan_.input_topic(), project_.retry_topic(plan_.name)}) {
+       {plan_.reads_topic() ? *plan_.input_topic() : "", project_.retry_topic(plan_.name)}) {
     if (name.empty()) continue;
     ASSIGN(stream::TopicInfo topic, services_.log.topics().find(name));
     for (int32_t p = 0; p < topic.spec.partitions; ++p) {
@@ -511,10 +500,9 @@ Result<void> Pipeline::store_start(const LaneSlot& slot, const stream::TopicPart
 }
 
 Result<std::unique_ptr<LaneInput>> Pipeline::make_source(ProgressMap& committed) {
-  const auto& component = std::get<ComponentSource>(plan_.source);
   ASSIGN(auto source, open_source(project_, plan_, services_));
   SourceInputOptions options;
-  options.origin = {component.type + ":" + plan_.name, {}, 0};
+  options.origin = {plan_.origin(), {}, 0};
   options.drain = drain_.load();
   options.jitter_seed = services_.seed ^ 1;
   if (auto it = committed.find(options.origin); it != committed.end()) {

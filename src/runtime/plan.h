@@ -53,6 +53,13 @@ struct TablePlan {
   std::string value;  // an absolute path, or STORE.TABLE
 };
 
+/// What has a reader, a query, a position and a ledger of its own: a sink, or all topics of a source together.
+struct LanePlan {
+  static constexpr const char* kShared = "*";  // the id of the lane of a source's topics
+  std::string id;                              // else the sink's
+  std::vector<size_t> sinks;                   // indices in PipelinePlan::sinks
+};
+
 struct PipelinePlan {
   std::string name;
   std::string file;  // path of its YAML, for messages
@@ -72,6 +79,10 @@ struct PipelinePlan {
   config::RestartDecl restart;
   int64_t dead_letter_retention_ms = limits::kDeadLetterRetentionMs;
 
+  /// In the order of the sinks, a shared one last.
+  std::vector<LanePlan> lanes() const;
+  /// The topic in the identity of a source's records, "http:users"; empty when it reads a topic.
+  std::string origin() const;
   bool reads_topic() const { return std::holds_alternative<TopicSource>(source); }
   const std::string* input_topic() const {
     auto* topic = std::get_if<TopicSource>(&source);

@@ -156,6 +156,25 @@ ProjectPlan make_plan(const config::ProjectFiles& files, config::Diagnostics& di
   return Planner(files, diagnostics).plan();
 }
 
+std::vector<LanePlan> PipelinePlan::lanes() const {
+  std::vector<LanePlan> out;
+  LanePlan shared{LanePlan::kShared, {}};
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    // A source that cannot be read again delivers to all its topics in one transaction.
+    if (reads_topic() || sinks[i].kind == SinkPlan::Kind::kStore)
+      out.push_back({sinks[i].id, {i}});
+    else
+      shared.sinks.push_back(i);
+  }
+  if (!shared.sinks.empty()) out.push_back(std::move(shared));
+  return out;
+}
+
+std::string PipelinePlan::origin() const {
+  const auto* component = std::get_if<ComponentSource>(&source);
+  return component ? component->type + ":" + name : std::string();
+}
+
 const PipelinePlan* ProjectPlan::find(std::string_view name) const {
   for (const PipelinePlan& plan : pipelines) {
     if (plan.name == name) return &plan;

@@ -61,16 +61,9 @@ bool runs(const Backend& backend, const std::string& pipeline) {
 }
 
 std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan) {
-  std::vector<std::string> lanes;
-  bool shared = false;
-  for (const runtime::SinkPlan& sink : plan.sinks) {
-    if (plan.reads_topic() || sink.kind == runtime::SinkPlan::Kind::kStore)
-      lanes.push_back(sink.id);
-    else
-      shared = true;
-  }
-  if (shared) lanes.push_back("*");
-  return lanes;
+  std::vector<std::string> ids;
+  for (runtime::LanePlan& lane : plan.lanes()) ids.push_back(std::move(lane.id));
+  return ids;
 }
 
 Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::string& sink) {
@@ -78,7 +71,7 @@ Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::stri
   if (std::find(lanes.begin(), lanes.end(), sink) != lanes.end()) return sink;
   std::vector<std::string_view> names;
   for (const runtime::SinkPlan& candidate : plan.sinks) {
-    if (candidate.id == sink) return std::string("*");
+    if (candidate.id == sink) return std::string(runtime::LanePlan::kShared);
     names.push_back(candidate.id);
   }
   return not_found(fmt::format("pipeline {} has no sink `{}`", plan.name, sink), sink, names);

@@ -53,8 +53,7 @@ Result<stream::Log*> need_log(const Backend& backend);
 Result<void> need_writable(const Backend& backend);
 /// True when a `leat run` in this process has that pipeline.
 bool runs(const Backend& backend, const std::string& pipeline);
-/// Ids of a pipeline's lanes, in the plan's order: "*" for the one lane of a source's topics, else
-/// its sinks.
+/// Ids of a pipeline's lanes, in the plan's order.
 std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan);
 /// The lane that serves `sink`, by lane id or by sink id; kNotFound names the nearest.
 Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::string& sink);

@@ -50,9 +50,9 @@ struct LaneReset {
 LaneReset lane_of(const PipelinePlan& plan, const std::string& id) {
   LaneReset lane;
   lane.lane = id;
-  for (const SinkPlan& sink : plan.sinks) {
-    const bool shared = !plan.reads_topic() && sink.kind != SinkPlan::Kind::kStore;
-    if (id == "*" ? shared : sink.id == id) lane.sinks.push_back(&sink);
+  for (const runtime::LanePlan& candidate : plan.lanes()) {
+    if (candidate.id != id) continue;
+    for (size_t i : candidate.sinks) lane.sinks.push_back(&plan.sinks[i]);
   }
   return lane;
 }
@@ -137,8 +137,7 @@ class Planner {
                              plan_.name))
           .with_hint("--to start");
     }
-    const auto& component = std::get<runtime::ComponentSource>(plan_.source);
-    const std::string origin = component.type + ":" + plan_.name;
+    const std::string origin = plan_.origin();
     for (const stream::Progress& row : rows) {
       if (row.sink != lane.lane || row.input.topic != origin) continue;
       Move move{row, row.next};
