@@ -96,6 +96,7 @@ std::string text_of(const server::Json& json) {
 
 Result<int> explain(const GlobalOptions& options, const std::vector<std::string>& names) {
   ASSIGN(auto env, open_project(options));
+  TRY(check_names(env->plan, names));
   std::unique_ptr<log::EmbeddedLog> log;
   log::Options read_only;
   read_only.read_only = true;
@@ -117,9 +118,6 @@ Result<int> explain(const GlobalOptions& options, const std::vector<std::string>
     if (options.format() != Format::kJson) TRY(print(text_of(*one)));
     all.push_back(std::move(*one));
   }
-  if (all.empty())
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("no such pipeline in project {}", env->plan.project));
   if (options.format() == Format::kJson) TRY(print(all.dump(2) + "\n"));
   return 0;
 }

@@ -22,24 +22,6 @@ struct RunArgs {
   int64_t preview = 0;
 };
 
-Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std::string>& names) {
-  std::vector<std::string_view> known;
-  for (const auto& pipeline : plan.pipelines) known.push_back(pipeline.name);
-  for (const std::string& name : names) {
-    if (plan.find(name)) continue;
-    Error error(ErrorCode::kNotFound,
-                fmt::format("no pipeline `{}` in project {}", name, plan.project));
-    if (auto near = nearest(name, known))
-      return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
-    return error;
-  }
-  if (plan.pipelines.empty()) {
-    return Error(ErrorCode::kNotFound, fmt::format("project {} has no pipelines", plan.project))
-        .with_hint("add one as pipelines/NAME.yaml");
-  }
-  return {};
-}
-
 Result<int> run(const GlobalOptions& global, const RunArgs& args) {
   ASSIGN(auto env, open_project(global, config::Environment::Missing::kFail));
   TRY(check_names(env->plan, args.pipelines));

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "app/local_api.h"
+#include "base/strings.h"
 #include "components/all.h"
 #include "io/file.h"
 #include "runtime/planner.h"
@@ -69,6 +70,24 @@ Result<ApiClient> connect(ProjectEnv& env, bool write) {
   if (running) return std::move(*running);
   return open_local_api(
       {env.plan, env.components, env.environment, env.metrics, *env.hub, env.data_dir}, write);
+}
+
+Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std::string>& names) {
+  std::vector<std::string_view> known;
+  for (const auto& pipeline : plan.pipelines) known.push_back(pipeline.name);
+  for (const std::string& name : names) {
+    if (plan.find(name)) continue;
+    Error error(ErrorCode::kNotFound,
+                fmt::format("no pipeline `{}` in project {}", name, plan.project));
+    if (auto near = nearest(name, known))
+      return std::move(error).with_hint(fmt::format("did you mean `{}`?", *near));
+    return error;
+  }
+  if (plan.pipelines.empty()) {
+    return Error(ErrorCode::kNotFound, fmt::format("project {} has no pipelines", plan.project))
+        .with_hint("add one as pipelines/NAME.yaml");
+  }
+  return {};
 }
 
 }  // namespace leat::app

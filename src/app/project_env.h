@@ -48,4 +48,7 @@ Result<ApiClient> connect(ProjectEnv& env, bool write);
 config::Components describe(const stream::Registry& registry);
 config::FileAccess real_files();
 
+/// kNotFound when one of `names` is no pipeline of the project (with the nearest one), or it has none at all.
+Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std::string>& names);
+
 }  // namespace leat::app
