@@ -269,7 +269,13 @@ asio::awaitable<Response> HttpServer::Impl::Connection<Protocol>::handle(Request
   request.stop = stop.get_token();
   std::optional<Response> response;
   asio::post(server_.handlers_, [this, &request, &response] {
-    Response made = server_.router_.dispatch(request);
+    // Out of memory, or a library's exception: the request ends, not the process.
+    Response made;
+    try {
+      made = server_.router_.dispatch(request);
+    } catch (const std::exception& error) {
+      made = Response::error(500, "internal", fmt::format("the request failed: {}", error.what()));
+    }
     asio::post(stream_.get_executor(), [this, &response, made = std::move(made)]() mutable {
       response = std::move(made);
       wake_.cancel();

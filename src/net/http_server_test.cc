@@ -126,6 +126,16 @@ TEST_F(HttpServerTest, AnswersOverTcpAndUnixSocket) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
 
+TEST_F(HttpServerTest, AnExceptionOfALibraryEndsTheRequestOnly) {
+  router_.add({"GET", "/throws", Access::kOpen, 0,
+               [](const Request&) -> Result<Response> { throw std::bad_alloc(); }});
+  start();
+  auto failed = client_.fetch(request("/throws"));
+  ASSERT_TRUE(failed) << failed.error().to_string();
+  EXPECT_EQ(failed->status, 500);
+  EXPECT_EQ(client_.fetch(request("/hello"))->body, "hello nobody");
+}
+
 TEST_F(HttpServerTest, TheGuardStandsBeforeTcp) {
   start();
   auto post = request("/echo", "POST");

@@ -254,22 +254,21 @@ Result<void> visit_dead_letters(stream::Log& log, const std::string& topic,
     return more;
   };
   bool more = true;
-  TRY(for_each_entry(log, *info,
-                     [&](int32_t partition, const stream::Record& record) -> Result<bool> {
-                       auto it = last.find(io::digest128(*record.key));
-                       // What was written since the first look is not of this visit.
-                       if (it == last.end() || it->second != std::pair(partition, record.offset))
-                         return true;
-                       DeadLetter letter;
-                       letter.dlq_partition = partition;
-                       letter.dlq_offset = record.offset;
-                       if (!record.value || !read_headers(record, letter)) return true;
-                       bytes += record.value->size();
-                       letters.push_back(std::move(letter));
-                       if (letters.size() < kVisitLetters && bytes < kVisitBytes) return true;
-                       ASSIGN(more, flush());
-                       return more;
-                     }));
+  TRY(for_each_entry(
+      log, *info, [&](int32_t partition, const stream::Record& record) -> Result<bool> {
+        auto it = last.find(io::digest128(*record.key));
+        // What was written since the first look is not of this visit.
+        if (it == last.end() || it->second != std::pair(partition, record.offset)) return true;
+        DeadLetter letter;
+        letter.dlq_partition = partition;
+        letter.dlq_offset = record.offset;
+        if (!record.value || !read_headers(record, letter)) return true;
+        bytes += record.value->size() + letter.message.size() + letter.key.value_or("").size();
+        letters.push_back(std::move(letter));
+        if (letters.size() < kVisitLetters && bytes < kVisitBytes) return true;
+        ASSIGN(more, flush());
+        return more;
+      }));
   if (more && !letters.empty()) TRY(flush());
   return {};
 }
@@ -350,39 +349,34 @@ struct LetterPlace {
         offset(letter.dlq_offset) {}
 };
 
+/// The letters of `places`, from `at` on, until a block is full; `at` moves on. Those that retention has deleted
+/// meanwhile are left out.
 Result<std::vector<DeadLetter>> fetch(stream::Log& log, const stream::TopicInfo& dlq,
-                                      std::span<const LetterPlace> places) {
+                                      std::span<const LetterPlace> places, size_t& at) {
   std::vector<DeadLetter> letters;
-  ASSIGN(auto reader, log.reader(dlq));
+  std::map<int32_t, std::unique_ptr<stream::TopicReader>> readers;  // each would take turns else
   stream::RecordBatch batch;
-  for (const LetterPlace& place : places) {
-    TRY(reader->seek(place.partition, place.offset));
+  for (size_t bytes = 0;
+       at < places.size() && letters.size() < kRedriveBatch && bytes < kVisitBytes; ++at) {
+    const LetterPlace& place = places[at];
+    auto& reader = readers[place.partition];
+    if (!reader) {
+      ASSIGN(reader, log.reader(dlq));
+    }
+    auto sought = reader->seek(place.partition, place.offset);
+    if (!sought && sought.error().code() == ErrorCode::kDataLost) continue;
+    TRY(std::move(sought));
     batch.clear();
     ASSIGN(bool some, reader->poll(batch, {1, limits::kMaxRecordBytes}, {}, {}));
+    if (!some || batch.records.empty() || batch.records.front().offset != place.offset) continue;
     DeadLetter letter;
     letter.dlq_partition = place.partition;
     letter.dlq_offset = place.offset;
-    if (!some || batch.records.empty() || batch.records.front().offset != place.offset ||
-        !read_headers(batch.records.front(), letter)) {
-      return Error(ErrorCode::kDataLost,
-                   fmt::format("the dead letter of {} left its topic meanwhile: retention has "
-                               "passed it",
-                               place.id.to_string()));
-    }
+    if (!read_headers(batch.records.front(), letter)) continue;
+    bytes += batch.bytes;
     letters.push_back(std::move(letter));
   }
   return letters;
-}
-
-/// Moves (or, without `retry`, erases) the letters at `places`, so many in one transaction.
-Result<void> move_all(stream::Log& log, const std::string& owner, const stream::TopicInfo& dlq,
-                      const stream::TopicInfo* retry, std::span<const LetterPlace> places) {
-  for (size_t at = 0; at < places.size(); at += kRedriveBatch) {
-    const auto block = places.subspan(at, std::min(kRedriveBatch, places.size() - at));
-    ASSIGN(std::vector<DeadLetter> letters, fetch(log, dlq, block));
-    TRY(move_letters(log, owner, dlq, retry, letters));
-  }
-  return {};
 }
 
 }  // namespace
@@ -418,7 +412,12 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
   spec.name = retry_topic;
   spec.partitions = partitions;
   ASSIGN(stream::TopicInfo retry, log.topics().ensure(spec));
-  TRY(move_all(log, spec.name, dlq, &retry, chosen));
+  report.moved = 0;
+  for (size_t at = 0; at < chosen.size();) {
+    ASSIGN(std::vector<DeadLetter> letters, fetch(log, dlq, chosen, at));
+    TRY(move_letters(log, spec.name, dlq, &retry, letters));
+    report.moved += static_cast<int64_t>(letters.size());
+  }
   return report;
 }
 
@@ -434,7 +433,14 @@ Result<int64_t> purge(stream::Log& log, const std::string& project, const std::s
   }));
   if (!dry_run && !chosen.empty()) {
     ASSIGN(stream::TopicInfo dlq, log.topics().find(topic));
-    TRY(move_all(log, topic, dlq, nullptr, chosen));
+    for (size_t at = 0; at < chosen.size(); at += kRedriveBatch) {
+      std::vector<DeadLetter> letters;  // their identity is all that it takes
+      for (size_t i = at; i < std::min(at + kRedriveBatch, chosen.size()); ++i) {
+        letters.emplace_back().sink = chosen[i].sink;
+        letters.back().id = chosen[i].id;
+      }
+      TRY(move_letters(log, topic, dlq, nullptr, letters));
+    }
   }
   return static_cast<int64_t>(chosen.size());
 }

@@ -135,7 +135,9 @@ Result<bool> Lane::transform(std::unique_ptr<Outcome> outcome, std::stop_token s
       return options_.guard->admit(options_.name.owner(), record);
     };
   }
-  const bool divisible = options_.run_id.empty() && outcome->input.records.records.size() > 1;
+  // A source's page is committed with its cursor, whole; what it reads from its retry topic is not.
+  const bool of_topic = options_.run_id.empty() || !outcome->input.originals.empty();
+  const bool divisible = of_topic && outcome->input.records.records.size() > 1;
   auto ran = transformer_->run(*outcome, admit);
   if (!ran && ran.error().code() == ErrorCode::kIncompatible && divisible)
     return transform_halves(std::move(outcome), stop);

@@ -52,7 +52,7 @@ class LaneTest : public ::testing::Test {
     ASSERT_TRUE(transaction->commit());
   }
 
-  std::unique_ptr<Lane> make_lane() {
+  std::unique_ptr<Lane> make_lane(size_t batch_records = 2) {
     auto query = compile(*engine_->engine, plan_, schema_).value();
     std::vector<TopicTarget> targets(1);
     targets[0].topic = out_;
@@ -67,7 +67,7 @@ class LaneTest : public ::testing::Test {
     auto rows = delivery->open().value();
     for (auto& row : rows)
       committed[row.input] = row, positions[row.input] = {row.next, row.v_prev};
-    auto input = make_topic_input(*log_, in_, positions, {2, 1 << 20}, "").value();
+    auto input = make_topic_input(*log_, in_, positions, {batch_records, 1 << 20}, "").value();
     LaneOptions options;
     options.name = name;
     options.pipeline_hash = "hash";
@@ -154,6 +154,24 @@ TEST_F(LaneTest, ABatchThatMakesTooMuchForOneTransactionIsDeliveredInHalves) {
   EXPECT_EQ(lane->snapshot().ledger.in, 2);
   EXPECT_EQ(lane->snapshot().in_flight, 0);
   EXPECT_EQ(log_->topics().bounds(out_, 0)->end, 80'000);
+}
+
+// What frames a row in the log is more than the row itself here.
+TEST_F(LaneTest, ManySmallRowsAreDeliveredInHalves) {
+  plan_.rules.clear();
+  plan_.steps = {{"SELECT k, unnest(range(100000)) AS n FROM input"}};
+  std::vector<std::string> records(40, R"({"k":"a"})");
+  produce(records);
+  auto lane = make_lane(40);
+  std::jthread write([&] {
+    for (int64_t in = 0; in < 40; in = lane->snapshot().ledger.in)
+      ASSERT_TRUE(lane->step_write({}).value());
+  });
+  ASSERT_TRUE(lane->step_read({}, milliseconds(0)).value());
+  ASSERT_TRUE(lane->step_transform({}).value());
+  write.join();
+  EXPECT_EQ(log_->topics().bounds(out_, 0)->end, 4'000'000);
+  EXPECT_GT(log_->progress("p", "lines").value().at(0).next, 0);
 }
 
 TEST_F(LaneTest, ARecordThatAloneMakesTooMuchIsRejected) {

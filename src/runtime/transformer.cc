@@ -12,6 +12,15 @@ namespace {
 constexpr size_t kMostBytes = limits::kMaxRecordBytes - limits::kKiB;
 constexpr size_t kLetterBytes = 1 * limits::kKiB;  // of a dead letter beside value and key, roughly
 
+constexpr size_t kRowBytes = 96;  // of a row in the log beside value and key, with its header
+
+/// Of a record's headers in its dead letter, at most.
+size_t header_bytes(const stream::Record& record) {
+  size_t bytes = 0;
+  for (const auto& [name, value] : record.headers) bytes += name.size() + value.size() + 12;
+  return std::min(bytes, limits::kDeadLetterBytes);
+}
+
 size_t bytes_of(const stream::EncodedRows& rows, size_t at) {
   return (rows.keys[at] ? rows.keys[at]->size() : 0) +
          (rows.values[at] ? rows.values[at]->size() : 0);
@@ -102,13 +111,15 @@ void Transformer::weigh(Outcome& out) {
   out.output_bytes = 0;
   for (size_t t = 0; t < topics_.size(); ++t) {
     const TopicRows& rows = out.topics[t];
-    for (const TopicRows::Row& row : rows.rows) out.output_bytes += bytes_of(rows.encoded, row.at);
+    for (const TopicRows::Row& row : rows.rows)
+      out.output_bytes += bytes_of(rows.encoded, row.at) + kRowBytes;
   }
   for (const stream::Reject& reject : out.rejects) {
     const stream::Record& record = out.input.records.records[reject.record];
     out.output_bytes += std::min(record.value.value_or("").size(), limits::kDeadLetterBytes) +
                         std::min(record.key.value_or("").size(), limits::kDeadLetterBytes) +
-                        kLetterBytes;
+                        std::min(reject.message.size(), limits::kDeadLetterMessageBytes) +
+                        header_bytes(record) + kLetterBytes;
   }
   out.bytes += out.output_bytes;
 }

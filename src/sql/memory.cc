@@ -60,7 +60,7 @@ bool write_control(const std::string& name, T value) {
 }  // namespace
 
 /// What jemalloc hands back to us with each call: its table of functions, and behind it our count.
-struct MemoryArena::Hooks {
+struct MemoryBound::Hooks {
   ExtentHooks table;  // first: jemalloc knows its address only
   std::atomic<int64_t> held{0}, limit{0}, refused{0};
   unsigned index = 0;
@@ -70,7 +70,7 @@ struct MemoryArena::Hooks {
 
 namespace {
 
-using Hooks = MemoryArena::Hooks;
+using Hooks = MemoryBound::Hooks;
 
 /// Counts `size` bytes, or refuses them.
 bool count(ExtentHooks* table, size_t size) {
@@ -144,7 +144,7 @@ void fill(ExtentHooks& table) {
 }
 
 /// jemalloc has its arenas for the whole process and cannot end one safely while anything in it is in use. So
-/// those that no query has any more wait here for the next; their number is that of queries at one time.
+/// those of threads that have ended wait here for the next; their number is that of threads at one time.
 struct Idle {
   Mutex mutex;
   std::vector<Hooks*> hooks GUARDED_BY(mutex);
@@ -199,25 +199,39 @@ bool memory_is_bounded() {
 
 void bound_memory() { (void)memory_is_bounded(); }
 
-MemoryArena::MemoryArena() {
-  {
-    MutexLock lock(idle().mutex);
-    if (!idle().hooks.empty()) {
-      hooks_ = idle().hooks.back();
-      idle().hooks.pop_back();
-      return;
+namespace {
+
+/// The arena of this thread, given on when it ends. What was allocated in it may live on.
+struct OwnArena {
+  Hooks* hooks = nullptr;
+  OwnArena() {
+    {
+      MutexLock lock(idle().mutex);
+      if (!idle().hooks.empty()) {
+        hooks = idle().hooks.back();
+        idle().hooks.pop_back();
+        return;
+      }
     }
+    hooks = make_arena();
   }
-  hooks_ = make_arena();
+  ~OwnArena() {
+    if (hooks == nullptr) return;
+    MutexLock lock(idle().mutex);
+    idle().hooks.push_back(hooks);
+  }
+  OwnArena(const OwnArena&) = delete;
+  OwnArena& operator=(const OwnArena&) = delete;
+};
+
+Hooks* own_arena() {
+  thread_local OwnArena own;
+  return own.hooks;
 }
 
-MemoryArena::~MemoryArena() {
-  if (hooks_ == nullptr) return;
-  MutexLock lock(idle().mutex);
-  idle().hooks.push_back(hooks_);
-}
+}  // namespace
 
-MemoryArena::Binding::Binding(MemoryArena& arena, size_t more) : hooks_(arena.hooks_) {
+MemoryBound::MemoryBound(size_t more) : hooks_(own_arena()) {
   if (hooks_ == nullptr) return;
   hooks_->refused = 0;
   hooks_->limit = hooks_->held.load() + static_cast<int64_t>(more);
@@ -226,10 +240,10 @@ MemoryArena::Binding::Binding(MemoryArena& arena, size_t more) : hooks_(arena.ho
 
 // The thread stays: jemalloc gives all the memory of an arena back when its last thread leaves, which would cost each
 // batch a third of its time again.
-MemoryArena::Binding::~Binding() {
+MemoryBound::~MemoryBound() {
   if (hooks_ != nullptr) hooks_->limit = static_cast<int64_t>(limits::kDuckdbBytes);
 }
 
-bool MemoryArena::Binding::refused() const { return hooks_ != nullptr && hooks_->refused != 0; }
+bool MemoryBound::refused() const { return hooks_ != nullptr && hooks_->refused != 0; }
 
 }  // namespace leat::sql

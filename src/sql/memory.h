@@ -6,7 +6,7 @@
 // its out-of-memory error. Costs nothing but at the moments when memory comes from the system.
 //
 //   shared arenas   all threads that are bound to none, DuckDB's own too: kDuckdbBytes together
-//   MemoryArena     of one compiled query, bound for a run: so what others hold fails no record
+//   MemoryBound     an arena of one thread that runs pipelines' queries: so what others hold fails no record
 //
 // A DuckDB that was built without jemalloc is not bounded here: memory_is_bounded() is false.
 #pragma once
@@ -20,30 +20,18 @@ namespace leat::sql {
 void bound_memory();
 bool memory_is_bounded();
 
-/// An arena that one thread at a time binds itself to.
-class MemoryArena {
+/// While it lives, what DuckDB allocates on this thread is bounded: at most `more` bytes beyond what the thread's arena
+/// holds already. Afterwards kDuckdbBytes are the bound. The arena is the thread's own until it ends, so nobody else's
+/// memory counts.
+class MemoryBound {
  public:
-  /// One that nobody else has. What is allocated in it may outlive it.
-  MemoryArena();
-  ~MemoryArena();
-  MemoryArena(const MemoryArena&) = delete;
-  MemoryArena& operator=(const MemoryArena&) = delete;
-
-  /// While it lives, what DuckDB allocates on this thread comes from the arena, at most `more` bytes beyond
-  /// what the arena holds already. Afterwards too, under kDuckdbBytes, until the thread binds itself to another.
+  explicit MemoryBound(size_t more);
+  ~MemoryBound();
+  MemoryBound(const MemoryBound&) = delete;
+  MemoryBound& operator=(const MemoryBound&) = delete;
+  /// The limit was met. TRY hides it: the out-of-memory error becomes a NULL.
+  bool refused() const;
   struct Hooks;
-  class Binding {
-   public:
-    Binding(MemoryArena& arena, size_t more);
-    ~Binding();
-    Binding(const Binding&) = delete;
-    Binding& operator=(const Binding&) = delete;
-    /// The limit was met. TRY hides it: the out-of-memory error becomes a NULL.
-    bool refused() const;
-
-   private:
-    Hooks* hooks_;  // null: not bounded
-  };
 
  private:
   Hooks* hooks_;  // null: not bounded

@@ -226,7 +226,7 @@ class Query::Run {
   }
 
   Result<void> fetch(bool alone) {
-    MemoryArena::Binding memory(query_.memory, query_.engine->options.memory_bytes);
+    MemoryBound memory(query_.engine->options.memory_bytes);
     auto done = fetch(alone, memory);
     // A TRY that failed for want of memory looks like a bad value, and DuckDB's message like its own limit.
     const bool other = !done && (done.error().code() == ErrorCode::kInternal ||
@@ -237,7 +237,7 @@ class Query::Run {
                              query_.engine->options.memory_bytes / limits::kMiB));
   }
 
-  Result<void> fetch(bool alone, const MemoryArena::Binding& memory) {
+  Result<void> fetch(bool alone, const MemoryBound& memory) {
     ASSIGN(QueryResult result, query_.statement.execute_streaming());
     if (chunks_->databases.empty() || chunks_->databases.back() != query_.generation)
       chunks_->databases.push_back(query_.generation);
@@ -272,8 +272,9 @@ class Query::Run {
                              limits::kMaxBatchResultRows,
                              limits::kMaxBatchResultBytes / limits::kMiB))
         .with_blame(Blame::kUser)
-        .with_hint(fmt::format("set batch: {{records: {}}} in the pipeline, or select less",
-                               std::max<size_t>(1, input_.rows / 10)));
+        .with_hint(
+            "select less of each record; a pipeline that only captures into a topic, and one that "
+            "reads it, delivers in smaller batches");
   }
 
   Result<QueryOutput> finish() {

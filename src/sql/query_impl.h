@@ -28,7 +28,6 @@ struct Query::Impl {
 
   Engine::Impl* engine = nullptr;
   CompileInput source;
-  MemoryArena memory;
   types::Schema output;
   std::vector<types::Type> types;  // of the output, for views
   std::string text;
