@@ -332,10 +332,6 @@ bool is_gone(const DeadLetter& letter, stream::Log& log) {
   return topic ? topic->id != from.topic_id : topic.error().code() == ErrorCode::kNotFound;
 }
 
-}  // namespace
-
-namespace {
-
 /// Where a letter that was chosen stands; its bytes are fetched when it is moved.
 struct LetterPlace {
   std::string sink;
@@ -349,35 +345,62 @@ struct LetterPlace {
         offset(letter.dlq_offset) {}
 };
 
-/// The letters of `places`, from `at` on, until a block is full; `at` moves on. Those that retention has deleted
-/// meanwhile are left out.
-Result<std::vector<DeadLetter>> fetch(stream::Log& log, const stream::TopicInfo& dlq,
-                                      std::span<const LetterPlace> places, size_t& at) {
-  std::vector<DeadLetter> letters;
-  std::map<int32_t, std::unique_ptr<stream::TopicReader>> readers;  // each would take turns else
-  stream::RecordBatch batch;
-  for (size_t bytes = 0;
-       at < places.size() && letters.size() < kRedriveBatch && bytes < kVisitBytes; ++at) {
-    const LetterPlace& place = places[at];
-    auto& reader = readers[place.partition];
-    if (!reader) {
-      ASSIGN(reader, log.reader(dlq));
+/// Reads letters by their place; near ones, in ascending order, cost one look into the log together. One thread.
+class LetterReader {
+ public:
+  LetterReader(stream::Log& log, const stream::TopicInfo& dlq) : log_(log), dlq_(dlq) {}
+
+  /// The letters of `places`, from `at` on, until a block is full; `at` moves on. Those that retention has deleted
+  /// meanwhile are left out.
+  Result<std::vector<DeadLetter>> block(std::span<const LetterPlace> places, size_t& at) {
+    std::vector<DeadLetter> letters;
+    for (size_t bytes = 0;
+         at < places.size() && letters.size() < kRedriveBatch && bytes < kVisitBytes; ++at) {
+      const LetterPlace& place = places[at];
+      ASSIGN(const stream::Record* record, find(place));
+      DeadLetter letter;
+      letter.dlq_partition = place.partition;
+      letter.dlq_offset = place.offset;
+      if (record == nullptr || !read_headers(*record, letter)) continue;
+      for (const auto& [name, value] : record->headers) bytes += name.size() + value.size();
+      bytes += record->value.value_or("").size();
+      letters.push_back(std::move(letter));
     }
-    auto sought = reader->seek(place.partition, place.offset);
-    if (!sought && sought.error().code() == ErrorCode::kDataLost) continue;
-    TRY(std::move(sought));
-    batch.clear();
-    ASSIGN(bool some, reader->poll(batch, {1, limits::kMaxRecordBytes}, {}, {}));
-    if (!some || batch.records.empty() || batch.records.front().offset != place.offset) continue;
-    DeadLetter letter;
-    letter.dlq_partition = place.partition;
-    letter.dlq_offset = place.offset;
-    if (!read_headers(batch.records.front(), letter)) continue;
-    bytes += batch.bytes;
-    letters.push_back(std::move(letter));
+    return letters;
   }
-  return letters;
-}
+
+ private:
+  struct Part {  // each partition has its own: a reader of several takes turns
+    std::unique_ptr<stream::TopicReader> reader;
+    stream::RecordBatch batch;
+  };
+
+  /// Null when it is not there any more.
+  Result<const stream::Record*> find(const LetterPlace& place) {
+    Part& part = parts_[place.partition];
+    if (const stream::Record* held = held_in(part.batch, place.offset)) return held;
+    if (!part.reader) {
+      ASSIGN(part.reader, log_.reader(dlq_));
+    }
+    auto sought = part.reader->seek(place.partition, place.offset);
+    if (!sought && sought.error().code() == ErrorCode::kDataLost) return nullptr;
+    TRY(std::move(sought));
+    part.batch.clear();
+    ASSIGN(bool some, part.reader->poll(part.batch, {}, {}, {}));
+    return some ? held_in(part.batch, place.offset) : nullptr;
+  }
+
+  static const stream::Record* held_in(const stream::RecordBatch& batch, int64_t offset) {
+    auto it = std::lower_bound(
+        batch.records.begin(), batch.records.end(), offset,
+        [](const stream::Record& record, int64_t wanted) { return record.offset < wanted; });
+    return it != batch.records.end() && it->offset == offset ? &*it : nullptr;
+  }
+
+  stream::Log& log_;
+  const stream::TopicInfo& dlq_;
+  std::map<int32_t, Part> parts_;
+};
 
 }  // namespace
 
@@ -413,8 +436,9 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
   spec.partitions = partitions;
   ASSIGN(stream::TopicInfo retry, log.topics().ensure(spec));
   report.moved = 0;
+  LetterReader reader(log, dlq);
   for (size_t at = 0; at < chosen.size();) {
-    ASSIGN(std::vector<DeadLetter> letters, fetch(log, dlq, chosen, at));
+    ASSIGN(std::vector<DeadLetter> letters, reader.block(chosen, at));
     TRY(move_letters(log, spec.name, dlq, &retry, letters));
     report.moved += static_cast<int64_t>(letters.size());
   }

@@ -251,6 +251,9 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
       return {};
     }
     Error error = std::move(written).error();
+    // The same outcome would pass the same limit after every restart.
+    if (error.code() == ErrorCode::kLimit && error.retry() == Retry::kNever)
+      return Error(ErrorCode::kIncompatible, error.message());
     if (error.retry() != Retry::kBackoff && error.retry() != Retry::kReconnect) return error;
     set_state(LaneState::kBackingOff, error.to_string());
     metrics_.sink_error();

@@ -26,8 +26,6 @@ bool is_final(const Error& error, const config::RestartDecl& restart) {
     case ErrorCode::kCorrupt:
     case ErrorCode::kNotFound:
       return true;
-    case ErrorCode::kLimit:  // the same batch would pass it again
-      return error.retry() == Retry::kNever;
     default:
       return false;
   }
