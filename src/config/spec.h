@@ -83,9 +83,9 @@ struct Shape<std::vector<Entry>> {
 };
 
 template <typename T>
-constexpr bool kIsVariant = false;
+inline constexpr bool kIsVariant = false;
 template <typename... T>
-constexpr bool kIsVariant<std::variant<T...>> = true;
+inline constexpr bool kIsVariant<std::variant<T...>> = true;
 
 // A leaf's description and what only its own type can hold.
 template <typename L>

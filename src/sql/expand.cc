@@ -207,9 +207,8 @@ Result<std::vector<Item>> expand(const Json& select_list, Expansion& context,
       return items;
     }
     if (class_of(item) == "STAR") {
-      for (Expanded& each : columns)
-        items.push_back(
-            {std::move(each.expression), alias.empty() ? std::move(each.name) : alias, offset, i});
+      for (const Expanded& each : columns)
+        items.push_back({each.expression, alias.empty() ? each.name : alias, offset, i});
     } else if (unpacks(item)) {
       items.push_back({substitute(item, Json(), columns), alias, offset, i});
     } else {

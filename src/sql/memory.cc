@@ -54,7 +54,8 @@ bool read_control(const std::string& name, T& value) {
 template <typename T>
 bool write_control(const std::string& name, T value) {
   return duckdb_je_mallctl != nullptr &&
-         duckdb_je_mallctl(name.c_str(), nullptr, nullptr, &value, sizeof value) == 0;
+         duckdb_je_mallctl(name.c_str(), nullptr, nullptr, &value,
+                           sizeof value) == 0;  // NOLINT: T may be a pointer
 }
 
 }  // namespace
@@ -162,7 +163,8 @@ Hooks* make_arena() {
   hooks->limit = static_cast<int64_t>(limits::kTransformBytes);
   ExtentHooks* table = &hooks->table;
   size_t size = sizeof hooks->index;
-  if (duckdb_je_mallctl("arenas.create", &hooks->index, &size, &table, sizeof table) != 0) {
+  if (duckdb_je_mallctl("arenas.create", &hooks->index, &size, &table,
+                        sizeof table) != 0) {  // NOLINT: the pointer itself is the value
     delete hooks;
     return nullptr;
   }

@@ -23,7 +23,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import leat  # noqa: E402
 
 FULL = os.environ.get("LEAT_FAULTS") == "full"
-RECORDS = 2000 if FULL else 600
+RECORDS = {"file": 2000 if FULL else 600, "http": 600}  # an API's page is a commit: 12 of them reach every point
+PAGE = 50
 RANDOM_KILLS = 500 if FULL else 5
 SEED = int(os.environ.get("LEAT_SEED", "7"))
 WORKERS = int(os.environ.get("LEAT_WORKERS", "3"))
@@ -44,7 +45,7 @@ FILE_SOURCE = """\
 HTTP_SOURCE = """\
   http:
     url: "${EVENTS_API}"
-    params: {size: 50}
+    params: {size: PAGESIZE}
     records: /results
     pagination: {page: {param: page, from: 1, to: PAGES}}
     id: /id
@@ -120,15 +121,15 @@ class Bench:
     def __init__(self, source):
         self.source = source
         self.project = leat.Project(None)
-        self.produced = lines_for(RECORDS, broken=source == "file")
-        http = HTTP_SOURCE.replace("PAGES", str(-(-RECORDS // 50)))
+        self.produced = lines_for(RECORDS[source], broken=source == "file")
+        http = HTTP_SOURCE.replace("PAGESIZE", str(PAGE)).replace("PAGES", str(-(-RECORDS["http"] // PAGE)))
         text = CAPTURE.replace("SOURCE\n", FILE_SOURCE if source == "file" else http)
         self.project.write("leat.yaml", LEAT_YAML)
         self.project.write("schemas/event.json", json.dumps(SCHEMA))
         self.project.write("pipelines/capture.yaml", text)
         self.limit(LIMIT)
         if source == "file":
-            half = RECORDS * 2 // 3
+            half = len(self.produced) * 2 // 3
             self.project.write("data/a.ndjson", "".join(line + "\n" for line, *_ in self.produced[:half]))
             self.project.write("data/b.ndjson", "".join(line + "\n" for line, *_ in self.produced[half:]))
 
@@ -260,7 +261,7 @@ def in_parallel(jobs):
 
 def events_api(directory):
     """Writes a recording of the produced records; pages are cut anew by the request's parameters."""
-    body = {"results": [json.loads(line) for line, *_ in lines_for(RECORDS, broken=False)]}
+    body = {"results": [json.loads(line) for line, *_ in lines_for(RECORDS["http"], broken=False)]}
     (directory / "page-01.json").write_text(json.dumps(body), encoding="utf-8")
 
 
