@@ -20,10 +20,10 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test test-fast bench faults lint fmt fuzz asan tsan install package clean
+.PHONY: help deps build run test test-fast bench faults lint fmt fuzz asan tsan install package clean services-up services-down
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  JOBS=N  VERBOSE=1  PRESET=dev (for build)  PREFIX=/usr/local (for install)"
 
 deps: ## install what the build needs and is missing (root or sudo)
@@ -58,6 +58,13 @@ bench: deps ## each rate beside its ceiling, and a table of goals at the end (ON
 lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every file)
 	@scripts/deps --lint
 	@JOBS=$(JOBS) scripts/lint $(LINT)
+
+services-up: ## install and start the real Kafka, Cassandra and PostgreSQL of the tests
+	@scripts/deps --services
+	@tests/services/services up
+
+services-down: ## stop them
+	@tests/services/services down
 
 fmt: ## format src/, bench/ and fuzz/
 	@scripts/deps --lint
