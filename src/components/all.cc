@@ -2,6 +2,7 @@
 #include "components/all.h"
 
 #include "components/sink_duckdb.h"
+#include "components/sink_postgres.h"
 #include "components/source_file.h"
 #include "components/source_generate.h"
 #include "components/source_http.h"
@@ -13,6 +14,7 @@ void register_all(stream::Registry& registry, std::shared_ptr<DuckdbHub> hub) {
   register_source_generate(registry);
   register_source_http(registry);
   register_sink_duckdb(registry, std::move(hub));
+  register_sink_postgres(registry);
 }
 
 }  // namespace leat::components
