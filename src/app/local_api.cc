@@ -65,16 +65,17 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
   backend.data_dir = parts.data_dir;
   backend.log = local->log.get();
   backend.metrics = &parts.metrics;
+  stream::StoreContext context;
+  context.project = parts.plan.project;
+  context.project_dir = parts.plan.directory;
+  context.data_dir = parts.data_dir;
+  context.clock = &io::system_clock();
+  context.environment = &parts.environment;
+  context.metrics = &parts.metrics;
+  local->stores =
+      std::make_unique<runtime::StoreSet>(parts.plan, parts.components, std::move(context));
+  backend.stores = local->stores.get();
   if (write) {
-    stream::StoreContext context;
-    context.project = parts.plan.project;
-    context.project_dir = parts.plan.directory;
-    context.data_dir = parts.data_dir;
-    context.clock = &io::system_clock();
-    context.environment = &parts.environment;
-    context.metrics = &parts.metrics;
-    local->stores =
-        std::make_unique<runtime::StoreSet>(parts.plan, parts.components, std::move(context));
     local->services = std::make_unique<runtime::Services>(
         runtime::Services{io::system_clock(), *local->log, parts.components, *local->stores,
                           parts.metrics, parts.environment});

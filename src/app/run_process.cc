@@ -105,6 +105,7 @@ Result<void> RunProcess::serve() {
   backend_.store = server::access_to(store_);
   backend_.supervisor = supervisor_.get();
   backend_.services = services_.get();
+  backend_.stores = stores_.get();
   backend_.metrics = &env_.metrics;
   backend_.backup_log = [this](const std::string& directory) {
     return log_->backup(log_directory(directory));
@@ -141,6 +142,10 @@ void RunProcess::retain() {
   if (store_) {
     for (const stream::Progress& row : store_->checkpointed()) floor.needs(row);
   }
+  std::string unreachable;  // what its sinks still need is not known, so it stays
+  auto remote = stores_->remote_progress("", &unreachable);
+  if (!unreachable.empty()) spdlog::warn("retention waits: {}", unreachable);
+  for (const stream::Progress& row : remote.value()) floor.needs(row);
   auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
   if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());
   for (const log::Retired& gone : *retired) {

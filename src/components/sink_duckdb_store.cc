@@ -27,6 +27,11 @@ class NamedStore final : public stream::Store {
   Result<std::unique_ptr<stream::Sink>> make_sink(const stream::SinkTable& table) override {
     return file_->make_sink(name_, table);
   }
+  Result<std::vector<stream::Progress>> progress(const std::string& project) override {
+    ASSIGN(std::vector<stream::Progress> rows, file_->progress(project));
+    std::erase_if(rows, [&](const auto& row) { return !row.sink.starts_with(name_ + "."); });
+    return rows;
+  }
   Result<bool> maintain() override { return file_->maintain(); }
 
  private:

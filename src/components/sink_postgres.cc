@@ -58,6 +58,36 @@ std::string quoted_progress_names() {
   return text;
 }
 
+std::string progress_table_of(const Config& config) {
+  return quote_identifier(config.schema) + ".leat_progress";
+}
+
+Result<PostgresConnection> connect_to(const Config& config, std::string application,
+                                      io::Clock& clock) {
+  clients::PostgresOptions options;
+  options.dsn = config.dsn;
+  options.connect_ms = config.connect_ms;
+  options.statement_ms = config.timeout_ms;
+  options.application = std::move(application);
+  return PostgresConnection::open(options, clock);
+}
+
+Result<std::vector<stream::Progress>> read_rows(PostgresConnection& connection,
+                                                const Config& config, std::string_view where,
+                                                const Params& params) {
+  ASSIGN(auto found,
+         connection.query(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY topic, topic_id, "
+                                      "\"partition\"",
+                                      quoted_progress_names(), progress_table_of(config), where),
+                          params));
+  std::vector<stream::Progress> rows;
+  for (const clients::PostgresRow& row : found) {
+    ASSIGN(stream::Progress progress, progress_of(row));
+    rows.push_back(std::move(progress));
+  }
+  return rows;
+}
+
 /// Where a row of the batch is.
 struct Place {
   size_t chunk, row;
@@ -113,7 +143,7 @@ class PostgresSink final : public stream::Sink {
 
  private:
   std::string name() const { return "store " + table_.sink; }
-  std::string progress_table() const { return quote_identifier(config_.schema) + ".leat_progress"; }
+  std::string progress_table() const { return progress_table_of(config_); }
 
   // ---- open
 
@@ -143,12 +173,8 @@ class PostgresSink final : public stream::Sink {
       if (connection_->alive()) return {};
     }
     connection_.reset();
-    clients::PostgresOptions options;
-    options.dsn = config_.dsn;
-    options.connect_ms = config_.connect_ms;
-    options.statement_ms = config_.timeout_ms;
-    options.application = fmt::format("leat {}/{}", table_.pipeline, table_.sink);
-    ASSIGN(PostgresConnection made, PostgresConnection::open(options, clock_));
+    ASSIGN(PostgresConnection made,
+           connect_to(config_, fmt::format("leat {}/{}", table_.pipeline, table_.sink), clock_));
     connection_.emplace(std::move(made));
     return {};
   }
@@ -237,17 +263,8 @@ class PostgresSink final : public stream::Sink {
   }
 
   Result<std::vector<stream::Progress>> read_progress() {
-    ASSIGN(auto found, connection_->query(
-                           fmt::format("SELECT {} FROM {} WHERE project = $1 AND pipeline = $2 AND "
-                                       "sink = $3 ORDER BY topic, topic_id, \"partition\"",
-                                       quoted_progress_names(), progress_table()),
-                           Params{table_.project, table_.pipeline, table_.sink}));
-    std::vector<stream::Progress> rows;
-    for (const clients::PostgresRow& row : found) {
-      ASSIGN(stream::Progress progress, progress_of(row));
-      rows.push_back(std::move(progress));
-    }
-    return rows;
+    return read_rows(*connection_, config_, "project = $1 AND pipeline = $2 AND sink = $3",
+                     Params{table_.project, table_.pipeline, table_.sink});
   }
 
   // ---- write
@@ -441,6 +458,13 @@ class PostgresStore final : public stream::Store {
     ASSIGN(PostgresTable plan, PostgresTable::make(config_.schema, table));
     return std::unique_ptr<stream::Sink>(
         std::make_unique<PostgresSink>(config_, std::move(plan), table, clock_));
+  }
+  Result<std::vector<stream::Progress>> progress(const std::string& project) override {
+    ASSIGN(PostgresConnection c, connect_to(config_, "leat", clock_));
+    ASSIGN(auto there,
+           c.query("SELECT to_regclass($1) IS NOT NULL", Params{progress_table_of(config_)}));
+    if (there[0][0] != "t") return std::vector<stream::Progress>();
+    return read_rows(c, config_, "project = $1", Params{project});
   }
   Result<bool> maintain() override { return false; }
 

@@ -1,5 +1,9 @@
 #include "runtime/services.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 namespace leat::runtime {
 
 Result<stream::Store*> StoreSet::open(const std::string& name) {
@@ -23,6 +27,42 @@ Result<stream::Store*> StoreSet::open(const std::string& name) {
   auto opened = type->open(node, context);
   if (!opened) return std::move(opened).error().at(fmt::format("store {}", name));
   return stores_.emplace(name, std::move(*opened)).first->second.get();
+}
+
+bool StoreSet::is_remote(const std::string& name) const {
+  auto it = plan_.stores.find(name);
+  const stream::StoreType* type =
+      it == plan_.stores.end() ? nullptr : components_.store(it->second.name());
+  return type && !type->embedded;
+}
+
+Result<std::vector<stream::Progress>> StoreSet::remote_progress(const std::string& pipeline,
+                                                                std::string* unreachable) {
+  std::set<std::string> names;
+  for (const PipelinePlan& plan : plan_.pipelines) {
+    if (!pipeline.empty() && plan.name != pipeline) continue;
+    for (const SinkPlan& sink : plan.sinks)
+      if (sink.kind == SinkPlan::Kind::kStore && is_remote(sink.store)) names.insert(sink.store);
+  }
+  std::vector<stream::Progress> out;
+  for (const std::string& name : names) {
+    Result<std::vector<stream::Progress>> rows = std::vector<stream::Progress>();
+    if (auto store = open(name))
+      rows = (*store)->progress(plan_.project);
+    else
+      rows = std::move(store).error();
+    if (!rows) {
+      Error error = std::move(rows).error().at("store " + name);
+      if (!unreachable) return error;
+      *unreachable += (unreachable->empty() ? "" : "; ") + error.to_string();
+      continue;
+    }
+    std::copy_if(
+        rows->begin(), rows->end(), std::back_inserter(out), [&](const stream::Progress& row) {
+          return (pipeline.empty() || row.pipeline == pipeline) && row.sink.starts_with(name + ".");
+        });
+  }
+  return out;
 }
 
 Result<bool> StoreSet::maintain() {

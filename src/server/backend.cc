@@ -78,7 +78,8 @@ Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::stri
 }
 
 Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
-                                                  const std::string& pipeline) {
+                                                  const std::string& pipeline,
+                                                  std::string* unreachable) {
   if (runs(backend, pipeline)) return backend.supervisor->progress(pipeline);
   std::vector<stream::Progress> rows;
   if (backend.log) {
@@ -87,6 +88,10 @@ Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
   if (backend.store.progress) {
     ASSIGN(auto stored, backend.store.progress(backend.plan->project, pipeline));
     rows.insert(rows.end(), stored.begin(), stored.end());
+  }
+  if (backend.stores) {
+    ASSIGN(auto remote, backend.stores->remote_progress(pipeline, unreachable));
+    rows.insert(rows.end(), remote.begin(), remote.end());
   }
   return rows;
 }

@@ -26,6 +26,7 @@ struct Backend {
   StoreAccess store;
   runtime::Supervisor* supervisor = nullptr;   // null: no `leat run` here
   runtime::Services* services = nullptr;       // null: opened for reading only
+  runtime::StoreSet* stores = nullptr;         // for the positions in stores that are servers
   const metrics::Registry* metrics = nullptr;  // null: no metrics
   /// A consistent copy of the log, at the same place below `directory` as in the data directory.
   std::function<Result<void>(const std::string& directory)> backup_log;
@@ -57,8 +58,10 @@ bool runs(const Backend& backend, const std::string& pipeline);
 std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan);
 /// The lane that serves `sink`, by lane id or by sink id; kNotFound names the nearest.
 Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::string& sink);
-/// Committed progress rows of a pipeline, whether it runs or not.
+/// Committed progress rows of a pipeline, whether it runs or not. A store that cannot be reached is an error, or, with
+/// `unreachable`, told there.
 Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
-                                                  const std::string& pipeline);
+                                                  const std::string& pipeline,
+                                                  std::string* unreachable = nullptr);
 
 }  // namespace leat::server

@@ -49,6 +49,9 @@ struct FakeStore {
     Result<std::unique_ptr<stream::Sink>> make_sink(const stream::SinkTable& table) override {
       return std::unique_ptr<stream::Sink>(std::make_unique<Sink>(store, table.sink));
     }
+    Result<std::vector<stream::Progress>> progress(const std::string&) override {
+      return std::vector<stream::Progress>();
+    }
     Result<bool> maintain() override { return false; }
     FakeStore& store;
   };

@@ -67,6 +67,9 @@ class Store {
  public:
   virtual ~Store() = default;
   virtual Result<std::unique_ptr<Sink>> make_sink(const SinkTable& table) = 0;
+  /// Committed progress rows of the project's sinks in this store; connects when it must. None when no sink has ever
+  /// been opened.
+  virtual Result<std::vector<Progress>> progress(const std::string& project) = 0;
   /// Called every few hundred ms from a thread of the runtime's: folds, checkpoints. True: call
   /// again soon.
   virtual Result<bool> maintain() = 0;
