@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "io/file.h"
 #include "log/faulty_filesystem_fixture.h"
@@ -256,6 +257,50 @@ TEST_F(RecoveryTest, AManifestThatWasCutIsRefusedAndNothingIsDeleted) {
   EXPECT_EQ(opened.error().code(), ErrorCode::kCorrupt);
   EXPECT_THAT(opened.error().message(), HasSubstr(name));
   EXPECT_EQ(io::glob(dir() + "/*.sst").value(), files);
+}
+
+/// What opening says of a log of some records whose CURRENT was lost, emptied or cut; nothing of it may be gone after.
+TEST_F(RecoveryTest, ALogWithoutCurrentIsRefusedAndNotBegunAnew) {
+  open();
+  auto users = topic("users");
+  ASSERT_TRUE(append(users, 0, numbered(3)));
+  log_.reset();
+  const std::string current = dir() + "/CURRENT";
+  std::string text;
+  std::ifstream(current) >> text;
+  std::filesystem::copy(dir(), temp_ / "whole");
+  Options reading = options();
+  reading.read_only = true;
+  const auto files = [&] {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(dir()))
+      names.insert(file.path().filename());
+    return names;
+  };
+  const std::set<std::string> all = files();
+  const std::string lost = "lost";
+  for (const std::string& damage : {lost, std::string(), text, std::string("MANIFEST-999999\n")}) {
+    SCOPED_TRACE(damage);
+    std::filesystem::remove(current);
+    if (damage != lost) std::ofstream(current) << damage;
+    for (const Options& how : {options(), reading}) {
+      auto opened = EmbeddedLog::open(dir(), how);
+      ASSERT_FALSE(opened);
+      EXPECT_EQ(opened.error().code(), ErrorCode::kCorrupt) << opened.error().to_string();
+      EXPECT_THAT(opened.error().message(), HasSubstr("CURRENT"));
+      EXPECT_THAT(opened.error().message(), HasSubstr(dir()));
+      EXPECT_THAT(opened.error().hint(), HasSubstr("restore a backup"));
+    }
+    const std::set<std::string> left = files();
+    for (const std::string& name : all) {
+      EXPECT_TRUE(left.contains(name) || (name == "CURRENT" && damage == lost)) << name;
+    }
+  }
+  // Nothing was written meanwhile: with its CURRENT the log is what it was.
+  std::filesystem::copy_file(temp_ / "whole/CURRENT", current,
+                             std::filesystem::copy_options::overwrite_existing);
+  open();
+  EXPECT_EQ(values(read(users, 0).value()), numbered(3));
 }
 
 }  // namespace

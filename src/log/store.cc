@@ -7,6 +7,8 @@
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "io/fault.h"
 #include "log/keys.h"
@@ -144,14 +146,38 @@ Store::~Store() {
 
 namespace {
 
-/// Name and size of the file that lists the log's files; nullopt when there is none yet.
-std::optional<std::string> manifest_of(const std::string& dir, int64_t& bytes) {
-  auto current = io::read_file(dir + "/CURRENT", limits::kKiB);
-  if (!current) return std::nullopt;
-  std::string name = current->substr(0, current->find('\n'));
+Error damaged(std::string message) {
+  return Error(ErrorCode::kCorrupt, std::move(message))
+      .with_hint("the disk or another program damaged the log; restore a backup of its directory");
+}
+
+/// False: there is no log yet. kCorrupt: there was one, and RocksDB would begin anew beside its files. (Its first
+/// file of records comes after CURRENT.)
+Result<bool> has_log(const std::string& dir) {
+  if (io::exists(dir + "/CURRENT")) return true;
+  for (const char* records : {"/*.log", "/*.sst", "/*.blob"}) {
+    ASSIGN(std::vector<std::string> left, io::glob(dir + records));
+    if (!left.empty()) return damaged(fmt::format("the log in {} has lost its file CURRENT", dir));
+  }
+  return false;
+}
+
+/// Name and size of the file that lists the log's files; nullopt when there is no log yet.
+Result<std::optional<std::string>> manifest_of(const std::string& dir, int64_t& bytes) {
+  if (!io::exists(dir + "/CURRENT")) return std::optional<std::string>();
+  ASSIGN(std::string current, io::read_file(dir + "/CURRENT", limits::kKiB));
+  const auto newline = std::find(current.begin(), current.end(), '\n');
+  std::string name(current.begin(), newline);
   auto status = io::file_status(dir + "/" + name);
-  bytes = status ? status->size : 0;
-  return name;
+  const bool whole = !name.empty() && newline != current.end();
+  if (!whole || !status || !status->regular) {
+    return damaged(fmt::format(
+        "the file CURRENT of the log in {} holds {} bytes that name no file beside it: expected "
+        "MANIFEST-… and a newline",
+        dir, current.size()));
+  }
+  bytes = status->size;
+  return std::optional(std::move(name));
 }
 
 constexpr const char* kManifestSeen = "/leat.manifest";
@@ -162,17 +188,16 @@ constexpr const char* kManifestSeen = "/leat.manifest";
 /// that is to be deleted. The file only grows: one that is shorter than it was is damaged.
 Result<void> Store::check_manifest() const {
   if (options_.in_memory) return {};
+  int64_t bytes = 0;
+  ASSIGN(const auto name, manifest_of(dir_, bytes));
   auto seen = io::read_file(dir_ + kManifestSeen, limits::kKiB);
   if (!seen) return {};  // none yet, or restored from a backup
-  int64_t bytes = 0;
-  const auto name = manifest_of(dir_, bytes);
   const size_t blank = seen->find(' ');
   if (!name || blank == std::string::npos || seen->substr(0, blank) != *name) return {};
   const int64_t was = std::strtoll(seen->c_str() + blank, nullptr, 10);
   if (bytes >= was) return {};
-  return Error(ErrorCode::kCorrupt, fmt::format("the log in {} has a {} of {} bytes, it had {}",
-                                                dir_, *name, bytes, was))
-      .with_hint("the disk or another program damaged the log; restore a backup of its directory");
+  return damaged(
+      fmt::format("the log in {} has a {} of {} bytes, it had {}", dir_, *name, bytes, was));
 }
 
 /// After success only: what a failed open wrote may not be on the disk. Best effort: without it the next start checks less.
@@ -180,15 +205,16 @@ void Store::note_manifest() const {
   if (options_.in_memory || options_.read_only || !opened_ || health_ != Health::kHealthy) return;
   int64_t bytes = 0;
   const auto name = manifest_of(dir_, bytes);
-  if (!name || bytes == 0) return;
-  (void)io::write_file_atomic(dir_ + kManifestSeen, fmt::format("{} {}\n", *name, bytes))
+  if (!name || !*name || bytes == 0) return;
+  (void)io::write_file_atomic(dir_ + kManifestSeen, fmt::format("{} {}\n", **name, bytes))
       .has_value();
 }
 
 Result<void> Store::lock() {
   std::string path = dir_ + "/leat.lock";
   if (options_.read_only) {
-    if (!io::exists(dir_ + "/CURRENT")) {
+    ASSIGN(bool there, has_log(dir_));
+    if (!there) {
       return Error(ErrorCode::kNotFound, fmt::format("there is no log in {}", dir_))
           .with_hint("`leat run` creates it");
     }
@@ -198,17 +224,7 @@ Result<void> Store::lock() {
                  fmt::format("the log in {} is in use by process {}", dir_, pid));
   }
   TRY(io::make_directories(dir_));
-  // RocksDB would begin anew beside the files of the old log. (Its first file of records comes after CURRENT.)
-  if (!io::exists(dir_ + "/CURRENT")) {
-    for (const char* records : {"/*.log", "/*.sst", "/*.blob"}) {
-      ASSIGN(std::vector<std::string> left, io::glob(dir_ + records));
-      if (left.empty()) continue;
-      return Error(ErrorCode::kCorrupt,
-                   fmt::format("the log in {} has lost its file CURRENT", dir_))
-          .with_hint(
-              "the disk or another program damaged the log; restore a backup of its directory");
-    }
-  }
+  TRY(has_log(dir_));
   auto lock = io::FileLock::acquire(path);
   if (!lock) {
     return std::move(lock)
