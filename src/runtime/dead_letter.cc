@@ -404,6 +404,16 @@ class LetterReader {
 
 }  // namespace
 
+Result<stream::TopicInfo> ensure_retry_topic(stream::Log& log, const std::string& name,
+                                             int32_t partitions) {
+  auto topic = log.topics().find(name);
+  if (topic || topic.error().code() != ErrorCode::kNotFound) return topic;
+  stream::TopicSpec spec;
+  spec.name = name;
+  spec.partitions = partitions;
+  return log.topics().ensure(spec);
+}
+
 Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
                               const std::string& pipeline, int32_t partitions,
                               std::span<const stream::Progress> rows,
@@ -431,15 +441,12 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
   report.moved = static_cast<int64_t>(chosen.size());
   if (dry_run || chosen.empty()) return report;
   ASSIGN(stream::TopicInfo dlq, log.topics().find(topic));
-  stream::TopicSpec spec;
-  spec.name = retry_topic;
-  spec.partitions = partitions;
-  ASSIGN(stream::TopicInfo retry, log.topics().ensure(spec));
+  ASSIGN(stream::TopicInfo retry, ensure_retry_topic(log, retry_topic, partitions));
   report.moved = 0;
   LetterReader reader(log, dlq);
   for (size_t at = 0; at < chosen.size();) {
     ASSIGN(std::vector<DeadLetter> letters, reader.block(chosen, at));
-    TRY(move_letters(log, spec.name, dlq, &retry, letters));
+    TRY(move_letters(log, retry_topic, dlq, &retry, letters));
     report.moved += static_cast<int64_t>(letters.size());
   }
   return report;

@@ -114,6 +114,11 @@ Result<RedriveReport> redrive(stream::Log& log, const std::string& project,
                               std::span<const stream::Progress> rows,
                               const std::function<bool(const DeadLetter&)>& wanted, bool dry_run);
 
+/// The topic that a pipeline reads what was redriven from, made when there is none. One that is there stays as it is:
+/// the pipeline may have read a topic of another number of partitions when it was made.
+Result<stream::TopicInfo> ensure_retry_topic(stream::Log& log, const std::string& name,
+                                             int32_t partitions);
+
 /// Erases the letters that `wanted` accepts; how many.
 Result<int64_t> purge(stream::Log& log, const std::string& project, const std::string& pipeline,
                       const std::function<bool(const DeadLetter&)>& wanted, bool dry_run);

@@ -25,6 +25,16 @@ int64_t carried_version(const stream::Record& record) {
   return 0;
 }
 
+int64_t inherited_version(std::span<const stream::Progress> rows, const stream::TopicInfo& topic,
+                          std::string_view retry) {
+  int64_t highest = 0;
+  for (const stream::Progress& row : rows) {
+    if (row.input.topic_id == topic.id || row.input.topic == retry) continue;
+    highest = std::max(highest, row.v_prev);
+  }
+  return highest;
+}
+
 void InputBatch::split(InputBatch& rest) {
   CHECK(cursor.empty() && records.records.size() > 1, "only a topic's batch has two halves");
   const size_t half = records.records.size() / 2;

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <unordered_set>
@@ -85,6 +86,12 @@ struct StartAt {
   int64_t next = 0, v_prev = 0;
 };
 using StartPositions = std::map<stream::TopicPartition, StartAt>;
+
+/// The highest version that a lane whose progress rows these are has given to records of other topics than `topic`:
+/// what it begins to read next goes on above it, so that the later record wins. `retry` is none of them: what comes
+/// from there has versions of its own.
+int64_t inherited_version(std::span<const stream::Progress> rows, const stream::TopicInfo& topic,
+                          std::string_view retry);
 
 /// A batch that is not full may wait for more.
 struct BatchDelay {

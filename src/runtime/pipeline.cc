@@ -404,10 +404,8 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
     ASSIGN(auto input, make_source(committed));
     inputs.push_back(std::move(input));
   }
-  stream::TopicSpec spec;
-  spec.name = project_.retry_topic(plan_.name);
-  spec.partitions = partitions;
-  ASSIGN(stream::TopicInfo retry, services_.log.topics().ensure(spec));
+  ASSIGN(stream::TopicInfo retry,
+         ensure_retry_topic(services_.log, project_.retry_topic(plan_.name), partitions));
   StartPositions positions;
   for (auto& [input, row] : committed) positions[input] = {row.next, row.v_prev};
   ASSIGN(auto input,
@@ -443,6 +441,9 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot,
                                                  ProgressMap& committed) {
   const config::From& from = std::get<TopicSource>(plan_.source).from;
   StartPositions positions;
+  std::vector<stream::Progress> rows;
+  for (auto& [input, row] : committed) rows.push_back(row);
+  const int64_t inherited = inherited_version(rows, topic, project_.retry_topic(plan_.name));
   for (auto& [input, row] : committed) {
     if (input.topic != topic.spec.name || input.topic_id == topic.id) continue;
     bool known = std::any_of(committed.begin(), committed.end(), [&](auto& other) {
@@ -462,7 +463,7 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot,
     ASSIGN(stream::PartitionBounds bounds, services_.log.topics().bounds(topic, p));
     auto it = committed.find(input);
     if (it != committed.end()) {
-      StartAt at{it->second.next, it->second.v_prev};
+      StartAt at{it->second.next, std::max(it->second.v_prev, inherited)};
       // Another query: its corrected rows win over all that the old one has written.
       if (it->second.pipeline_hash != hash_) {
         at.v_prev = std::max(at.v_prev, 1000 * bounds.last_timestamp_ms);
@@ -470,7 +471,7 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot,
       positions[input] = at;
       continue;
     }
-    StartAt at{bounds.start, 0};
+    StartAt at{bounds.start, inherited};
     if (from.kind == config::From::Kind::kEnd) at.next = bounds.end;
     if (from.kind == config::From::Kind::kTime) {
       ASSIGN(at.next, services_.log.topics().offset_for_time(topic, p, from.time_ms));

@@ -16,11 +16,16 @@
 //   - A source that is no topic goes back to its start only. Its sequence goes on: offsets are
 //   never minted twice.
 //   - The lane's ledger starts anew, since it counts what was done since the position was set.
+//   - With `truncate` what was re-driven comes again from the input, not from the retry topic too.
+//   - The dead letters of records of a topic that come again are erased, after the move: each record's fate is decided
+//   anew, and a later redrive of an old letter would store it twice. Those of a source stay: whether it gives their
+//   records again is its own affair.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "runtime/compile.h"
+#include "runtime/dead_letter.h"
 #include "server/backend.h"
 #include "server/place.h"
 
@@ -39,8 +44,17 @@ struct LaneReset {
   std::string lane;
   std::vector<const SinkPlan*> sinks;  // several for a source's topics
   std::vector<Move> moves;
+  std::vector<stream::RecordId>
+      again;  // by partition of the input: from here on all records come again
   std::vector<std::string> notes;
   bool backwards = false;
+
+  bool comes_again(const runtime::DeadLetter& letter) const {
+    if (letter.sink != lane) return false;
+    return std::any_of(again.begin(), again.end(), [&](const stream::RecordId& first) {
+      return letter.id.origin == first.origin && letter.id.offset >= first.offset;
+    });
+  }
 
   const SinkPlan* store() const {
     return sinks.front()->kind == SinkPlan::Kind::kStore ? sinks.front() : nullptr;
@@ -68,14 +82,20 @@ class Planner {
       TRY(move_in_topic(lane, rows));
     else
       TRY(start_source_over(lane, rows));
-    if (truncate_ && lane.store() != nullptr) TRY(pass_retries(lane, rows));
+    if (truncate_) TRY(pass_retries(lane, rows));
     TRY(judge(lane));
+    TRY(count_letters(lane));
     return lane;
   }
 
  private:
   Result<void> move_in_topic(LaneReset& lane, const std::vector<stream::Progress>& rows) {
     ASSIGN(stream::TopicInfo topic, backend_.log->topics().find(*plan_.input_topic()));
+    std::vector<stream::Progress> ours;
+    for (const stream::Progress& row : rows)
+      if (row.sink == lane.lane) ours.push_back(row);
+    // A topic made anew, or another one, inherits the version, not the position.
+    const int64_t inherited = runtime::inherited_version(ours, topic, retry_topic());
     for (int32_t p = 0; p < topic.spec.partitions; ++p) {
       ASSIGN(std::optional<int64_t> target, resolve(to_, backend_.log->topics(), topic, p));
       if (!target) continue;
@@ -84,27 +104,39 @@ class Planner {
       move.row.pipeline = plan_.name;
       move.row.sink = lane.lane;
       move.row.input = {topic.spec.name, topic.id, p};
-      for (const stream::Progress& row : rows) {
-        if (row.sink != lane.lane || row.input.topic != topic.spec.name || row.input.partition != p)
-          continue;
-        // A topic made anew inherits the version, not the position.
-        move.row.v_prev = std::max(move.row.v_prev, row.v_prev);
-        if (row.input.topic_id != topic.id) continue;
+      move.row.v_prev = inherited;
+      for (const stream::Progress& row : ours) {
+        if (row.input != move.row.input) continue;
+        move.row.v_prev = std::max(inherited, row.v_prev);
         move.row.pipeline_hash = row.pipeline_hash;
         move.from = row.next;
       }
       move.row.next = *target;
       move.row.expected_next = move.from;
       if (move.from > *target) lane.backwards = true;
+      // What retention has deleted does not come again: there the letter is all that is left.
+      ASSIGN(stream::PartitionBounds bounds, backend_.log->topics().bounds(topic, p));
+      lane.again.push_back({move.row.input, std::max(*target, bounds.start)});
       lane.moves.push_back(std::move(move));
     }
     return {};
   }
 
+  Result<void> count_letters(LaneReset& lane) {
+    if (lane.again.empty()) return {};
+    ASSIGN(int64_t letters,
+           runtime::purge(
+               *backend_.log, backend_.plan->project, plan_.name,
+               [&](const auto& letter) { return lane.comes_again(letter); }, true));
+    if (letters > 0)
+      lane.notes.push_back(
+          fmt::format("{} dead letters of records that come again are erased", letters));
+    return {};
+  }
+
   /// What was re-driven comes again from the input: the lane goes behind the end of its retry topic.
   Result<void> pass_retries(LaneReset& lane, const std::vector<stream::Progress>& rows) {
-    const std::string name = fmt::format("{}.{}.retry", backend_.plan->project, plan_.name);
-    auto topic = backend_.log->topics().find(name);
+    auto topic = backend_.log->topics().find(retry_topic());
     if (!topic) {
       if (topic.error().code() == ErrorCode::kNotFound) return {};
       return std::move(topic).error();
@@ -122,12 +154,15 @@ class Planner {
         move.from = row.next;
       }
       ASSIGN(stream::PartitionBounds bounds, backend_.log->topics().bounds(*topic, p));
+      if (move.from < 0 && bounds.end == 0) continue;  // nothing was ever re-driven
       move.row.next = bounds.end;
       move.row.expected_next = move.from;
       lane.moves.push_back(std::move(move));
     }
     return {};
   }
+
+  std::string retry_topic() const { return backend_.plan->retry_topic(plan_.name); }
 
   Result<void> start_source_over(LaneReset& lane, const std::vector<stream::Progress>& rows) {
     if (to_.kind != Place::Kind::kStart) {
@@ -282,6 +317,14 @@ Result<net::Response> reset(const Backend& backend, const Call& call) {
           fmt::format("pipeline {}: sink {}", plan->name, lane.lane));
     spdlog::info("pipeline {}: sink {}: position reset to {}", plan->name, lane.lane,
                  call.text_or("to", ""));
+    if (lane.again.empty()) continue;
+    ASSIGN(int64_t letters,
+           runtime::purge(
+               *log, backend.plan->project, plan->name,
+               [&](const auto& letter) { return lane.comes_again(letter); }, false));
+    if (letters > 0)
+      spdlog::info("pipeline {}: sink {}: {} dead letters of records that come again erased",
+                   plan->name, lane.lane, letters);
   }
   // Last: the columns of a store's table may be known from the sample only.
   if (whole) TRY(forget(backend, *plan));
