@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "app/answer.h"
 #include "app/commands.h"
@@ -149,7 +150,11 @@ Result<int> interact(Session& session, const GlobalOptions& options, const Args&
   const bool person = ::isatty(STDIN_FILENO) != 0;
   const bool color = use_color(options.no_color);
   Prompt prompt(history_file());
-  if (person) fmt::print(stderr, "{}", kHelp);
+  if (person) {
+    fmt::print(stderr, "{}", kHelp);
+    // One that comes between a query and the prompt, such as a second Ctrl-C, has nothing to cancel.
+    std::signal(SIGINT, SIG_IGN);
+  }
   std::string statement;
   int worst = 0;
   while (auto line = prompt.read(statement.empty() ? "leat> " : "  ... ")) {

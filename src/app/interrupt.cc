@@ -22,13 +22,22 @@ void on_interrupt(int) {
   errno = before;
 }
 
+// What the signals did before: the prompt ignores one of them. There is one Interrupt at a time.
+struct sigaction int_before {
+}, term_before{};
+
 void install(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   ::sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGINT, &action, &int_before);
+  ::sigaction(SIGTERM, &action, &term_before);
+}
+
+void restore() {
+  ::sigaction(SIGINT, &int_before, nullptr);
+  ::sigaction(SIGTERM, &term_before, nullptr);
 }
 
 }  // namespace
@@ -53,7 +62,7 @@ Interrupt::Interrupt() {
 }
 
 Interrupt::~Interrupt() {
-  install(SIG_DFL);
+  restore();
   [[maybe_unused]] ssize_t ignored = ::write(pipe_[1], "q", 1);
   watcher_.join();
   signal_pipe.store(-1);

@@ -374,8 +374,9 @@ Result<void> Lane::run(std::stop_token stop) {
     std::stop_callback on_over(over, [&] { wake.request_stop(); });
     std::stop_callback on_stop(stop, [&] { wake.request_stop(); });
     while (!wake.stop_requested()) clock_.sleep_ms(3'600'000, wake.get_token());
-    if (!over.stop_requested() && clock_.sleep_ms(limits::kDrainOnStopMs, over))
-      abort.request_stop();
+    if (over.stop_requested() || !clock_.sleep_ms(limits::kDrainOnStopMs, over)) return;
+    abort.request_stop();
+    transformer_->interrupt();  // a query may take longer than anybody waits for a stop
   });
 
   std::stop_source reading;

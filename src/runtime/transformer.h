@@ -34,6 +34,9 @@ class Transformer {
   /// record is run alone first, and rejected unseen when it may not be.
   Result<void> run(Outcome& out, const Admit& admit = {});
 
+  /// Makes a run() in progress, and every later one, end soon with kCancelled. Any thread.
+  void interrupt() { query_->interrupt(); }
+
   const types::Schema& output() const { return query_->output(); }
 
  private:

@@ -96,7 +96,7 @@ class Query {
   /// never that a record is bad.
   Result<QueryOutput> run(const types::Batch& input, std::span<const uint32_t> rows,
                           const stream::RecordBatch& records);
-  /// Makes a run() in progress end with kCancelled. Any thread.
+  /// Makes a run() in progress, and every later one, end soon with kCancelled, whatever the engine is at. Any thread.
   void interrupt();
 
  private:

@@ -349,6 +349,33 @@ TEST(EngineTest, AnInternalErrorOpensTheDatabaseAnew) {
   EXPECT_EQ(pipeline.run({"1", "2", "3"}), "reject 0" + why + "reject 1" + why + "reject 2" + why);
 }
 
+// DuckDB itself forgets an interrupt that comes between two executions; a new connection never had it.
+TEST(EngineTest, AnInterruptHoldsWhileTheDatabaseIsOpenedAnew) {
+  TestPipeline pipeline(Columns{{"id", "BIGINT"}});
+  pipeline.step("SELECT id FROM input");
+  EXPECT_EQ(pipeline.compile(), "");
+  types::BatchBuffer buffer(pipeline.query().read_schema());
+  buffer.column(0).append(int64_t{7});
+  buffer.set_rows(1);
+  stream::RecordBatch records;
+  records.records.emplace_back();
+  const std::vector<uint32_t> rows = {0};
+  auto breaking =
+      pipeline.engine().compile({pipeline.query().read_schema(),
+                                 {{"SELECT list_resize(id::VARIANT, id) IS NULL AS t FROM input"}},
+                                 {},
+                                 {}});
+  ASSERT_TRUE(breaking && breaking->query);
+  ASSERT_TRUE(breaking->query->run(buffer.view(), rows, records));
+  // Its database is broken: the query notices when it runs, takes the next one, and tries again there.
+  pipeline.query().interrupt();
+  for (int round = 0; round < 2; ++round) {
+    auto output = pipeline.query().run(buffer.view(), rows, records);
+    ASSERT_FALSE(output);
+    EXPECT_EQ(output.error().code(), ErrorCode::kCancelled) << output.error().to_string();
+  }
+}
+
 TEST(EngineTest, RulesAreTrueOrViolated) {
   TestPipeline p({{"a", "VARCHAR"}, {"n", "INTEGER"}});
   p.step("SELECT a, n FROM input");

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/strings.h"
+#include "io/fault.h"
 #include "sql/query_impl.h"
 #include "sql/vectors.h"
 
@@ -237,7 +238,25 @@ class Query::Run {
                              query_.engine->options.memory_bytes / limits::kMiB));
   }
 
+  /// The planted bug: DuckDB fails over one record, and answers nothing more.
+  Result<void> planted_poison() const {
+    if (!io::planted_bug("sql_internal_error_of_poison")) return {};
+    for (size_t i = query_.slot->from; i < query_.slot->to; ++i) {
+      const auto& value = records_.records[rows_[i]].value;
+      if (value.value_or("").find("poison") != std::string_view::npos)
+        return duckdb_error(DUCKDB_ERROR_INTERNAL, "INTERNAL Error: a planted one");
+    }
+    return {};
+  }
+
+  Result<void> go_on() const {
+    if (!query_.interrupted.load()) return {};
+    return Error(ErrorCode::kCancelled, "the query was interrupted");
+  }
+
   Result<void> fetch(bool alone, const MemoryBound& memory) {
+    TRY(go_on());
+    TRY(planted_poison());
     ASSIGN(QueryResult result, query_.statement.execute_streaming());
     if (chunks_->databases.empty() || chunks_->databases.back() != query_.generation)
       chunks_->databases.push_back(query_.generation);
@@ -246,6 +265,7 @@ class Query::Run {
     Made made;
     while (true) {
       ASSIGN(std::optional<Chunk> chunk, result.next());
+      TRY(go_on());
       if (!chunk) break;
       if (memory.refused()) return {};  // for the caller to judge
       const types::Batch view = view_of(chunk->get(), query_.types);
@@ -273,8 +293,9 @@ class Query::Run {
                              limits::kMaxBatchResultBytes / limits::kMiB))
         .with_blame(Blame::kUser)
         .with_hint(
-            "select less of each record; a pipeline that only captures into a topic, and one that "
-            "reads it, delivers in smaller batches");
+            "set `batch: {records: N}` lower, when files are read; or select less of each record; "
+            "a pipeline that only captures into a topic, and one that reads it, delivers in "
+            "smaller batches");
   }
 
   Result<QueryOutput> finish() {
@@ -418,6 +439,7 @@ const types::Schema& Query::read_schema() const { return impl_->slot->schema; }
 const types::Schema& Query::output() const { return impl_->output; }
 const std::string& Query::text() const { return impl_->text; }
 void Query::interrupt() {
+  impl_->interrupted.store(true);
   MutexLock lock(impl_->changing);
   impl_->connection.interrupt();
 }

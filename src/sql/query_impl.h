@@ -1,6 +1,7 @@
 // What a compiled query holds; between compile.cc, which makes it, and query.cc, which runs it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,8 +22,10 @@ constexpr size_t kRulesPerWord = 32;
 struct Query::Impl {
   // What hangs on a database; renew() makes it anew.
   std::shared_ptr<Generation> generation;
-  Mutex changing;             // connection against interrupt()
-  Connection connection;      // changed with `changing` held
+  Mutex changing;         // connection against interrupt()
+  Connection connection;  // changed with `changing` held
+  // DuckDB forgets an interrupt that comes between two executions, and a connection made anew never had it.
+  std::atomic<bool> interrupted{false};
   Statement statement;        // output columns, _leat_ord, failure words, rules' words
   InputSlot* slot = nullptr;  // owned by the generation
 
