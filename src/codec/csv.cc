@@ -19,6 +19,7 @@ constexpr size_t kUnfinished = SIZE_MAX;
 
 CsvFramer::CsvFramer(CsvOptions options) : delimiter_(options.delimiter) {
   if (!options.columns.empty()) set_columns(std::move(options.columns));
+  if (!options.skipping.empty()) skip_ = static_cast<Skip>(options.skipping[0]), started_ = true;
 }
 
 void CsvFramer::set_columns(std::vector<std::string> names) {
@@ -114,57 +115,97 @@ std::string_view CsvFramer::write(std::string_view line, Fault fault) {
   return out.take();
 }
 
-Result<size_t> CsvFramer::frame(std::string_view bytes, bool last,
+Result<void> CsvFramer::take_header(std::string_view line, Fault fault) {
+  if (fault != Fault::kNone)
+    return Error(ErrorCode::kCorrupt, fmt::format("the CSV header is broken: {:.80}", line));
+  std::vector<std::string> names;
+  for (const Cell& cell : cells_) {
+    std::string& name = names.emplace_back();
+    for (size_t j = 0; j < cell.raw.size(); ++j) {
+      name += cell.raw[j];
+      if (cell.doubled && cell.raw[j] == '"') ++j;
+    }
+  }
+  if (names.size() > limits::kMaxCsvColumns)
+    return Error(ErrorCode::kCorrupt, fmt::format("the CSV header has {} columns, more than {}",
+                                                  names.size(), limits::kMaxCsvColumns))
+        .with_blame(Blame::kUser)
+        .with_hint("check that the file has the declared format and delimiter");
+  set_columns(std::move(names));
+  return {};
+}
+
+Result<size_t> CsvFramer::frame(std::string_view bytes, bool last, size_t most,
                                 std::vector<std::string_view>& records) {
   arena_.reset();
+  unclosed_.reset();
   size_t at = 0;
   if (!started_) {
     if (bytes.size() < kByteOrderMark.size() && !last) return at;
     if (bytes.starts_with(kByteOrderMark)) at = kByteOrderMark.size();
     started_ = true;
   }
-  while (at < bytes.size()) {
+  while (at < bytes.size() && records.size() < most) {
     if (bytes[at] == '\n' || bytes[at] == '\r') {  // a line without any character
       ++at;
       continue;
     }
     Fault fault;
-    size_t end = read(bytes, at, last, fault);
-    if (end == kUnfinished) {
-      if (bytes.size() - at > limits::kMaxRecordBytes) {
-        return Error(ErrorCode::kLimit,
-                     fmt::format("a CSV record is longer than {} bytes", limits::kMaxRecordBytes))
-            .with_blame(Blame::kUser)
-            .with_hint("a quote may not be closed");
-      }
-      break;
-    }
-    std::string_view line = bytes.substr(at, end - at);
+    const size_t end = read(bytes, at, last, fault);
+    std::string_view line = bytes.substr(at, end == kUnfinished ? end : end - at);
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-    at = end;
-    if (!columns_.empty()) {
-      records.push_back(write(line, fault));
-      continue;
-    }
-    if (fault != Fault::kNone) {
-      return Error(ErrorCode::kCorrupt, fmt::format("the CSV header is broken: {:.80}", line));
-    }
-    std::vector<std::string> names;
-    for (const Cell& cell : cells_) {
-      std::string& name = names.emplace_back();
-      for (size_t j = 0; j < cell.raw.size(); ++j) {
-        name += cell.raw[j];
-        if (cell.doubled && cell.raw[j] == '"') ++j;
-      }
-    }
-    if (names.size() > limits::kMaxCsvColumns)
-      return Error(ErrorCode::kLimit, fmt::format("the CSV header has {} columns, more than {}",
-                                                  names.size(), limits::kMaxCsvColumns))
+    if (line.size() > limits::kMaxRecordBytes) {
+      if (at > 0) break;
+      const bool header = columns_.empty();
+      return Error(header ? ErrorCode::kCorrupt : ErrorCode::kLimit,
+                   fmt::format("a CSV {} is longer than {} bytes", header ? "header" : "record",
+                               limits::kMaxRecordBytes))
           .with_blame(Blame::kUser)
-          .with_hint("check that the file has the declared format and delimiter");
-    set_columns(std::move(names));
+          .with_hint("a quote may not be closed");
+    }
+    if (end == kUnfinished) break;
+    if (columns_.empty()) {
+      TRY(take_header(line, fault));
+    } else {
+      if (fault == Fault::kUnclosed) unclosed_ = at;
+      records.push_back(write(line, fault));
+    }
+    at = end;
   }
   return at;
+}
+
+size_t CsvFramer::skip(std::string_view bytes, bool last) {
+  if (skip_ == Skip::kNone) skip_ = Skip::kField;
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    const char c = bytes[at];
+    if (skip_ == Skip::kReturn) {
+      skip_ = Skip::kNone;
+      return c == '\n' ? at + 1 : at;
+    }
+    if (skip_ == Skip::kQuoted) {
+      if (c == '"') skip_ = Skip::kQuote;
+    } else if (c == '"' && skip_ == Skip::kQuote) {
+      skip_ = Skip::kQuoted;  // it was the first of two
+    } else if (c == '\n') {
+      skip_ = Skip::kNone;
+      return at + 1;
+    } else if (c == '\r') {
+      skip_ = Skip::kReturn;
+    } else if (c == delimiter_) {
+      skip_ = Skip::kField;
+    } else if (c == '"' && skip_ == Skip::kField) {
+      skip_ = Skip::kQuoted;
+    } else {
+      skip_ = Skip::kBare;
+    }
+  }
+  if (last) skip_ = Skip::kNone;
+  return bytes.size();
+}
+
+std::string CsvFramer::skipping() const {
+  return skip_ == Skip::kNone ? std::string() : std::string(1, static_cast<char>(skip_));
 }
 
 }  // namespace leat::codec

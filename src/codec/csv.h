@@ -25,21 +25,37 @@ struct CsvOptions {
   char delimiter = ',';
   /// Names of the columns. Empty: the first line names them (names that are empty or come twice get a number).
   std::vector<std::string> columns = {};
+  /// Where in a record that is too long the bytes begin: as the framer before said of itself.
+  std::string skipping = {};
 };
 
 /// State: the columns, once the header has been read. Whoever resumes in the middle of a file gives them as options.
 class CsvFramer final : public Framer {
  public:
   explicit CsvFramer(CsvOptions options);
-  Result<size_t> frame(std::string_view bytes, bool last,
+  Result<size_t> frame(std::string_view bytes, bool last, size_t most,
                        std::vector<std::string_view>& records) override;
+  size_t skip(std::string_view bytes, bool last) override;
+  std::string skipping() const override;
+  std::optional<size_t> unclosed() const override { return unclosed_; }
   /// Empty until the header has been read.
   const std::vector<std::string>& columns() const { return columns_; }
 
  private:
   enum class Fault { kNone, kBehindQuote, kUnclosed };
+  /// Where skip() is: in no record; at a field's front; in a bare one; in quotes; behind a quote within quotes,
+  /// perhaps the first of two; behind a CR, perhaps of CR LF. The letter is what skipping() says.
+  enum class Skip : char {
+    kNone = 0,
+    kField = 'f',
+    kBare = 'b',
+    kQuoted = 'q',
+    kQuote = 'd',
+    kReturn = 'r'
+  };
   /// Reads the record at `at` into fields_; the place behind it, or kUnfinished.
   size_t read(std::string_view bytes, size_t at, bool last, Fault& fault);
+  Result<void> take_header(std::string_view line, Fault fault);
   void set_columns(std::vector<std::string> names);
   std::string_view write(std::string_view line, Fault fault);
 
@@ -53,6 +69,8 @@ class CsvFramer final : public Framer {
   types::Arena arena_;
   std::string scratch_;
   bool started_ = false;
+  std::optional<size_t> unclosed_;
+  Skip skip_ = Skip::kNone;
 };
 
 }  // namespace leat::codec

@@ -37,17 +37,20 @@ Error too_long() {
 
 class NdjsonFramer final : public Framer {
  public:
-  Result<size_t> frame(std::string_view bytes, bool last,
+  explicit NdjsonFramer(bool skipping) : skipping_(skipping) {}
+
+  Result<size_t> frame(std::string_view bytes, bool last, size_t most,
                        std::vector<std::string_view>& records) override {
     size_t at = 0;
-    while (at < bytes.size()) {
+    while (at < bytes.size() && records.size() < most) {
       const void* newline = std::memchr(bytes.data() + at, '\n', bytes.size() - at);
       size_t end = newline ? static_cast<size_t>(static_cast<const char*>(newline) - bytes.data())
                            : bytes.size();
-      if (!newline && !last) {
-        if (end - at > limits::kMaxRecordBytes) return too_long();
+      if (end - at > limits::kMaxRecordBytes) {
+        if (at == 0) return too_long();
         break;
       }
+      if (!newline && !last) break;
       std::string_view line = bytes.substr(at, end - at);
       at = newline ? end + 1 : end;
       if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
@@ -57,16 +60,34 @@ class NdjsonFramer final : public Framer {
     }
     return at;
   }
+
+  size_t skip(std::string_view bytes, bool last) override {
+    const size_t newline = bytes.find('\n');
+    skipping_ = newline == std::string_view::npos && !last;
+    return newline == std::string_view::npos ? bytes.size() : newline + 1;
+  }
+  std::string skipping() const override { return skipping_ ? "line" : ""; }
+
+ private:
+  bool skipping_;
 };
 
 class JsonArrayFramer final : public Framer {
  public:
-  explicit JsonArrayFramer(bool resumed) : begun_(resumed), resumed_(resumed) {}
+  JsonArrayFramer(bool resumed, std::string_view skipping) : begun_(resumed), resumed_(resumed) {
+    if (skipping.empty()) return;
+    // DEPTH, then s within a string, e behind a backslash of it.
+    auto [end, error] = std::from_chars(skipping.data(), skipping.data() + skipping.size(), depth_);
+    const std::string_view rest(end, skipping.data() + skipping.size());
+    skipping_ = true;
+    in_string_ = !rest.empty(), escaped_ = rest == "e";
+    begun_ = true, resumed_ = first_ = false;
+  }
 
-  Result<size_t> frame(std::string_view bytes, bool last,
+  Result<size_t> frame(std::string_view bytes, bool last, size_t most,
                        std::vector<std::string_view>& records) override {
     size_t at = 0;
-    while (true) {
+    while (records.size() < most) {
       size_t start = skip_blank(bytes, at);
       if (start == bytes.size()) {
         if (last && !ended_ && !resumed_)
@@ -87,32 +108,66 @@ class JsonArrayFramer final : public Framer {
         at = start + 1;
         continue;
       }
-      if (c == ']') {
+      if (c == ']' && !behind_comma_) {
         ended_ = true;
         at = start + 1;
         continue;
       }
-      if (c == ',' && (!first_ || resumed_))
+      if (c == ',' && !behind_comma_ && (!first_ || resumed_))
         start = skip_blank(bytes, start + 1);
-      else if (!first_)
+      else if (!first_ && !behind_comma_)
         return corrupt(start, "',' or ']'", {&c, 1});
       ASSIGN(size_t end, element_end(bytes, start));
-      if (end == kUnfinished) {
-        if (last) return corrupt(bytes.size(), "the end of an element", "the end");
-        if (bytes.size() - start > limits::kMaxRecordBytes) return too_long();
-        return at;  // before the comma: it belongs to the element
+      const size_t size = std::min(end, bytes.size()) - start;
+      if (end == kUnfinished && last)
+        return corrupt(bytes.size(), "the end of an element", "the end");
+      if (size > limits::kMaxRecordBytes && start == 0) return too_long();
+      if (size > limits::kMaxRecordBytes || (end == kUnfinished && start - at > kManyBlanks)) {
+        behind_comma_ = behind_comma_ || !first_ || bytes[skip_blank(bytes, at)] == ',';
+        return start;
       }
+      if (end == kUnfinished) return at;  // before the comma: it belongs to the element
       std::string_view element = bytes.substr(start, end - start);
       while (!element.empty() && is_blank(element.back())) element.remove_suffix(1);
       if (element.empty()) return corrupt(start, "an element", bytes.substr(start, 1));
       records.push_back(element);
-      first_ = resumed_ = false;
+      first_ = resumed_ = behind_comma_ = false;
       at = end;
     }
+    return at;
+  }
+
+  /// What ends the element stays, as behind one that was given.
+  size_t skip(std::string_view bytes, bool) override {
+    if (!skipping_) depth_ = 0, in_string_ = escaped_ = false;
+    skipping_ = true;
+    first_ = resumed_ = behind_comma_ = false;
+    for (size_t at = 0; at < bytes.size(); ++at) {
+      const char c = bytes[at];
+      if (in_string_) {
+        in_string_ = escaped_ || c != '"';
+        escaped_ = !escaped_ && c == '\\';
+      } else if (c == '"') {
+        in_string_ = true;
+      } else if (c == '{' || c == '[') {
+        ++depth_;
+      } else if (depth_ == 0 && (c == ',' || c == ']' || c == '}')) {
+        skipping_ = false;
+        return at;
+      } else if (c == '}' || c == ']') {
+        --depth_;
+      }
+    }
+    return bytes.size();
+  }
+  std::string skipping() const override {
+    if (!skipping_) return {};
+    return fmt::format("{}{}", depth_, escaped_ ? "e" : in_string_ ? "s" : "");
   }
 
  private:
   static constexpr size_t kUnfinished = SIZE_MAX;
+  static constexpr size_t kManyBlanks = 64 * limits::kKiB;  // before an element: not kept for it
 
   static size_t skip_blank(std::string_view bytes, size_t at) {
     while (at < bytes.size() && is_blank(bytes[at])) ++at;
@@ -154,6 +209,9 @@ class JsonArrayFramer final : public Framer {
 
   bool begun_, resumed_;               // resumed_: whether an element went before is not known
   bool first_ = true, ended_ = false;  // first_: no element yet, so none is led by a comma
+  bool behind_comma_ = false;          // the next element's comma was taken before it
+  size_t depth_ = 0;                   // of skip(), as the next two
+  bool skipping_ = false, in_string_ = false, escaped_ = false;
 };
 
 }  // namespace
@@ -295,9 +353,11 @@ Result<std::optional<std::string>> find_value(const std::string& page, std::stri
   return parsed.value(pointer);
 }
 
-std::unique_ptr<Framer> make_ndjson_framer() { return std::make_unique<NdjsonFramer>(); }
-std::unique_ptr<Framer> make_json_array_framer(bool resumed) {
-  return std::make_unique<JsonArrayFramer>(resumed);
+std::unique_ptr<Framer> make_ndjson_framer(std::string_view skipping) {
+  return std::make_unique<NdjsonFramer>(!skipping.empty());
+}
+std::unique_ptr<Framer> make_json_array_framer(bool resumed, std::string_view skipping) {
+  return std::make_unique<JsonArrayFramer>(resumed, skipping);
 }
 
 }  // namespace leat::codec

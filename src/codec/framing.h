@@ -50,20 +50,30 @@ Result<std::optional<std::string>> find_value(const std::string& page, std::stri
 class Framer {
  public:
   virtual ~Framer() = default;
-  /// Finds the whole records at the front of `bytes`, appends them to `records` and returns how many bytes they took:
-  /// the caller calls again with the rest and more behind it. `last`: nothing follows, an unfinished record is one.
-  /// Views are into `bytes`, or (CSV) into the framer until its next call.
-  /// kLimit: no record ends within limits::kMaxRecordBytes. kCorrupt: not of the format, with the offset in `bytes`.
-  virtual Result<size_t> frame(std::string_view bytes, bool last,
+  /// Finds whole records at the front of `bytes`, at most `most`, appends them to `records` and returns how many bytes
+  /// they took: the caller calls again with the rest and more behind it. `last`: nothing follows, an unfinished record
+  /// is one. Views are into `bytes`, or (CSV) into the framer until its next call.
+  /// kLimit: a record of more than limits::kMaxRecordBytes begins at the first byte: it is for skip(). kCorrupt: not of
+  /// the format, with the offset in `bytes`.
+  virtual Result<size_t> frame(std::string_view bytes, bool last, size_t most,
                                std::vector<std::string_view>& records) = 0;
+  /// Steps over the record at the front, which frame() found too long, or goes on in it; how many of `bytes` it took.
+  /// All of them, and skipping(): its end has not come yet.
+  virtual size_t skip(std::string_view bytes, bool last) = 0;
+  /// Where in a record skip() has come to, for the maker after a restart: a few characters; empty: in none.
+  virtual std::string skipping() const = 0;
+  /// Where in the bytes of the last frame() a record begins that lacks its end, and was given as one (CSV).
+  virtual std::optional<size_t> unclosed() const { return std::nullopt; }
 };
 
-/// One record a line, LF or CR LF; blank lines are none; a byte order mark at the front is skipped. No state.
-std::unique_ptr<Framer> make_ndjson_framer();
+/// One record a line, LF or CR LF; blank lines are none; a byte order mark at the front is skipped. `skipping`: as the
+/// framer before said of itself. No other state.
+std::unique_ptr<Framer> make_ndjson_framer(std::string_view skipping = {});
 
-/// The elements of one JSON array, however long. `resumed`: the bytes begin where frame() had come to, behind
-/// '[', an element or ']', not at the array's '['; nothing at all is then the end.
-/// State: only whether the array has begun and ended.
-std::unique_ptr<Framer> make_json_array_framer(bool resumed);
+/// The elements of one JSON array, however long. `resumed`: the bytes begin where frame() or skip() had come to, behind
+/// '[', an element, its ',' or ']', not at the array's '['; nothing at all is then the end. `skipping`: as the framer
+/// before said of itself.
+/// State: only whether the array has begun and ended, and where in a record skip() is.
+std::unique_ptr<Framer> make_json_array_framer(bool resumed, std::string_view skipping = {});
 
 }  // namespace leat::codec

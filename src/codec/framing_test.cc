@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 
 #include "base/limits.h"
@@ -149,7 +150,7 @@ std::vector<std::string> feed(Framer& framer, std::string_view text, unsigned se
     at = std::min(at + take, text.size());
     bool last = at == text.size();
     std::vector<std::string_view> found;
-    auto used = framer.frame(pending, last, found);
+    auto used = framer.frame(pending, last, SIZE_MAX, found);
     for (std::string_view record : found) result.emplace_back(record);
     if (!used) {
       result.push_back(std::string(to_string(used.error().code())));
@@ -173,7 +174,8 @@ TEST(Ndjson, LinesAreRecordsHoweverTheyArrive) {
   EXPECT_EQ(feed(*make_ndjson_framer(), "", 0), std::vector<std::string>());
   std::vector<std::string_view> found;
   std::string endless(limits::kMaxRecordBytes + 1, 'x');
-  EXPECT_EQ(make_ndjson_framer()->frame(endless, false, found).error().code(), ErrorCode::kLimit);
+  EXPECT_EQ(make_ndjson_framer()->frame(endless, false, SIZE_MAX, found).error().code(),
+            ErrorCode::kLimit);
 }
 
 TEST(JsonArray, ElementsAreRecordsHoweverTheyArrive) {
@@ -228,7 +230,7 @@ TEST(Csv, Options) {
   EXPECT_EQ(csv(""), std::vector<std::string>());
   CsvFramer framer({});
   std::vector<std::string_view> found;
-  ASSERT_TRUE(framer.frame("x,y\n", true, found).has_value());
+  ASSERT_TRUE(framer.frame("x,y\n", true, SIZE_MAX, found).has_value());
   EXPECT_EQ(framer.columns(), (std::vector<std::string>{"x", "y"}));
 }
 
@@ -244,8 +246,111 @@ TEST(Csv, LinesThatDoNotFitStayRecords) {
   std::vector<std::string_view> found;
   CsvFramer framer({.columns = {"a"}});
   std::string endless = "\"" + std::string(limits::kMaxRecordBytes + 1, 'x');
-  EXPECT_EQ(framer.frame(endless, false, found).error().code(), ErrorCode::kLimit);
+  EXPECT_EQ(framer.frame(endless, false, SIZE_MAX, found).error().code(), ErrorCode::kLimit);
   EXPECT_EQ(csv("\"a\"b,c\n1,2\n").back(), "corrupt");
+}
+
+/// Skips the first record of `text`, which comes in pieces of random sizes, over a framer that is made anew after each
+/// piece; then what the rest holds.
+std::vector<std::string> skip_first(
+    const std::function<std::unique_ptr<Framer>(std::string_view skipping)>& make,
+    std::string_view text, unsigned seed) {
+  std::mt19937 random(seed);
+  auto framer = make("");
+  for (bool begun = false; !begun || !framer->skipping().empty(); begun = true) {
+    if (begun) framer = make(framer->skipping());
+    const std::string_view piece = text.substr(0, seed == 0 ? text.size() : random() % 4);
+    const size_t used = framer->skip(piece, piece.size() == text.size());
+    EXPECT_LE(used, piece.size());
+    if (!framer->skipping().empty()) {
+      EXPECT_EQ(used, piece.size());
+      if (piece.size() == text.size()) return {"skipping"};
+    }
+    text.remove_prefix(used);
+  }
+  return feed(*framer, text, seed);
+}
+
+TEST(Framers, ARecordThatIsTooLongIsSteppedOverHoweverItArrives) {
+  const auto ndjson = [](std::string_view skipping) { return make_ndjson_framer(skipping); };
+  const auto array = [](std::string_view skipping) {
+    return make_json_array_framer(true, skipping);
+  };
+  const auto csv = [](std::string_view skipping) {
+    return std::make_unique<CsvFramer>(
+        CsvOptions{.columns = {"a", "b"}, .skipping = std::string(skipping)});
+  };
+  using Strings = std::vector<std::string>;
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    EXPECT_EQ(skip_first(ndjson, "{\"a\": 1}\r\n2\n3", seed), (Strings{"2", "3"}));
+    EXPECT_EQ(skip_first(ndjson, "without an end", seed), Strings{});
+    EXPECT_EQ(skip_first(array, R"({"a":[1,"]\"}\\"], "b": {"c": "\\\","}} , 2,[3]])", seed),
+              (Strings{"2", "[3]"}));
+    EXPECT_EQ(skip_first(array, "[[1,2],[]],\"x\"]", seed), Strings{"\"x\""});
+    EXPECT_EQ(skip_first(array, "12]", seed), Strings{});
+    EXPECT_EQ(skip_first(array, "12}", seed), Strings{"corrupt"});
+    EXPECT_EQ(skip_first(array, "{\"a\":\"]", seed), Strings{"skipping"});
+    const Strings rest = {R"({"a":"3","b":"4"})"};
+    EXPECT_EQ(skip_first(csv, "1,2\n3,4\n", seed), rest);
+    EXPECT_EQ(skip_first(csv, "1,\"a\"\"\n,\"\"\"\r\n3,4", seed), rest);
+    EXPECT_EQ(skip_first(csv, "\"\",\"x\"y\"z\r3,4\r\n", seed), rest);
+    EXPECT_EQ(skip_first(csv, "1\"2,3\"\n3,4\n", seed), rest);
+    EXPECT_EQ(skip_first(csv, "1,\"open\n3,4\n", seed), Strings{});
+  }
+}
+
+TEST(Framers, OnlyTheFrontRecordIsTooLongAndWhatIsBeforeItIsGiven) {
+  const std::string endless(limits::kMaxRecordBytes + 1, '1');
+  const auto expect = [](Framer& framer, std::string text, std::vector<std::string> before,
+                         const std::string& behind) {
+    std::vector<std::string_view> found;
+    auto used = framer.frame(text, false, SIZE_MAX, found);
+    ASSERT_TRUE(used);
+    EXPECT_EQ(std::vector<std::string>(found.begin(), found.end()), before);
+    text.erase(0, *used);
+    used = framer.frame(text, false, SIZE_MAX, found);
+    ASSERT_FALSE(used);
+    EXPECT_EQ(used.error().code(), ErrorCode::kLimit);
+    text.erase(0, framer.skip(text, false));
+    EXPECT_EQ(framer.skipping().empty(), !behind.empty());
+    found.clear();
+    if (behind.empty()) return;
+    ASSERT_TRUE(framer.frame(text, true, SIZE_MAX, found));
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0], behind);
+  };
+  for (bool whole : {true, false}) {
+    const auto tail = [&](const char* text) { return whole ? std::string(text) : std::string(); };
+    expect(*make_ndjson_framer(), "7\n\n" + endless + tail("\n8\n"), {"7"}, tail("8"));
+    expect(*make_json_array_framer(false), "[7 , \n" + endless + tail(" , 8]"), {"7"}, tail("8"));
+    expect(*make_json_array_framer(false), " [ " + endless + tail(",8]"), {}, tail("8"));
+    CsvFramer csv({});
+    expect(csv, "a\n\n7\n\n" + endless + tail("\n8\n"), {R"({"a":"7"})"}, tail(R"({"a":"8"})"));
+  }
+  CsvFramer header({});
+  std::vector<std::string_view> found;
+  EXPECT_EQ(header.frame(endless, false, SIZE_MAX, found).error().code(), ErrorCode::kCorrupt);
+  // Blanks before an element are not kept for it.
+  auto blank = make_json_array_framer(false);
+  const std::string much = "[1, " + std::string(100'000, ' ');
+  ASSERT_EQ(blank->frame(much, false, SIZE_MAX, found).value(), much.size());
+  EXPECT_EQ(blank->frame("2]", true, SIZE_MAX, found).value(), 2u);
+  EXPECT_EQ(blank->frame("", true, SIZE_MAX, found).value(), 0u);
+}
+
+TEST(Framers, GiveAtMostSoMany) {
+  std::vector<std::string_view> found;
+  EXPECT_EQ(make_ndjson_framer()->frame("1\n2\n3\n", true, 2, found).value(), 4u);
+  EXPECT_EQ(found.size(), 2u);
+  auto array = make_json_array_framer(false);
+  EXPECT_EQ(array->frame("[1,2,3]", true, 3, found).value(), 2u);
+  EXPECT_EQ(array->frame(",2,3]", true, 5, found).value(), 4u);
+  EXPECT_EQ(array->frame("]", true, SIZE_MAX, found).value(), 1u);
+  EXPECT_EQ(found.size(), 5u);
+  CsvFramer csv({});
+  found.clear();
+  EXPECT_EQ(csv.frame("a\n1\n2\n", true, 1, found).value(), 4u);
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Source `file`: records from files: NDJSON, JSON arrays, CSV; plain, gzip or zstd; once, or followed as they grow.
 //
 // Guarantee: every record of every file that matches is delivered exactly once in effect: each file has a position
-// of its own, committed with the records, and files can be read again. A broken record inside a whole file is
-// dead-lettered; a file that cannot be framed (a cut array, broken gzip) fails the pipeline and names the byte.
+// of its own, committed with the records, and files can be read again. A broken record inside a whole file, and one that
+// is too long, is dead-lettered; a file that cannot be framed (a cut array, broken gzip) fails the pipeline and names the byte.
 //
 //   source:
 //     file:
@@ -21,6 +21,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <set>
@@ -49,13 +50,17 @@ using file::KnownBytes;
 using file::spec;
 
 constexpr size_t kSliceBytes = 64 * limits::kKiB;  // framed at once; grows while no record ends
-constexpr size_t kPageBytes = limits::kMiB;        // of one page, unless one record is larger
-constexpr size_t kPageRecords = 10'000;            // after which no further slice is taken
+// Of one page, unless `batch:` says so; one record may be larger.
+constexpr size_t kPageBytes = limits::kMiB;
+constexpr size_t kPageRecords = 10'000;
 
 class FileSource final : public stream::Source {
  public:
   FileSource(Config config, const stream::SourceContext& context)
-      : config_(std::move(config)), dir_(context.project_dir) {}
+      : config_(std::move(config)),
+        dir_(context.project_dir),
+        page_records_(context.page_records.value_or(kPageRecords)),
+        page_bytes_(context.page_bytes.value_or(kPageBytes)) {}
 
   Result<void> open(std::string_view cursor) override;
   Result<stream::SourcePage> read(std::stop_token stop) override;
@@ -83,12 +88,16 @@ class FileSource final : public stream::Source {
   Result<bool> read_on(FileState& state, std::string& buffer, size_t want, size_t& got);
   Result<bool> fill_slice(FileState& state, stream::SourcePage& page);
   Result<bool> fill_whole(FileState& state, stream::SourcePage& page);
-  Result<void> take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
-                             stream::SourcePage& page);
+  static void step_over(FileState& state, std::string& buffer, bool last);
+  void take_too_long(FileState& state, std::shared_ptr<std::string> buffer, bool last,
+                     stream::SourcePage& page);
+  void take_records(const FileState& state, const std::vector<std::string_view>& records,
+                    std::shared_ptr<std::string> buffer, stream::SourcePage& page) const;
   Result<bool> look(FileState& state);
 
   const Config config_;
   const std::string dir_;
+  const size_t page_records_, page_bytes_;
   std::vector<FileState> files_;
   size_t next_ = 0;  // followed: whose turn it is
   bool opened_before_ = false, scanned_ = false;
@@ -267,11 +276,11 @@ Result<void> FileSource::open_at(FileState& state) {
     }
   }
   if (format == Format::kNdjson) {
-    state.framer = codec::make_ndjson_framer();
+    state.framer = codec::make_ndjson_framer(state.skip);
   } else if (format == Format::kJson) {
-    state.framer = codec::make_json_array_framer(state.at > 0);
+    state.framer = codec::make_json_array_framer(state.at > 0, state.skip);
   } else {
-    codec::CsvOptions options{config_.csv.delimiter[0], config_.csv.columns};
+    codec::CsvOptions options{config_.csv.delimiter[0], config_.csv.columns, state.skip};
     if (state.at > 0 && options.columns.empty()) {
       ASSIGN(options.columns, csv_columns(state));
     }
@@ -283,7 +292,7 @@ Result<void> FileSource::open_at(FileState& state) {
 /// The columns that the first line of a file names, when reading goes on behind it.
 Result<std::vector<std::string>> FileSource::csv_columns(const FileState& state) const {
   ASSIGN(auto stream, file::open_stream(state.path, config_.compression, 0));
-  codec::CsvFramer framer({config_.csv.delimiter[0], {}});
+  codec::CsvFramer framer({config_.csv.delimiter[0], {}, {}});
   std::string bytes;
   std::vector<std::string_view> ignored;
   while (framer.columns().empty()) {
@@ -291,7 +300,7 @@ Result<std::vector<std::string>> FileSource::csv_columns(const FileState& state)
     bytes.resize(size + kSliceBytes);
     ASSIGN(size_t got, stream->read(bytes.data() + size, kSliceBytes));
     bytes.resize(size + got);
-    ASSIGN(size_t used, framer.frame(bytes, got == 0, ignored));
+    ASSIGN(size_t used, framer.frame(bytes, got == 0, 1, ignored));
     bytes.erase(0, used);
     if (got == 0) break;
   }
@@ -303,7 +312,7 @@ Result<void> FileSource::fill(FileState& state, stream::SourcePage& page, std::s
   const bool whole =
       format_of(state.name, config_.format) == Format::kJson && !config_.records.empty();
   size_t bytes = 0;
-  while (!stop.stop_requested() && page.records.size() < kPageRecords && bytes < kPageBytes) {
+  while (!stop.stop_requested() && page.records.size() < page_records_ && bytes < page_bytes_) {
     if (!state.stream && !state.whole) TRY(open_file(state));
     if (state.done) break;
     const size_t before = page.storage.size();
@@ -340,67 +349,94 @@ Result<bool> FileSource::read_on(FileState& state, std::string& buffer, size_t w
 Result<bool> FileSource::fill_slice(FileState& state, stream::SourcePage& page) {
   auto buffer = std::make_shared<std::string>(std::move(state.carry));
   state.carry.clear();
-  const size_t want = std::clamp(buffer->size(), kSliceBytes, limits::kMaxRecordBytes);
-  size_t got = 0;
-  ASSIGN(bool same, read_on(state, *buffer, want, got));
-  if (!same) return true;
+  size_t got = 1;
+  if (!state.unframed) {
+    const size_t want =
+        std::clamp(buffer->size(), std::min(kSliceBytes, page_bytes_), limits::kMaxRecordBytes);
+    ASSIGN(bool same, read_on(state, *buffer, want, got));
+    if (!same) return true;
+  }
   const bool end = got == 0;
   const bool last = end && (!config_.follow || state.rotated);
+  if (!state.skip.empty()) step_over(state, *buffer, last);
 
   std::vector<std::string_view> records;
-  auto used = state.framer->frame(*buffer, last, records);
+  auto used = state.framer->frame(*buffer, last, page_records_ - page.records.size(), records);
   if (!used) {
-    if (used.error().code() == ErrorCode::kLimit &&
-        format_of(state.name, config_.format) == Format::kNdjson) {
-      TRY(take_too_long(state, std::move(buffer), page));
+    if (used.error().code() == ErrorCode::kLimit) {
+      take_too_long(state, std::move(buffer), last, page);
       return true;
     }
-    std::string where = fmt::format("{}: behind byte {}", state.name, state.at);
-    return std::move(used).error().at(where);
+    return std::move(used).error().at(fmt::format("{}: behind byte {}", state.name, state.at));
   }
-  state.take(std::string_view(*buffer).substr(0, *used));
+  const std::string_view taken = std::string_view(*buffer).substr(0, *used);
+  if (auto open = state.framer->unclosed()) {
+    // Its text, as the framer gives it, says what is wrong, but not where.
+    page.refused.push_back({static_cast<uint32_t>(page.records.size() + records.size() - 1),
+                            stream::Stage::kDecode, stream::Reason::kMalformed, "",
+                            fmt::format("a quote is not closed; the record begins at {}",
+                                        state.place(taken.substr(0, *open)))});
+  }
+  state.take(taken);
   state.carry = buffer->substr(*used);
-  if (last) state.done = true;
-  if (!records.empty()) {
-    if (format_of(state.name, config_.format) == Format::kCsv) {
-      // CSV's records live in the framer only until its next call.
-      size_t size = 0;
-      for (std::string_view record : records) size += record.size();
-      auto copy = std::make_shared<std::string>();
-      copy->reserve(size);
-      for (std::string_view record : records) copy->append(record);
-      size_t at = 0;
-      for (std::string_view record : records) {
-        add_record(page, std::string_view(*copy).substr(at, record.size()));
-        at += record.size();
-      }
-      page.storage.push_back(std::move(copy));
-    } else {
-      for (std::string_view record : records) add_record(page, record);
-      page.storage.push_back(std::move(buffer));
-    }
-  }
-  return !end;
+  state.unframed = *used > 0 && !state.carry.empty();
+  if (last && !state.unframed) state.done = true;
+  if (!records.empty()) take_records(state, records, std::move(buffer), page);
+  return !end || state.unframed;
 }
 
-/// A line beyond the limit: its front goes on as a record, which is rejected as too large; the rest is stepped over.
-Result<void> FileSource::take_too_long(FileState& state, std::shared_ptr<std::string> buffer,
-                                       stream::SourcePage& page) {
-  std::string rest = *buffer;
-  for (size_t got = 1;;) {
-    const size_t newline = rest.find('\n');
-    const size_t used = newline == std::string::npos ? rest.size() : newline + 1;
-    state.take(std::string_view(rest).substr(0, used));
-    rest.erase(0, used);
-    if (newline != std::string::npos || got == 0) break;
-    ASSIGN(bool same, read_on(state, rest, kSliceBytes, got));
-    if (!same) return {};
+void FileSource::take_records(const FileState& state, const std::vector<std::string_view>& records,
+                              std::shared_ptr<std::string> buffer, stream::SourcePage& page) const {
+  if (format_of(state.name, config_.format) != Format::kCsv) {
+    for (std::string_view record : records) add_record(page, record);
+    page.storage.push_back(std::move(buffer));
+    return;
   }
-  buffer->resize(limits::kMaxRecordBytes + 1);
+  // CSV's records live in the framer only until its next call.
+  size_t size = 0;
+  for (std::string_view record : records) size += record.size();
+  auto copy = std::make_shared<std::string>();
+  copy->reserve(size);
+  for (std::string_view record : records) copy->append(record);
+  size_t at = 0;
+  for (std::string_view record : records) {
+    add_record(page, std::string_view(*copy).substr(at, record.size()));
+    at += record.size();
+  }
+  page.storage.push_back(std::move(copy));
+}
+
+/// Takes what belongs to a record that is too long off the front of `buffer`.
+void FileSource::step_over(FileState& state, std::string& buffer, bool last) {
+  const size_t used = state.framer->skip(buffer, last);
+  state.take(std::string_view(buffer).substr(0, used));
+  buffer.erase(0, used);
+  state.skip = state.framer->skipping();
+}
+
+/// A record beyond the limit begins at the front of `buffer`: as much of it as tells that goes on as a record, which is
+/// refused. The position is then within it, or behind it.
+void FileSource::take_too_long(FileState& state, std::shared_ptr<std::string> buffer, bool last,
+                               stream::SourcePage& page) {
+  const std::string place = state.place();
+  const size_t used = state.framer->skip(*buffer, last);
+  state.take(std::string_view(*buffer).substr(0, used));
+  state.skip = state.framer->skipping();
+  state.carry = buffer->substr(used);
+  state.unframed = !state.carry.empty();
+  size_t size = state.skip.empty() ? used : limits::kMaxRecordBytes + 1;
+  while (size > limits::kMaxRecordBytes + 1 &&
+         std::strchr(" \t\r\n", (*buffer)[size - 1]) != nullptr)
+    --size;
+  const bool csv = format_of(state.name, config_.format) == Format::kCsv;
+  page.refused.push_back(
+      {static_cast<uint32_t>(page.records.size()), stream::Stage::kDecode,
+       stream::Reason::kTooLarge, "",
+       fmt::format("the record that begins at {} has more than {} bytes{}", place,
+                   limits::kMaxRecordBytes, csv ? "; a quote may not be closed" : "")});
+  buffer->resize(size);
   add_record(page, *buffer);
   page.storage.push_back(std::move(buffer));
-  state.carry = std::move(rest);
-  return {};
 }
 
 /// Records at a JSON Pointer of a file that is read whole; `at` counts records.
@@ -427,7 +463,7 @@ Result<bool> FileSource::fill_whole(FileState& state, stream::SourcePage& page) 
   }
   const auto first = std::min(static_cast<size_t>(state.at), state.whole_records.size());
   size_t bytes = 0, i = first;
-  for (; i < state.whole_records.size() && i - first < kPageRecords && bytes < kPageBytes; ++i) {
+  for (; i < state.whole_records.size() && i - first < page_records_ && bytes < page_bytes_; ++i) {
     add_record(page, state.whole_records[i]);
     bytes += state.whole_records[i].size();
   }

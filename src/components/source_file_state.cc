@@ -1,5 +1,6 @@
 #include "components/source_file_state.h"
 
+#include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -61,9 +62,39 @@ bool KnownBytes::fit(const Fingerprint& print) const {
           digest(tail.substr(tail.size() - print.tail_bytes)) == print.tail);
 }
 
+namespace {
+
+/// Line ends in `bytes`: LF, CR LF, CR. `after_return`: the byte before them is a CR that was counted; then the same of
+/// the last one.
+int64_t count_lines(std::string_view bytes, bool& after_return) {
+  if (bytes.empty()) return 0;
+  int64_t count = std::count(bytes.begin(), bytes.end(), '\n');
+  if (after_return && bytes.front() == '\n') --count;
+  for (size_t at = 0; (at = bytes.find('\r', at)) != std::string_view::npos; ++at)
+    count += at + 1 == bytes.size() || bytes[at + 1] != '\n';
+  after_return = bytes.back() == '\r';
+  return count;
+}
+
+}  // namespace
+
+void FileState::take(std::string_view bytes) {
+  at += static_cast<int64_t>(bytes.size());
+  if (lines >= 0) lines += count_lines(bytes, after_return);
+  known.take(bytes);
+}
+
+std::string FileState::place(std::string_view ahead) const {
+  const auto byte = static_cast<size_t>(at) + ahead.size();
+  if (lines < 0) return fmt::format("{}, byte {}", name, byte);
+  bool behind = after_return;
+  return fmt::format("{}, line {} (byte {})", name, lines + count_lines(ahead, behind) + 1, byte);
+}
+
 void FileState::close() {
   stream.reset(), framer.reset(), whole.reset();
   whole_records.clear(), carry.clear();
+  unframed = after_return = false;
   known = {};
 }
 
@@ -73,7 +104,8 @@ void FileState::begin_again() {
       "read from its start",
       name);
   close();
-  at = 0, done = false, print = {};
+  at = lines = 0, done = false, print = {};
+  skip.clear();
 }
 
 Result<std::vector<FileState>> parse_cursor(std::string_view cursor) {
@@ -92,6 +124,8 @@ Result<std::vector<FileState>> parse_cursor(std::string_view cursor) {
     state.device = each.value("dev", uint64_t{0});
     state.inode = each.value("ino", uint64_t{0});
     state.at = each["at"];
+    state.lines = each.value("line", int64_t{state.at == 0 ? 0 : -1});
+    state.skip = each.value("skip", "");
     state.done = each.value("done", false);
     state.print = {each.value("head", ""), each.value("tail", ""), each.value("n", size_t{0}),
                    each.value("m", size_t{0})};
@@ -108,6 +142,8 @@ std::string cursor_of(const std::vector<FileState>& files) {
     each["dev"] = state.device;
     each["ino"] = state.inode;
     each["at"] = state.at;
+    if (state.lines >= 0 && !state.done) each["line"] = state.lines;
+    if (!state.skip.empty()) each["skip"] = state.skip;
     if (state.done) each["done"] = true;
     each["head"] = state.print.head;
     each["n"] = state.print.head_bytes;

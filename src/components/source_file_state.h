@@ -1,8 +1,9 @@
 // FileState: a file that source_file.cc reads or has read, and the cursor that holds all of them. KnownBytes: by what
 // a file is known again, whatever its name and inode say. Used on the read thread.
 //
-// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","done","head","n","tail","m"}]}: `at` counts bytes of the
-// decompressed content (records, with `records:`), `head` is the digest of the first n bytes of the file as it lies,
+// Cursor, JSON: {"v":1,"files":[{"path","dev","ino","at","line","skip","done","head","n","tail","m"}]}: `at` counts bytes of the
+// decompressed content (records, with `records:`), `line` those of its lines that end before it (absent: not known),
+// `skip` says where in a record that is too long that is (Framer::skipping), `head` is the digest of the first n bytes of the file as it lies,
 // `tail` of the m bytes before `at`. No tail: compressed, with `records:`, or written before there was one.
 #pragma once
 
@@ -49,6 +50,8 @@ struct FileState {
   std::string name;  // relative to the project, as found
   uint64_t device = 0, inode = 0;
   int64_t at = 0;
+  int64_t lines = 0;  // that end before `at`; -1: not known
+  std::string skip;   // not empty: within a record that is too long, and was given as such
   bool done = false;
   Fingerprint print;
 
@@ -58,13 +61,17 @@ struct FileState {
   std::unique_ptr<codec::Framer> framer;
   std::shared_ptr<const std::string> whole;  // with `records:`: the file, and its records
   std::vector<std::string_view> whole_records;
-  KnownBytes known;      // of a plain file: what was framed
-  std::string carry;     // read behind that, not yet framed
-  bool rotated = false;  // another file has its name, or none: it ends where it ends
+  KnownBytes known;           // of a plain file: what was framed
+  std::string carry;          // read behind that, not yet framed
+  bool unframed = false;      // and the framer has not seen all of it
+  bool after_return = false;  // the last byte before `at` is a CR, perhaps of CR LF
+  bool rotated = false;       // another file has its name, or none: it ends where it ends
 
   void close();
   /// `bytes` were framed.
-  void take(std::string_view bytes) { at += static_cast<int64_t>(bytes.size()), known.take(bytes); }
+  void take(std::string_view bytes);
+  /// For people: "NAME, line N (byte B)" of the byte that lies `ahead` of `at`.
+  std::string place(std::string_view ahead = {}) const;
   /// What was read of it is not in it any more.
   void begin_again();
 };

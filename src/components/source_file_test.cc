@@ -55,6 +55,8 @@ class FileSourceTest : public ::testing::Test {
     EXPECT_TRUE(node) << diagnostics.to_string();
     stream::SourceContext context;
     context.project_dir = dir_.path();
+    context.page_records = page_records_;
+    context.page_bytes = page_bytes_;
     auto source = registry.source("file")->make(*node, context);
     EXPECT_TRUE(source) << source.error().to_string();
     auto opened = (*source)->open(cursor);
@@ -71,6 +73,9 @@ class FileSourceTest : public ::testing::Test {
         error_ = page.error().to_string();
         return out;
       }
+      for (const auto& refused : page->refused)
+        refused_.push_back(fmt::format("{}: {}: {}", out.size() + refused.record,
+                                       stream::to_string(refused.reason), refused.message));
       for (const auto& record : page->records) out.emplace_back(*record.value);
       cursor_ = page->cursor;
       if (page->exhausted) return out;
@@ -83,7 +88,32 @@ class FileSourceTest : public ::testing::Test {
   }
 
   leat::testing::TempDir dir_;
+  /// The same, with a source made anew at each page, as after a crash.
+  Strings piece_by_piece(const std::string& yaml) {
+    Strings out;
+    std::string cursor;
+    for (int pages = 0; pages < 10'000; ++pages) {
+      auto page = make(yaml, cursor)->read({});
+      if (!page) {
+        error_ = page.error().to_string();
+        return out;
+      }
+      for (const auto& refused : page->refused)
+        refused_.push_back(fmt::format("{}: {}: {}", out.size() + refused.record,
+                                       stream::to_string(refused.reason), refused.message));
+      for (const auto& record : page->records) out.emplace_back(*record.value);
+      cursor = page->cursor;
+      if (page->exhausted) return out;
+      largest_page_ = std::max(largest_page_, page->records.size());
+    }
+    ADD_FAILURE() << "never exhausted";
+    return out;
+  }
+
   std::string cursor_, error_;
+  Strings refused_;
+  std::optional<size_t> page_records_, page_bytes_;
+  size_t largest_page_ = 0;
 };
 
 TEST_F(FileSourceTest, ReadsNdjsonInTheOrderOfNames) {
@@ -199,6 +229,122 @@ TEST_F(FileSourceTest, AnEndlessLineIsOneRecordThatIsTooLarge) {
   EXPECT_EQ(records[2], "2");
   EXPECT_EQ(records[3][0], 'y');
   EXPECT_EQ(all("path: a.ndjson", cursor_), Strings{});
+}
+
+/// A file of each format with a record of `large` bytes or so between small ones.
+struct Sample {
+  std::string name, text, place;
+  Strings before, behind;
+};
+
+std::vector<Sample> with_a_large_record(size_t large) {
+  const std::string pad(large, 'x');
+  return {
+      {"a.ndjson", "1\n\n{\"pad\":\"" + pad + "\"}\n3\n4", "line 3 (byte 3)", {"1"}, {"3", "4"}},
+      {"a.json",
+       "[1,\n {\"a\": [\"]\\\"\", {}], \"pad\": \"" + pad + "\\\\\"}\n,3 , 4\n]\n",
+       "line 2 (byte 5)",
+       {"1"},
+       {"3", "4"}},
+      {"a.csv",
+       "n,pad\r\n1,\r\n2,\"a\"\"b\n,\r\n" + pad + "\"\r\n3,\r\n4,",
+       "line 3 (byte 11)",
+       {R"({"n":"1","pad":null})"},
+       {R"({"n":"3","pad":null})", R"({"n":"4","pad":null})"}}};
+}
+
+TEST_F(FileSourceTest, ARecordThatIsTooLongIsSetAsideAndTheRestGoesOn) {
+  // So long that its end is, or is not, in what is read with its front.
+  for (size_t large : {limits::kMaxRecordBytes, 3 * limits::kMaxRecordBytes}) {
+    for (const Sample& sample : with_a_large_record(large)) {
+      for (bool packed : {false, true}) {
+        if (packed && sample.name != "a.csv") continue;
+        SCOPED_TRACE(fmt::format("{} {} {}", sample.name, large, packed));
+        const std::string name = sample.name + (packed ? ".gz" : "");
+        write(dir_ / name, packed ? gzip(sample.text) : sample.text);
+        const std::string yaml = "path: " + name;
+        for (bool pieces : {false, true}) {
+          refused_.clear();
+          page_records_ = pieces ? std::optional<size_t>(1) : std::nullopt;
+          const Strings found = pieces ? piece_by_piece(yaml) : all(yaml);
+          EXPECT_EQ(error_, "");
+          ASSERT_EQ(found.size(), 4u);
+          EXPECT_EQ(found[0], sample.before[0]);
+          EXPECT_GT(found[1].size(), limits::kMaxRecordBytes);
+          EXPECT_EQ(sample.text.find(found[1].substr(0, 100'000)),
+                    sample.text.find(found[1].substr(0, 9)));
+          EXPECT_EQ(Strings(found.begin() + 2, found.end()), sample.behind);
+          EXPECT_EQ(refused_,
+                    Strings{fmt::format(
+                        "1: too_large: the record that begins at {}, {} has more than {} bytes{}",
+                        name, sample.place, limits::kMaxRecordBytes,
+                        name.starts_with("a.csv") ? "; a quote may not be closed" : "")});
+        }
+        std::filesystem::remove(dir_ / name);
+      }
+    }
+  }
+}
+
+TEST_F(FileSourceTest, TheRecordBeforeOneThatIsTooLongIsGiven) {
+  const std::string most(limits::kMaxRecordBytes, '7');
+  write(dir_ / "a.ndjson", most + "\n" + most + most + "\n8\n");
+  const Strings found = all("path: a.ndjson");
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0], most);
+  EXPECT_EQ(found[2], "8");
+  EXPECT_EQ(refused_.size(), 1u);
+}
+
+TEST_F(FileSourceTest, AnArrayCutWithinARecordThatIsTooLongIsNotWhole) {
+  write(dir_ / "a.json", "[1,[\"" + std::string(2 * limits::kMaxRecordBytes, 'x'));
+  for (bool pieces : {false, true}) {
+    EXPECT_EQ((pieces ? piece_by_piece("path: a.json") : all("path: a.json")).size(), 2u);
+    EXPECT_NE(error_.find("the JSON array is broken"), std::string::npos) << error_;
+    error_.clear();
+  }
+}
+
+TEST_F(FileSourceTest, FollowedALineThatIsTooLongIsOneRecordWhenItsEndComesLater) {
+  write(dir_ / "a.log", "1\n" + std::string(limits::kMaxRecordBytes + 9, 'x'));
+  Strings found = all("{path: a.log, follow: true}");
+  ASSERT_EQ(found.size(), 2u);
+  write(dir_ / "a.log", "xxx", true);
+  EXPECT_EQ(all("{path: a.log, follow: true}", cursor_), Strings{});
+  write(dir_ / "a.log", "xxx\n2\n", true);
+  EXPECT_EQ(all("{path: a.log, follow: true}", cursor_), Strings{"2"});
+  EXPECT_EQ(refused_.size(), 1u);
+}
+
+TEST_F(FileSourceTest, AnUnclosedQuoteNamesFileAndLine) {
+  write(dir_ / "a.csv", "n,t\r\n1,\"a\nb\"\r\n2,\"open\r\n3,c\r\n");
+  for (bool pieces : {false, true}) {
+    refused_.clear();
+    page_records_ = pieces ? std::optional<size_t>(1) : std::nullopt;
+    const Strings found = pieces ? piece_by_piece("path: a.csv") : all("path: a.csv");
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(refused_,
+              Strings{"1: malformed: a quote is not closed; the record begins at a.csv, line 4 "
+                      "(byte 14)"});
+  }
+}
+
+TEST_F(FileSourceTest, APageKeepsToTheBatch) {
+  std::string text = "\"" + std::string(4 * limits::kMiB, 'x') + "\"\n";
+  Strings expected = {text.substr(0, text.size() - 1)};
+  for (int i = 0; i < 30'000; ++i)
+    text += fmt::format("{}\n", i), expected.push_back(std::to_string(i));
+  write(dir_ / "a.ndjson", text);
+  EXPECT_EQ(piece_by_piece("path: a.ndjson"), expected);
+  EXPECT_EQ(largest_page_, 10'000u) << "however much was read at once";
+  largest_page_ = 0, page_records_ = 700;
+  EXPECT_EQ(piece_by_piece("path: a.ndjson"), expected);
+  EXPECT_EQ(largest_page_, 700u);
+  largest_page_ = 0, page_records_.reset(), page_bytes_ = 2 * limits::kKiB;
+  write(dir_ / "a.ndjson", text.substr(text.find('\n') + 1));
+  EXPECT_EQ(piece_by_piece("path: a.ndjson").size(), 30'000u);
+  EXPECT_LT(largest_page_, 1'100u);
+  EXPECT_GT(largest_page_, 300u);
 }
 
 TEST_F(FileSourceTest, FollowedTheLastLineWaitsForItsNewline) {

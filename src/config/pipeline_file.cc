@@ -266,11 +266,14 @@ const Spec<BatchDecl>& batch_spec() {
     Spec<BatchDecl> s("batch", "How much is read, transformed and written at once.");
     s.field("records", &BatchDecl::records)
         .range(1, double{limits::kMaxBatchRecords})
-        .doc("Records at most.");
+        .doc(fmt::format("Records at most; of a topic {} when it is not said, of files 10000.",
+                         limits::kDefaultBatchRecords));
     s.field("bytes", &BatchDecl::bytes)
         .unit(Unit::kBytes)
         .range(double{limits::kKiB}, double{limits::kLaneQueueBytes})
-        .doc("Bytes of them at most.");
+        .doc(
+            "Bytes of them at most, unless one record has more; of a topic 8MiB when it is not "
+            "said, of files 1MiB.");
     s.field("delay", &BatchDecl::delay_ms)
         .unit(Unit::kDuration)
         .range(0, double{limits::kMaxBackoffMs})

@@ -85,8 +85,7 @@ struct SinkDecl {
 };
 
 struct BatchDecl {
-  int64_t records = limits::kDefaultBatchRecords;
-  int64_t bytes = limits::kDefaultBatchBytes;
+  std::optional<int64_t> records, bytes;  // none: limits::kDefaultBatch…, a source's page its own
   int64_t delay_ms = limits::kDefaultBatchDelayMs;
 };
 

@@ -191,6 +191,8 @@ Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project,
   if (type->hosts) context.allowed_hosts = type->hosts(component.config);
   context.environment = &services.environment;
   context.metrics = &services.metrics;
+  context.page_records = plan.page_records;
+  context.page_bytes = plan.page_bytes;
   context.skip_page = services.skip_page == plan.name;
   return type->make(component.config, context);
 }

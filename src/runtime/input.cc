@@ -297,6 +297,8 @@ class SourceInput final : public LaneInput {
     out.retry_offsets.clear();
     out.ids_to_forget.clear();
     out.duplicate.clear();
+    out.refused = std::move(page.refused);
+    CHECK(out.refused.empty() || page.ids.empty(), "a source that gives ids refuses no records");
     out.skipped = 0;
     batch.origin = options_.origin;
     batch.records = std::move(page.records);

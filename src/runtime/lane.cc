@@ -157,7 +157,9 @@ Result<bool> Lane::transform(std::unique_ptr<Outcome> outcome, std::stop_token s
                              "than the {} of one transaction",
                              outcome->input.records.records.size(), outcome->output_bytes,
                              limits::kMaxLogTransactionBytes))
-        .with_hint("ask the source for smaller pages, or select less of each record");
+        .with_hint(
+            "ask the source for smaller pages (files: `batch: {records: N}`), or select less of "
+            "each record");
   }
   watch_drift(*outcome);
   const size_t bytes = outcome->bytes + 1;

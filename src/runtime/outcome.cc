@@ -69,6 +69,7 @@ void Outcome::clear() {
   input.cursor.clear();
   input.pass_ended = false;
   input.duplicate.clear();
+  input.refused.clear();
   input.id_page.clear();
   input.originals.clear();
   input.retry_offsets.clear();

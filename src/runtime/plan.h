@@ -75,6 +75,7 @@ struct PipelinePlan {
   std::vector<TablePlan> tables;
   std::vector<SinkPlan> sinks;
   stream::ReadLimits batch;
+  std::optional<size_t> page_records, page_bytes;  // `batch:` as said, for a source's pages
   int64_t batch_delay_ms = limits::kDefaultBatchDelayMs;
   config::RestartDecl restart;
   int64_t dead_letter_retention_ms = limits::kDeadLetterRetentionMs;

@@ -80,8 +80,10 @@ class Planner {
       plan.tables.push_back(std::move(out));
     }
     for (const config::SinkDecl& sink : file.sinks) plan.sinks.push_back(sink_plan(sink));
-    plan.batch.max_records = static_cast<size_t>(file.batch.records);
-    plan.batch.max_bytes = static_cast<size_t>(file.batch.bytes);
+    if (file.batch.records) plan.page_records = static_cast<size_t>(*file.batch.records);
+    if (file.batch.bytes) plan.page_bytes = static_cast<size_t>(*file.batch.bytes);
+    plan.batch = {plan.page_records.value_or(limits::kDefaultBatchRecords),
+                  plan.page_bytes.value_or(limits::kDefaultBatchBytes)};
     plan.batch_delay_ms = file.batch.delay_ms;
     plan.restart = file.restart;
     plan.dead_letter_retention_ms = file.dead_letter.retention_ms;

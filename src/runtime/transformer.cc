@@ -92,6 +92,7 @@ Result<void> Transformer::transform(Outcome& out, const std::vector<uint32_t>& b
     }
     decode(admitted, *out.decoded);
   }
+  for (const stream::Reject& refused : out.input.refused) reject(out, refused);
   for (stream::Reject& reject : decode_rejects_) this->reject(out, std::move(reject));
   if (!rows_.empty()) {
     ASSIGN(out.query, query_->run(out.decoded->view(), rows_, batch));

@@ -22,7 +22,9 @@ struct SourcePage {
   std::vector<Record>
       records;  // value set; key, headers, timestamp optional; offset is the runtime's
   std::vector<std::string>
-      ids;                 // per record, when the source has `id:`; else empty. "" = no id found
+      ids;  // per record, when the source has `id:`; else empty. "" = no id found
+  std::vector<Reject>
+      refused;  // records of which the source can say what is wrong; their bytes are a bad record's
   std::string cursor;      // opaque to the runtime, JSON by convention; committed with the records
   bool exhausted = false;  // a bounded source has nothing more: this pass is over
   int64_t next_poll_ms = 0;  // a continuous source: do not call read() before this many ms

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,9 @@ struct SourceContext {
   std::string project_dir;  // relative paths of the user's files start here
   std::string run_id = "once";
   io::Clock* clock = nullptr;
-  uint64_t seed = 0;       // of jitter
+  uint64_t seed = 0;  // of jitter
+  // Of one page, when the pipeline's `batch:` says so; a source that cuts its own pages keeps to them.
+  std::optional<size_t> page_records, page_bytes;
   bool skip_page = false;  // step over one page that cannot be decoded (leat run --skip-page)
   std::vector<std::string> allowed_hosts;  // "host" or "host:port" named in the project's files
   const config::Environment* environment = nullptr;  // for `file:` secrets

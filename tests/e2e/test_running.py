@@ -289,6 +289,40 @@ class Running(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("nope", done.stderr)
 
+    def test_a_stop_ends_a_query_that_takes_too_long(self):
+        """What was read has ten seconds to be delivered; a query of minutes is interrupted then."""
+        with leat.Project(None) as p:
+            p.write("leat.yaml", "project: slow\nprofiles:\n  local: {}\n")
+            p.write("data/a.ndjson", '{"n": 100000}\n' * 90)
+            p.write("pipelines/slow.yaml", "pipeline: slow\nsource:\n  file: {path: data/a.ndjson}\ntransform:\n"
+                    "  - sql: SELECT unnest(range(n)) AS i FROM input\n"
+                    "  - sql: SELECT sha256(repeat('x', 20000) || i) AS h FROM input\nsinks:\n  - discard: {}\n")
+            with p.background("run") as process:
+                about(p)
+                leat.wait_until(lambda: ("running", 90) in lanes(p, "slow"), "the records are read")
+                start = time.monotonic()
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(40), 0, process.read_errors())
+                self.assertLess(time.monotonic() - start, 20)
+            self.assertEqual(p.ledger()[("slow", "*")]["in"], 0)
+
+    def test_a_file_whose_records_make_many_rows(self):
+        """A page of them makes more rows than one batch may; `batch:` cuts the page."""
+        text = ("pipeline: many\nsource:\n  file: {path: data/a.ndjson}\nBATCHtransform:\n"
+                "  - sql: SELECT unnest(range(n)) AS i FROM input\nsinks:\n  - discard: {}\n")
+        with leat.Project(None) as p:
+            p.write("leat.yaml", "project: many\nprofiles:\n  local: {}\n")
+            p.write("data/a.ndjson", '{"n": 100000}\n' * 120)
+            p.write("pipelines/many.yaml", text.replace("BATCH", ""))
+            done = p.call("run", "--drain", "--timeout", "60s")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("a batch of 120 records makes more than 10000000 rows", done.stderr)
+            self.assertIn("batch: {records: N}", done.stderr)
+            p.write("pipelines/many.yaml", text.replace("BATCH", "batch: {records: 50}\n"))
+            p.leat("run", "--drain", "--timeout", "60s")
+            ledger = p.ledger()[("many", "*")]
+            self.assertEqual((ledger["in"], ledger["delivered"]), (120, 120), ledger)
+
     def test_generate(self):
         with leat.Project(None) as p:
             p.write("leat.yaml", "project: made\ntopics:\n  users: {partitions: 2}\nprofiles:\n  local: {}\n")

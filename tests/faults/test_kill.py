@@ -178,6 +178,80 @@ class Poison(unittest.TestCase):
         self.check("store", ["serving.history", "serving.latest"])
 
 
+    def test_that_breaks_the_query_engine(self):
+        """An INTERNAL error of DuckDB's, after which its database answers nothing more: only the guilty record goes."""
+        plant = {"LEAT_PLANT": "sql_internal_error_of_poison"}
+        self.project.leat("run", "capture", "--drain", "--log-level", "off")
+        self.project.leat("run", "store", "--drain", "--log-level", "off", env=plant)
+        self.check("store", ["serving.history", "serving.latest"])
+        shutil.rmtree(self.project.dir / ".leat")
+        self.project.leat("run", "--drain", "--log-level", "off", env=plant)
+        self.check("capture", ["*"])
+        self.assertEqual(sorted(r["value"]["id"] for r in self.project.tap("events")), self.good)
+        letter = self.project.json("dlq", "show", "capture")[0]
+        self.assertEqual(letter["message"], "INTERNAL Error: a planted one")
+
+
+class TooLong(unittest.TestCase):
+    """A record of a file beyond the limit is stepped over: killed at each commit around it, nothing is lost or doubled."""
+
+    ROWS = 12
+    BEHIND = 5  # so many rows before it
+    CAPTURE = """\
+pipeline: capture
+source:
+  schema: schemas/row.json
+  file: {path: data/NAME}
+batch: {records: 3}
+transform:
+  - sql: SELECT n::INTEGER AS n FROM input
+sinks:
+  - {topic: rows, key: n}
+"""
+
+    def setUp(self):
+        self.project = self.enterContext(leat.Project(None))
+        self.project.write("leat.yaml", "project: long\nprofiles:\n  local: {}\n")
+        self.project.write("schemas/row.json", json.dumps({"type": "object", "properties": {
+            "n": {"type": "string"}, "pad": {"type": "string"}}, "required": ["n"]}))
+
+    def check(self):
+        self.assertEqual([r["value"]["n"] for r in self.project.tap("rows")], list(range(self.ROWS)))
+        letters = self.project.json("dlq", "show", "capture")
+        self.assertEqual([(x["reason"], x["offset"], x["whole"]) for x in letters], [("too_large", self.BEHIND, False)])
+        self.assertIn(f", line {self.BEHIND + 2} (byte ", letters[0]["message"])
+        self.assertTrue(all(map(leat.balanced, self.project.ledger().values())))
+
+    def sweep(self, name, lines):
+        self.project.write("pipelines/capture.yaml", self.CAPTURE.replace("NAME", name))
+        self.project.write("data/" + name, "".join(lines))
+        kills = 0
+        for point in ("delivery.topic.before_commit", "delivery.topic.after_commit"):
+            for n in range(1, 100):
+                shutil.rmtree(self.project.dir / ".leat", ignore_errors=True)
+                done = self.project.call("run", "--drain", "--log-level", "off", env={"LEAT_FAULT": f"{point}:{n}:kill"})
+                if done.returncode == 0:
+                    break
+                self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+                kills += 1
+                self.project.leat("run", "--drain", "--log-level", "off")
+                with self.subTest(f"{name} {point}:{n}"):
+                    self.check()
+            self.check()
+        print(f"    {name}: {kills} kills around a record that is too long", flush=True)
+        self.assertGreaterEqual(kills, 8)
+
+    def test_in_csv(self):
+        rows = [f"{n},x\n" for n in range(self.ROWS)]
+        self.sweep("a.csv", ["n,pad\n", *rows[:self.BEHIND], '0,"' + '""\n,' * 9_000_000 + '"\n', *rows[self.BEHIND:]])
+
+    def test_in_an_array(self):
+        rows = [json.dumps({"n": str(n)}) + ",\n" for n in range(self.ROWS)]
+        rows[-1] = rows[-1][:-2] + "]\n"
+        large = '{"n": "0", "pad": ["' + "}]\\\"," * 7_000_000 + '", {}]},\n'
+        self.sweep("a.json", ["[\n", *rows[:self.BEHIND], large, *rows[self.BEHIND:]])
+
+
 class Planted(unittest.TestCase):
     """The checker is proven: each planted delivery bug must turn it red."""
 
