@@ -196,7 +196,7 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
   };
   batches(500, 200);
   batches(5000, 8);
-  Times scans, folds, checkpoints, visible;
+  Times scans, folds, checkpoints, visible, commits;
   for (int i = 0; i < 5; ++i) {
     start = io::system_clock().steady_ns();
     need(store.query("SELECT count(*), max(length(email)) FROM users", {}));
@@ -233,12 +233,15 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
     const double due = static_cast<double>(tick * kTickMs), now = ms_since(begin);
     if (now < due) io::system_clock().sleep_ms(static_cast<int64_t>(due - now) + 1, {});
     feed.fill(tick * 104'729, kTickMs, rows);
+    start = io::system_clock().steady_ns();
     feed.write();
+    commits.ms.push_back(ms_since(start));
     visible.ms.push_back(ms_since(begin) - due + kTickMs);
   }
   keeper.request_stop();
   keeper.join();
   visible.print("append to visible at 1,000 records/s");
+  commits.print("a commit of it");
   folds.print("maintain() with a fold");
   checkpoints.print("maintain() with a checkpoint");
   const double p99 = visible.ms[visible.ms.size() * 99 / 100];
@@ -246,9 +249,7 @@ void keyed(DuckdbStore& store, int64_t rows, int64_t seconds) {
              visible.ms[visible.ms.size() / 2],
              p99 <= 20
                  ? "met"
-                 : fmt::format("not met: one checkpoint held the writers for {:.0f} ms, in which "
-                               "DuckDB merges the row groups that a fold has thinned",
-                               checkpoints.ms.empty() ? 0 : checkpoints.ms.back()));
+                 : fmt::format("not met: the longest commit took {:.0f} ms", commits.ms.back()));
 }
 
 }  // namespace

@@ -129,12 +129,13 @@ constexpr int kDefaultApiPort = 8680;
 
 // Embedded store
 constexpr int64_t kStoreWalBytes =
-    32LL * static_cast<int64_t>(kMiB);  // of DuckDB's WAL, then a checkpoint
-constexpr int64_t kStoreWalFactor = 4;  // so many times that: new queries wait for the checkpoint
+    32LL * static_cast<int64_t>(kMiB);      // of DuckDB's WAL, then a checkpoint
+constexpr int kStoreUnreclaimed = 4;        // checkpoints without a reclaim; then new queries wait
 constexpr int64_t kStoreTailRows = 50'000;  // of a keyed table's tail, then a fold
 constexpr int64_t kStoreTailPercent = 5;    // of its base, when that is more
+constexpr int64_t kStoreDeadPercent = 25;   // of a base's rows are deleted; then its oldest move
 constexpr int64_t kStoreTailFactor = 4;  // so many times that: the writer folds before it goes on
-constexpr int64_t kStoreHoldMs = 1000;   // how long a checkpoint waits for those inside
+constexpr int64_t kStoreHoldMs = 1000;   // how long a reclaim waits for those inside
 constexpr int kStoreThreads = 2;         // of DuckDB's
 constexpr int64_t kStoreMemoryBytes = 1024LL * static_cast<int64_t>(kMiB);  // DuckDB's memory_limit
 constexpr int64_t kSqlResultBytes = 64LL * static_cast<int64_t>(kMiB);      // of one query's result

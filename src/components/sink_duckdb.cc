@@ -72,17 +72,6 @@ class SinkSession final : public Session {
   Result<void> ready() {
     ASSIGN(sql::Connection * c, connection());
     if (prepared_) return {};
-    static constexpr std::string_view kSame =
-        " WHERE project = $1 AND pipeline = $2 AND sink = $3 AND topic = $4 AND topic_id = $5 AND "
-        "\"partition\" = $6";
-    ASSIGN(
-        update,
-        c->prepare("UPDATE leat.leat_progress SET next = $7, v_prev = $8, pipeline_hash = $9, "
-                   "cursor = $10, "
-                   "\"in\" = $11, delivered = $12, rejected = $13, dropped = $14, filtered = $15, "
-                   "deduplicated = $16, expired = $17, \"rows\" = $18" +
-                   std::string(kSame) + " AND next = $19"));
-    ASSIGN(find, c->prepare("SELECT next::VARCHAR FROM leat.leat_progress" + std::string(kSame)));
     ASSIGN(
         insert,
         c->prepare(
@@ -113,12 +102,12 @@ class SinkSession final : public Session {
     return {};
   }
 
-  sql::Statement update, find, insert;
+  sql::Statement insert;
   sql::Chunk chunk;  // of the table's types, for appending
 
  private:
   void disconnecting() override {
-    update = {}, find = {}, insert = {};
+    insert = {};
     chunk.reset();
     prepared_ = false;
   }
@@ -132,6 +121,7 @@ class DuckdbSink final : public stream::Sink {
         folder_(folder),
         plan_(std::move(plan)),
         table_(std::move(table)),
+        turn_(file.turn_of(fmt::format("{}/{}/{}", table_.project, table_.pipeline, table_.sink))),
         session_(file) {
     for (const std::string& name : plan_.key()) key_columns_.push_back(*plan_.schema().find(name));
   }
@@ -172,6 +162,8 @@ class DuckdbSink final : public stream::Sink {
     Gate::Pass pass = file_.writers().enter();
     TRY(session_.ready());
     ASSIGN(sql::Connection * connection, session_.connection());
+    MutexLock turn(turn_->mutex);
+    turn_->next.reset();
     TRY(connection->run("BEGIN"));
     auto done = rewrite(*connection, rows, truncate);
     if (done) done = connection->run("COMMIT");
@@ -183,6 +175,12 @@ class DuckdbSink final : public stream::Sink {
 
  private:
   std::string name() const { return fmt::format("sink {}", table_.sink); }
+  /// SQL for the sink's own progress rows.
+  std::string mine() const {
+    return fmt::format("project = {} AND pipeline = {} AND sink = {}",
+                       quote_literal(table_.project), quote_literal(table_.pipeline),
+                       quote_literal(table_.sink));
+  }
   static void roll_back(sql::Connection& connection) {
     (void)connection.run("ROLLBACK")
         .has_value();  // fails when the error has ended the transaction already
@@ -217,10 +215,7 @@ class DuckdbSink final : public stream::Sink {
     }
     TRY(load_columns(*c));
     TRY(count_rows(*c));
-    return read_progress(
-        *c,
-        fmt::format("project = {} AND pipeline = {} AND sink = {}", quote_literal(table_.project),
-                    quote_literal(table_.pipeline), quote_literal(table_.sink)));
+    return read_progress(*c, mine());
   }
 
   std::string key_literal() const {
@@ -292,29 +287,30 @@ class DuckdbSink final : public stream::Sink {
     TRY(session_.ready());
     ASSIGN(sql::Connection * c, session_.connection());
     TRY(io::fault_point("store.write.begin"));
+    MutexLock turn(turn_->mutex);
     TRY(c->run("BEGIN"));
     auto done = commit(*c, batch);
     if (!done) {
+      turn_->next.reset();
       roll_back(*c);
       return done;
     }
+    (*turn_->next)[batch.progress.input] = batch.progress.next;
     if (keyed_) keyed_->tail_rows.fetch_add(static_cast<int64_t>(row_count(batch)));
     return io::fault_point("store.write.after_commit");
   }
 
-  Result<void> commit(sql::Connection& c, const stream::SinkBatch& batch) {
-    std::optional<MutexLock>
-        first;  // until the commit: two first rows of one lane would both go in
-    if (batch.progress.expected_next < 0) first.emplace(file_.first_row());
+  Result<void> commit(sql::Connection& c, const stream::SinkBatch& batch)
+      REQUIRES_LOCK(turn_->mutex) {
     if (io::planted_bug("store_commit_before_rows")) {
-      TRY(put_progress(batch.progress));
+      TRY(put_progress(c, batch.progress));
       TRY(c.run("COMMIT; BEGIN"));
       TRY(append_rows(c, batch));
       TRY(io::fault_point("store.write.after_rows"));
     } else {
       TRY(append_rows(c, batch));
       TRY(io::fault_point("store.write.after_rows"));
-      TRY(put_progress(batch.progress));
+      TRY(put_progress(c, batch.progress));
     }
     TRY(io::fault_point("store.write.before_commit"));
     auto committed = c.run("COMMIT");
@@ -389,39 +385,37 @@ class DuckdbSink final : public stream::Sink {
     return to;
   }
 
-  Result<void> put_progress(const stream::Progress& p) {
-    if (p.expected_next < 0) {
-      TRY(SinkSession::bind_identity(session_.find, p));
-      ASSIGN(sql::QueryResult found, session_.find.execute());
-      ASSIGN(std::string next, found.first_text());
-      if (!next.empty())
-        return conflict(fmt::format("its position is {}, expected none yet", next));
-      TRY(SinkSession::bind_identity(session_.insert, p));
-      TRY(SinkSession::bind_values(session_.insert, p));
-      ASSIGN(sql::QueryResult inserted, session_.insert.execute());
-      return {};
+  /// Compares the position with what the writer expects, and sets it.
+  Result<void> put_progress(sql::Connection& c, const stream::Progress& p)
+      REQUIRES_LOCK(turn_->mutex) {
+    ASSIGN(const int64_t at, position(c, p.input));
+    if (at != std::max<int64_t>(p.expected_next, -1)) {
+      const auto text = [](int64_t n) { return n < 0 ? "none yet" : std::to_string(n); };
+      return Error(ErrorCode::kConflict,
+                   fmt::format("its position is {}, expected {}", text(at), text(p.expected_next)))
+          .with_retry(Retry::kNever)
+          .with_blame(Blame::kExternal);
     }
-    TRY(SinkSession::bind_identity(session_.update, p));
-    TRY(SinkSession::bind_values(session_.update, p));
-    TRY(session_.update.bind(19, p.expected_next));
-    auto updated = session_.update.execute();
-    if (!updated) return moved(std::move(updated).error());
-    const int64_t rows = updated->rows_changed();
-    if (rows == 1) return {};
-    if (rows == 0) return conflict(fmt::format("its position is no longer {}", p.expected_next));
-    return Error(ErrorCode::kCorrupt, fmt::format("{} progress rows for one lane", rows))
-        .with_retry(Retry::kNever);
+    return insert_progress(p);
   }
 
-  static Error conflict(std::string message) {
-    return Error(ErrorCode::kConflict, std::move(message))
-        .with_retry(Retry::kNever)
-        .with_blame(Blame::kExternal);
+  /// Where a lane is; -1: nowhere yet.
+  Result<int64_t> position(sql::Connection& c, const stream::TopicPartition& input)
+      REQUIRES_LOCK(turn_->mutex) {
+    if (!turn_->next) {
+      ASSIGN(std::vector<stream::Progress> rows, read_progress(c, mine()));
+      turn_->next.emplace();
+      for (const stream::Progress& row : rows) (*turn_->next)[row.input] = row.next;
+    }
+    auto at = turn_->next->find(input);
+    return at == turn_->next->end() ? -1 : at->second;
   }
-  /// DuckDB's conflict between transactions means that somebody else wrote the same progress row.
-  static Error moved(Error error) {
-    return error.code() == ErrorCode::kConflict ? std::move(error).with_retry(Retry::kNever)
-                                                : error;
+
+  Result<void> insert_progress(const stream::Progress& p) {
+    TRY(SinkSession::bind_identity(session_.insert, p));
+    TRY(SinkSession::bind_values(session_.insert, p));
+    ASSIGN(sql::QueryResult inserted, session_.insert.execute());
+    return {};
   }
 
   /// Finds the rows that are refused by halving, each try rolled back.
@@ -458,22 +452,17 @@ class DuckdbSink final : public stream::Sink {
   // ---- reset
 
   Result<void> rewrite(sql::Connection& c, std::span<const stream::Progress> rows, bool truncate) {
-    const std::string mine =
-        fmt::format("project = {} AND pipeline = {} AND sink = {}", quote_literal(table_.project),
-                    quote_literal(table_.pipeline), quote_literal(table_.sink));
     if (truncate) {
       TRY(truncate_table(c));
-      TRY(c.run("DELETE FROM leat.leat_progress WHERE " + mine));
+      TRY(c.run("DELETE FROM leat.leat_progress WHERE " + mine()));
     }
     for (const stream::Progress& row : rows) {
       TRY(
           c.run(fmt::format("DELETE FROM leat.leat_progress WHERE {} AND topic = {} AND topic_id = "
                             "{} AND \"partition\" = {}",
-                            mine, quote_literal(row.input.topic),
+                            mine(), quote_literal(row.input.topic),
                             quote_literal(row.input.topic_id.to_string()), row.input.partition)));
-      TRY(SinkSession::bind_identity(session_.insert, row));
-      TRY(SinkSession::bind_values(session_.insert, row));
-      ASSIGN(sql::QueryResult inserted, session_.insert.execute());
+      TRY(insert_progress(row));
     }
     return {};
   }
@@ -500,6 +489,7 @@ class DuckdbSink final : public stream::Sink {
   Folder& folder_;
   const TablePlan plan_;
   const stream::SinkTable table_;
+  const std::shared_ptr<Turn> turn_;
   SinkSession session_;
   std::vector<size_t> key_columns_;    // in the schema
   std::vector<size_t> columns_;        // of the appended table: index in the schema, or kVersion

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "components/sink_duckdb_fixture.h"
 #include "io/file.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int64_t kKeys = 50;
 constexpr const char* kDirectory = "LEAT_TEST_STORE";
+constexpr const char* kBeside = "LEAT_TEST_BESIDE";  // set: maintain() in a thread of its own
 
 DuckdbOptions small() {
   DuckdbOptions options;
@@ -84,11 +86,15 @@ TEST(DuckdbCrashChild, Writes) {
     for (int tries = 0; tries < 3 && !writer->open(); ++tries) {
     }
   }
-  const int64_t end = append.next() + 400;
+  const bool beside = std::getenv(kBeside) != nullptr;
+  std::jthread keeper([&](std::stop_token stop) {
+    while (beside && !stop.stop_requested()) (void)(*store)->maintain().has_value();
+  });
+  const int64_t end = append.next() + (beside ? 4000 : 400);
   for (int step = 0; append.next() < end; ++step) {
     ASSERT_OK(append.step());
     ASSERT_OK(keyed.step());
-    if (step % 5 == 4)
+    if (!beside && step % 5 == 4)
       (void)(*store)->maintain().has_value();  // an injected error there stops nobody
     ASSERT_EQ(::write(STDOUT_FILENO, "\n", 1), 1);
   }
@@ -100,9 +106,10 @@ struct Ended {
   int status = 0;
 };
 
-/// Runs the child with LEAT_FAULT=`fault`, LEAT_PLANT=`plant`; kills it after `lines` steps (-1: never).
+/// Runs the child with LEAT_FAULT=`fault`, LEAT_PLANT=`plant`; kills it after `lines` steps (-1: never). Beside: with
+/// maintain() in a thread of its own, and the kill comes when commits go into the second WAL of a checkpoint.
 Ended run_child(const std::string& directory, const std::string& fault,
-                const std::string& plant = "", int lines = -1) {
+                const std::string& plant = "", int lines = -1, bool beside = false) {
   int pipe_fds[2];
   CHECK(::pipe2(pipe_fds, O_CLOEXEC) == 0);
   const pid_t child = ::fork();
@@ -110,6 +117,7 @@ Ended run_child(const std::string& directory, const std::string& fault,
   if (child == 0) {
     ::dup2(pipe_fds[1], STDOUT_FILENO);
     ::setenv(kDirectory, directory.c_str(), 1);
+    if (beside) ::setenv(kBeside, "1", 1);
     ::setenv("LEAT_FAULT", fault.c_str(), 1);
     ::setenv("LEAT_PLANT", plant.c_str(), 1);
     ::execl("/proc/self/exe", "child", "--gtest_filter=DuckdbCrashChild.Writes", "--gtest_brief=1",
@@ -119,7 +127,8 @@ Ended run_child(const std::string& directory, const std::string& fault,
   ::close(pipe_fds[1]);
   char byte;
   for (int seen = 0; ::read(pipe_fds[0], &byte, 1) == 1;) {
-    if (byte == '\n' && ++seen == lines) ::kill(child, SIGKILL);
+    if (byte != '\n' || ++seen < lines || lines < 0) continue;
+    if (!beside || io::exists(file_in(directory) + ".wal.checkpoint")) ::kill(child, SIGKILL);
   }
   ::close(pipe_fds[0]);
   int status = 0;
@@ -199,6 +208,22 @@ TEST(DuckdbCrash, KilledAtAnyMoment) {
     ASSERT_EQ(judge_in(dir.path()), "") << "round " << round;
   }
   EXPECT_EQ(killed, 12);
+}
+
+TEST(DuckdbCrash, KilledWhileACheckpointRunsBesideWriters) {
+  leat::testing::TempDir dir;
+  io::Random random(14);
+  const char* more = std::getenv("LEAT_TEST_ROUNDS");
+  const int rounds = more ? std::atoi(more) : 8;
+  int killed = 0, second_wal = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const int lines = 1 + static_cast<int>(random.below(60));
+    killed += run_child(dir.path(), "", "", lines, true).killed;
+    second_wal += io::exists(file_in(dir.path()) + ".wal.checkpoint");
+    ASSERT_EQ(judge_in(dir.path()), "") << "round " << round;
+  }
+  EXPECT_EQ(killed, rounds);
+  EXPECT_GT(second_wal, 0);
 }
 
 TEST(DuckdbCrash, ErrorsOfTheDiskAreSurvived) {

@@ -29,7 +29,18 @@ constexpr std::string_view kSchemaSql =
     " deduplicated BIGINT, expired BIGINT, \"rows\" BIGINT);"
     "CREATE TABLE IF NOT EXISTS leat.leat_tables (store VARCHAR, name VARCHAR, \"key\" VARCHAR[]);";
 
+// What identifies a lane in leat_progress.
+constexpr std::string_view kLane = "project, pipeline, sink, topic, topic_id, \"partition\"";
+
 bool is_conflict(const Error& error) { return error.code() == ErrorCode::kConflict; }
+
+/// SQL that gives the last progress row of each lane that fits `where`.
+std::string latest_progress(std::string_view columns, std::string_view where) {
+  return fmt::format(
+      "SELECT {} FROM leat.leat_progress {} {} QUALIFY row_number() OVER "
+      "(PARTITION BY {} ORDER BY rowid DESC) = 1",
+      columns, where.empty() ? "" : "WHERE", where, kLane);
+}
 
 }  // namespace
 
@@ -113,6 +124,7 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
     ASSIGN(file->lock_, io::FileLock::acquire(lock_path));
   }
   file->keeper_ = std::make_unique<PlainSession>(*file);
+  file->vacuum_guard_ = std::make_unique<PlainSession>(*file);
   MutexLock lock(file->maintenance_);
   TRY(file->open_database());
   if (!options.read_only) TRY(file->prepare());
@@ -120,7 +132,9 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
 }
 
 StoreFile::~StoreFile() {
-  if (keeper_) keeper_->disconnect();
+  for (auto* session : {keeper_.get(), vacuum_guard_.get()}) {
+    if (session) session->disconnect();
+  }
   database_.reset();
 }
 
@@ -203,9 +217,17 @@ Result<void> StoreFile::prepare() {
   ASSIGN(std::string count, there.first_text());
   there.reset();
   if (count != "2") TRY(connection->run(std::string(kSchemaSql)));
-  ASSIGN(bool done, try_checkpoint(*connection));
+  ASSIGN(bool done, reclaim_alone(*connection));
   CHECK(done, "nobody else has the store open yet");
-  return {};
+  // That checkpoint has merged what was small or thin. Later ones must not: it takes seconds, with the writers held.
+  return connection->run("SET max_vacuum_tasks = 0");
+}
+
+std::shared_ptr<Turn> StoreFile::turn_of(const std::string& sink) {
+  MutexLock lock(mutex_);
+  std::shared_ptr<Turn>& turn = turns_[sink];
+  if (!turn) turn = std::make_shared<Turn>();
+  return turn;
 }
 
 Error StoreFile::judge(Error error) {
@@ -231,6 +253,10 @@ Result<void> StoreFile::reopen() {
   {
     MutexLock sessions(mutex_);
     for (Session* session : sessions_) session->disconnect();
+    for (auto& [sink, turn] : turns_) {
+      MutexLock its(turn->mutex);
+      turn->next.reset();  // a WAL that was put aside takes positions back
+    }
     quarantined_.clear();
   }
   database_.reset();
@@ -272,28 +298,60 @@ Result<bool> StoreFile::try_checkpoint(sql::Connection& connection) {
   return true;
 }
 
-// DuckDB refuses a checkpoint while a transaction writes, or while an old snapshot still sees what was deleted or
-// updated since. So the writers are held, for as long as it takes (20-100 ms), and readers only when the WAL has grown
-// far past its bound. It could checkpoint beside appends, but then column statistics were seen too narrow for what a
-// query read ("Perfect hash aggregate: ... statistics in your data source are corrupt", 1.5.6), and FORCE CHECKPOINT
-// would wait for readers with the writers locked out.
 Result<bool> StoreFile::checkpoint() {
   if (poisoned_.load()) return false;
-  auto connection = keeper_->connection();
-  if (!connection) return std::move(connection).error();
-  const bool late = wal_bytes() > options_.wal_bytes * limits::kStoreWalFactor;
-  const bool writers_held = writers_.close(limits::kStoreHoldMs);
-  Result<bool> done = writers_held ? try_checkpoint(**connection) : Result<bool>(false);
-  if (writers_held) writers_.open();
-  if (done && !*done && late && readers_.close(limits::kSqlDeadlineMs + limits::kStoreHoldMs)) {
-    if (writers_.close(limits::kStoreHoldMs)) {
-      done = try_checkpoint(**connection);
-      writers_.open();
-    }
-    readers_.open();
+  auto done = checkpoint_beside_writers();
+  if (done && *done) {
+    ++unreclaimed_;
+    done = reclaim();
   }
   if (!done) return judge(std::move(done).error());
   return done;
+}
+
+// DuckDB lets transactions append while a checkpoint runs, unless it also vacuums: then it holds them off. It does not
+// vacuum while any other transaction might insert or delete, so there is one. An UPDATE or DDL would still wait.
+Result<bool> StoreFile::checkpoint_beside_writers() {
+  ASSIGN(sql::Connection * keeper, keeper_->connection());
+  ASSIGN(sql::Connection * guard, vacuum_guard_->connection());
+  TRY(guard->run("BEGIN; DELETE FROM leat.leat_tables WHERE false"));
+  auto done = try_checkpoint(*keeper);
+  auto ended = guard->run("ROLLBACK");
+  if (done && !ended) return std::move(ended).error();
+  return done;
+}
+
+// A checkpoint that vacuums gives back the row groups that hold deleted rows only, which is quick when all else has
+// just been written: writers are held for tens of milliseconds. While a query's snapshot sees the deleted rows DuckDB
+// would keep them, so it waits for a moment without queries; when that does not come, it makes one.
+Result<bool> StoreFile::reclaim() {
+  const bool late = unreclaimed_ > limits::kStoreUnreclaimed;
+  if (!readers_.close(late ? limits::kSqlDeadlineMs + limits::kStoreHoldMs : 0)) return true;
+  Result<bool> done = true;
+  if (writers_.close(limits::kStoreHoldMs)) {
+    if (auto keeper = keeper_->connection()) {
+      done = reclaim_alone(**keeper);
+    } else {
+      done = std::move(keeper).error();
+    }
+    if (done && *done) unreclaimed_ = 0;
+    writers_.open();
+  }
+  readers_.open();
+  return done;
+}
+
+// Inserted again, the latest progress rows do not keep the row groups of the others.
+Result<bool> StoreFile::reclaim_alone(sql::Connection& connection) {
+  auto done = connection.run(fmt::format(
+      "BEGIN; CREATE OR REPLACE TEMP TABLE leat_latest AS {}; DELETE FROM leat.leat_progress; "
+      "INSERT INTO leat.leat_progress FROM leat_latest; DROP TABLE leat_latest; COMMIT",
+      latest_progress("*", "")));
+  if (!done) {
+    (void)connection.run("ROLLBACK").has_value();  // fails when the error has ended it already
+    return std::move(done).error();
+  }
+  return try_checkpoint(connection);
 }
 
 std::vector<stream::Progress> StoreFile::checkpointed() {
@@ -308,13 +366,14 @@ std::string StoreFile::quarantined() {
 
 Result<std::vector<stream::Progress>> read_progress(sql::Connection& connection,
                                                     const std::string& where) {
-  ASSIGN(
-      sql::QueryResult result,
-      connection.query(
-          "SELECT project, pipeline, sink, topic, topic_id, \"partition\"::BIGINT, next, v_prev, "
-          "pipeline_hash, cursor, \"in\", delivered, rejected, dropped, filtered, deduplicated, "
-          "expired, \"rows\" FROM leat.leat_progress" +
-          (where.empty() ? where : " WHERE " + where) + " ORDER BY ALL"));
+  ASSIGN(sql::QueryResult result,
+         connection.query(
+             latest_progress(
+                 "project, pipeline, sink, topic, topic_id, \"partition\"::BIGINT, next, v_prev, "
+                 "pipeline_hash, cursor, \"in\", delivered, rejected, dropped, filtered, "
+                 "deduplicated, expired, \"rows\"",
+                 where) +
+             " ORDER BY ALL"));
   using types::Kind;
   std::vector<types::Type> types(18, types::Type(Kind::kInt64));
   for (size_t i : {0, 1, 2, 3, 4, 8, 9}) types[i] = types::Type(Kind::kVarchar);

@@ -7,15 +7,21 @@
 // connection lives in a Session that reopen() can close, and every use of one happens inside a gate:
 //   writers   one transaction of a sink each
 //   readers   one query, export or backup each
-// A checkpoint holds the writers at their gate; reopen() closes both. Lock order: maintenance mutex, then a gate
-// (docs/lock_order.md).
+// reopen() closes both. Lock order: maintenance mutex, then a gate (docs/lock_order.md).
+//
+// Writers only append: rows, and a progress row a commit. leat.leat_progress keeps the replaced ones; the last row of
+// a lane counts. So a checkpoint runs beside the writers. Whoever updates, deletes or changes tables holds the
+// maintenance mutex, as a checkpoint does. What is deleted is given back by a second, short checkpoint, with both
+// gates closed (reclaim(); docs/decisions/0010-checkpoints-beside-writers.md).
 //
 // A WAL that DuckDB refuses to replay is renamed to `<file>.wal.bad-<ms>`: rows and progress since the last
 // checkpoint go back together, and the log, which keeps what checkpointed() has not passed, fills them in.
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -59,6 +65,14 @@ class Gate {
   CondVar changed_;
   int inside_ GUARDED_BY(mutex_) = 0;
   bool closed_ GUARDED_BY(mutex_) = false;
+};
+
+/// Whose turn it is to write of the sinks that have one name, and where their lanes are. Held by a transaction from
+/// before its snapshot until its commit: progress rows are only appended, so DuckDB sees no conflict.
+struct Turn {
+  Mutex mutex;
+  /// The committed positions; nothing: unknown, to be read from the file.
+  std::optional<std::map<stream::TopicPartition, int64_t>> next GUARDED_BY(mutex);
 };
 
 class StoreFile;
@@ -109,8 +123,8 @@ class StoreFile {
   Gate& readers() { return readers_; }
   /// Held by whoever folds, checkpoints, changes tables or reopens.
   Mutex& maintenance() LOCK_RETURNED(maintenance_) { return maintenance_; }
-  /// Held from a sink's first progress row until its commit: the table has no unique index.
-  Mutex& first_row() { return first_row_; }
+  /// The turn of the sinks named `sink`, with project and pipeline.
+  std::shared_ptr<Turn> turn_of(const std::string& sink);
 
   bool poisoned() const { return poisoned_.load(); }
   /// Marks the instance dead when `error` says so (IO, fatal, internal); the error then asks for kReconnect.
@@ -120,7 +134,8 @@ class StoreFile {
 
   /// Bytes of the WAL now.
   int64_t wal_bytes() const;
-  /// Writes everything to the main file. False: a reader's old snapshot forbids it now; try later.
+  /// Writes everything to the main file, beside the writers; then gives back what was deleted, if no query is
+  /// in the way. False: DuckDB refuses a checkpoint now; try later.
   Result<bool> checkpoint() REQUIRES_LOCK(maintenance_);
   /// Progress rows that the last checkpoint holds. Any thread.
   std::vector<stream::Progress> checkpointed();
@@ -135,22 +150,28 @@ class StoreFile {
   Result<void> quarantine(Error why);
   Result<void> prepare();
   Result<bool> try_checkpoint(sql::Connection& connection);
+  Result<bool> checkpoint_beside_writers() REQUIRES_LOCK(maintenance_);
+  Result<bool> reclaim() REQUIRES_LOCK(maintenance_);
+  Result<bool> reclaim_alone(sql::Connection& connection);
 
   const std::string path_;
   const DuckdbOptions options_;
   std::unique_ptr<io::FileLock> lock_;
   std::atomic<bool> poisoned_{false};
   Gate writers_, readers_;
-  Mutex maintenance_, first_row_;
+  Mutex maintenance_;
   std::unique_ptr<sql::Database> database_;  // changed with both gates closed
   Mutex mutex_;
   std::set<Session*> sessions_ GUARDED_BY(mutex_);
   std::vector<stream::Progress> checkpointed_ GUARDED_BY(mutex_);
   std::string quarantined_ GUARDED_BY(mutex_);
-  std::unique_ptr<PlainSession> keeper_;  // the maintenance mutex's holder uses it
+  std::map<std::string, std::shared_ptr<Turn>> turns_ GUARDED_BY(mutex_);
+  int unreclaimed_ GUARDED_BY(maintenance_) = 0;  // checkpoints since the last reclaim()
+  // The maintenance mutex's holder uses them.
+  std::unique_ptr<PlainSession> keeper_, vacuum_guard_;
 };
 
-/// Progress rows that fit `where` (SQL over leat.leat_progress; empty: all).
+/// The latest progress row of each lane that fits `where` (SQL over leat.leat_progress; empty: all).
 Result<std::vector<stream::Progress>> read_progress(sql::Connection& connection,
                                                     const std::string& where);
 

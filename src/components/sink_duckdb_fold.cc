@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "components/sink_duckdb_catalog.h"
 #include "io/fault.h"
 
 namespace leat::components {
@@ -28,10 +29,14 @@ bool Folder::due(const KeyedTable& table, int64_t factor) const {
 Result<void> Folder::run(sql::Connection& connection, KeyedTable& table) {
   TRY(connection.run("BEGIN"));
   TRY(io::fault_point("store.fold"));
+  ASSIGN(std::string end, one_text(connection, table.plan.oldest(2 * table.tail_rows.load())));
   std::vector<int64_t> changed;
   for (const std::string& statement : table.plan.fold()) {
     ASSIGN(sql::QueryResult result, connection.query(statement));
     changed.push_back(result.rows_changed());
+  }
+  if (!end.empty()) {
+    for (const std::string& statement : table.plan.move(end)) TRY(connection.run(statement));
   }
   ASSIGN(sql::QueryResult result, connection.query("DELETE FROM " + table.plan.tail()));
   const int64_t folded = result.rows_changed();

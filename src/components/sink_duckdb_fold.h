@@ -3,6 +3,10 @@
 // A fold sees the tail of its snapshot: it deletes exactly those rows, and what writers append meanwhile stays
 // (deletes and appends of different rows do not conflict in DuckDB). It runs on the thread of maintain(), or on a
 // writer's whose tail has outgrown limits::kStoreTailFactor folds.
+//
+// DuckDB gives back a row group when all its rows are deleted; merging those that are only thinned is a vacuum, which
+// holds writers off. So the base is used like a queue: when a quarter of its rows are deleted ones, a fold also moves
+// its oldest rows, twice as many as it folds, to the end.
 #pragma once
 
 #include <atomic>

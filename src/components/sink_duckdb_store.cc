@@ -69,7 +69,7 @@ Result<bool> DuckdbStore::maintain() {
   if (file.wal_bytes() > file.options().wal_bytes) {
     MutexLock lock(file.maintenance());
     ASSIGN(bool done, file.checkpoint());
-    (void)done;  // a reader's snapshot is in the way; the next round tries again
+    (void)done;  // the next round tries again
   }
   return again;
 }

@@ -74,7 +74,7 @@ class DuckdbStore {
                                                   const stream::SinkTable& table);
   /// Folds tails and checkpoints what is due. True: call again soon.
   Result<bool> maintain();
-  /// Folds every tail and checkpoints, due or not. False: a query's snapshot forbids the checkpoint now.
+  /// Folds every tail and checkpoints, due or not. False: DuckDB refuses a checkpoint now.
   Result<bool> settle();
   /// Progress rows as of the last checkpoint: retention of the log must not pass these.
   std::vector<stream::Progress> checkpointed();

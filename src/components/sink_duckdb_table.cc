@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/limits.h"
 #include "base/strings.h"
 #include "io/fault.h"
 
@@ -219,6 +220,20 @@ std::vector<std::string> TablePlan::fold() const {
       fmt::format("INSERT INTO {} ({}) SELECT {} FROM leat_fold n WHERE n.rowid NOT IN "
                   "(SELECT fold_row FROM leat_found WHERE newer)",
                   base(), column_list(""), column_list("n.")),
+  };
+}
+
+std::string TablePlan::oldest(int64_t rows) const {
+  return fmt::format(
+      "SELECT CASE WHEN ({0}) * {1} > count(*) * 100 THEN min(rowid) + {2} END::VARCHAR FROM {3}",
+      "max(rowid) + 1 - min(rowid)", 100 - limits::kStoreDeadPercent, rows, base());
+}
+
+std::vector<std::string> TablePlan::move(const std::string& end) const {
+  return {
+      fmt::format("INSERT INTO {0} ({1}) SELECT {1} FROM {0} WHERE rowid < {2}", base(),
+                  column_list(""), end),
+      fmt::format("DELETE FROM {} WHERE rowid < {}", base(), end),
   };
 }
 

@@ -62,6 +62,11 @@ class TablePlan {
   /// temporary tables (leat_fold, leat_found), delete and insert in the base. The caller then
   /// deletes the tail's rows in the same transaction.
   std::vector<std::string> fold() const;
+  /// A query for the first row of the base that need not move when `rows` of the oldest may: nothing while
+  /// less than limits::kStoreDeadPercent of its rows are deleted ones. For a transaction that has changed nothing.
+  std::string oldest(int64_t rows) const;
+  /// Inserts the base's rows before `end` again and deletes them there: two statements.
+  std::vector<std::string> move(const std::string& end) const;
 
  private:
   std::string column_list(std::string_view alias) const;
