@@ -237,6 +237,8 @@ std::string_view JsonPage::found(uint32_t token) const {
   }
 }
 
+uint32_t JsonPage::end_of(uint32_t token) { return index_.skip(token, token == 0 ? 0 : 1, false); }
+
 Result<std::optional<uint32_t>> JsonPage::resolve(std::string_view pointer) {
   if (!pointer.empty() && pointer[0] != '/') {
     return Error(ErrorCode::kInvalidArgument,
@@ -300,7 +302,7 @@ Result<std::vector<std::string_view>> JsonPage::records(std::string_view pointer
   uint32_t token = *at;
   switch (index_.kind(token)) {
     case '{':
-      records.push_back(index_.value(token, index_.skip(token, 0, false)));
+      records.push_back(index_.value(token, end_of(token)));
       break;
     case '[':
       for (++token; index_.kind(token) != ']';) {
@@ -325,7 +327,7 @@ Result<std::vector<std::string_view>> JsonPage::records(std::string_view pointer
 Result<std::optional<std::string>> JsonPage::value(std::string_view pointer) {
   ASSIGN(std::optional<uint32_t> at, resolve(pointer));
   if (!at) return std::optional<std::string>();
-  std::string_view raw = index_.value(*at, index_.skip(*at, 0, false));
+  std::string_view raw = index_.value(*at, end_of(*at));
   if (raw == "null") return std::optional<std::string>();
   if (raw[0] != '"') return std::optional(std::string(raw));
   if (raw.size() >= 2) {

@@ -33,6 +33,8 @@ class JsonPage {
   Result<std::optional<std::string>> value(std::string_view pointer);
 
  private:
+  /// Behind the value that starts at `token`.
+  uint32_t end_of(uint32_t token);
   /// The token at a pointer, or nullopt. kInvalidArgument for text that is no pointer.
   Result<std::optional<uint32_t>> resolve(std::string_view pointer);
   std::string_view found(uint32_t token) const;

@@ -126,6 +126,16 @@ TEST(Page, AWordThatIsNoJsonIsOneRecordsFault) {
     EXPECT_FALSE(find_records(broken, "").has_value()) << broken;
 }
 
+TEST(Page, AWordThatIsNoJsonIsPassedOnTheWayToARecord) {
+  const std::string page = R"({"score":NaN,"next":nope,"data":[{"a":1}],"end":Infinity})";
+  JsonPage reader;
+  ASSERT_TRUE(reader.load(page).has_value());
+  EXPECT_EQ(reader.records("/data").value(), (std::vector<std::string_view>{R"({"a":1})"}));
+  EXPECT_FALSE(reader.records("/score").has_value());
+  EXPECT_FALSE(reader.records("/missing").has_value());
+  EXPECT_EQ(reader.value("/next").value(), "nope");
+}
+
 TEST(Page, IsReused) {
   JsonPage page;
   std::string large = "[";

@@ -325,7 +325,8 @@ value:
       goto value;
     case Start::kBad:
       // NaN and Infinity, as some programs write them, are the fault of one record of a page.
-      if (!lenient_ || open == 0 || i >= count_ || !is_letter(kind(i))) return fail(i, "a value");
+      if (!lenient_ || depth + open == 0 || i >= count_ || !is_letter(kind(i)))
+        return fail(i, "a value");
       ++i;
       break;
   }
