@@ -27,6 +27,17 @@ Error no_store(const Backend& backend) {
       .with_hint("`leat run` makes it, once a pipeline writes to a store");
 }
 
+/// A table of a store that is a server of its own is not here.
+Error name_servers(const Backend& backend, const std::string& sql, Error error) {
+  if (!backend.stores) return error;
+  for (const auto& [name, declared] : backend.plan->stores) {
+    if (!backend.stores->is_remote(name) || sql.find(name + ".") == std::string::npos) continue;
+    return std::move(error).with_hint(fmt::format(
+        "store {} is a server of its own ({}): ask it with its own client", name, declared.name()));
+  }
+  return error;
+}
+
 Result<net::Response> ask(const Backend& backend, std::atomic<int>& running, const Call& call) {
   if (!backend.store.query) return no_store(backend);
   StoreQuery query;
@@ -50,7 +61,9 @@ Result<net::Response> ask(const Backend& backend, std::atomic<int>& running, con
         .with_hint("ask again when one has ended; deadline_ms bounds each");
   }
   const int64_t begin = backend.clock->steady_ns();
-  ASSIGN(StoreAnswer answer, backend.store.query(query));
+  auto answered = backend.store.query(query);
+  if (!answered) return name_servers(backend, query.sql, std::move(answered).error());
+  const StoreAnswer answer = std::move(*answered);
   const auto elapsed_ms = static_cast<double>(backend.clock->steady_ns() - begin) / 1e6;
   Json columns = Json::array();
   for (const auto& [name, type] : answer.columns)

@@ -86,6 +86,8 @@ class Postgres(unittest.TestCase):
             self.assertEqual((ledger["in"], ledger["delivered"]), (6000, 6000), lane)
         self.run_once()
         self.assertEqual(self.ledgers(), before)
+        done = self.project.call("sql", "--profile", "production", "SELECT * FROM serving.created_users")
+        self.assertIn("store serving is a server of its own (postgres)", done.stderr)
 
     def test_reset_reads_its_plan_from_the_store(self):
         self.run_once()
