@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -112,18 +113,22 @@ Ended run_child(const std::string& directory, const std::string& fault,
                 const std::string& plant = "", int lines = -1, bool beside = false) {
   int pipe_fds[2];
   CHECK(::pipe2(pipe_fds, O_CLOEXEC) == 0);
-  const pid_t child = ::fork();
-  CHECK(child >= 0);
-  if (child == 0) {
-    ::dup2(pipe_fds[1], STDOUT_FILENO);
-    ::setenv(kDirectory, directory.c_str(), 1);
-    if (beside) ::setenv(kBeside, "1", 1);
-    ::setenv("LEAT_FAULT", fault.c_str(), 1);
-    ::setenv("LEAT_PLANT", plant.c_str(), 1);
-    ::execl("/proc/self/exe", "child", "--gtest_filter=DuckdbCrashChild.Writes", "--gtest_brief=1",
-            nullptr);
-    ::_exit(127);
-  }
+  std::vector<std::string> settings = {fmt::format("{}={}", kDirectory, directory),
+                                       "LEAT_FAULT=" + fault, "LEAT_PLANT=" + plant};
+  if (beside) settings.push_back(fmt::format("{}=1", kBeside));
+  std::vector<char*> environment;  // of two of one name the first counts
+  for (std::string& setting : settings) environment.push_back(setting.data());
+  for (char** inherited = environ; *inherited; ++inherited) environment.push_back(*inherited);
+  environment.push_back(nullptr);
+  std::string arguments[] = {"child", "--gtest_filter=DuckdbCrashChild.Writes", "--gtest_brief=1"};
+  char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+  // Not fork(): DuckDB's allocator would take all its locks, more than ThreadSanitizer can follow.
+  pid_t child = 0;
+  CHECK(::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv, environment.data()) == 0);
+  ::posix_spawn_file_actions_destroy(&actions);
   ::close(pipe_fds[1]);
   char byte;
   for (int seen = 0; ::read(pipe_fds[0], &byte, 1) == 1;) {
