@@ -215,7 +215,7 @@ Result<PostgresConnection> PostgresConnection::open(const PostgresOptions& optio
       "= {}; "
       "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET standard_conforming_strings = on; "
       "SET synchronous_commit = on; SET search_path = \"$user\", public",
-      options.statement_ms * 9 / 10, options.statement_ms * 8 / 10, 10 * options.statement_ms)));
+      options.statement_ms * 9 / 10, options.statement_ms * 8 / 10, options.statement_ms)));
   return connection;
 }
 
