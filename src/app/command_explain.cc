@@ -64,6 +64,8 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
         if (!made) return std::move(made).error().at("sink " + sink.id);
         ASSIGN(std::string ddl, (*made)->ddl());
         entry["ddl"] = ddl;
+      } else {
+        entry["note"] = "its table is not shown: " + store.error().to_string();
       }
     }
     out["sinks"].push_back(std::move(entry));
@@ -90,6 +92,7 @@ std::string text_of(const server::Json& json) {
     text += fmt::format("\nsink {}\n  {}\n", sink["sink"].get<std::string>(),
                         sink["guarantee"].get<std::string>());
     if (sink.contains("ddl")) text += sink["ddl"].get<std::string>() + "\n";
+    if (sink.contains("note")) text += "  " + sink["note"].get<std::string>() + "\n";
   }
   return text + fmt::format("\nhash {}\n", json["hash"].get<std::string>());
 }
@@ -104,12 +107,8 @@ Result<int> explain(const GlobalOptions& options, const std::vector<std::string>
     auto opened = log::EmbeddedLog::open(log_directory(env->data_dir), read_only);
     if (opened) log = std::move(*opened);  // held by a run: explained without its samples
   }
-  stream::StoreContext context;
-  context.project = env->plan.project;
-  context.project_dir = env->plan.directory;
-  context.data_dir = env->data_dir;
-  context.clock = &io::system_clock();
-  runtime::StoreSet stores(env->plan, env->components, std::move(context));
+  runtime::StoreSet stores(env->plan, env->components,
+                           store_context(env->plan, env->data_dir, env->environment, env->metrics));
   server::Json all = server::Json::array();
   for (const runtime::PipelinePlan& plan : env->plan.pipelines) {
     if (!names.empty() && std::find(names.begin(), names.end(), plan.name) == names.end()) continue;

@@ -1,5 +1,6 @@
 #include "app/local_api.h"
 
+#include "app/project_env.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "log/embedded_log.h"
@@ -65,15 +66,9 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
   backend.data_dir = parts.data_dir;
   backend.log = local->log.get();
   backend.metrics = &parts.metrics;
-  stream::StoreContext context;
-  context.project = parts.plan.project;
-  context.project_dir = parts.plan.directory;
-  context.data_dir = parts.data_dir;
-  context.clock = &io::system_clock();
-  context.environment = &parts.environment;
-  context.metrics = &parts.metrics;
-  local->stores =
-      std::make_unique<runtime::StoreSet>(parts.plan, parts.components, std::move(context));
+  local->stores = std::make_unique<runtime::StoreSet>(
+      parts.plan, parts.components,
+      store_context(parts.plan, parts.data_dir, parts.environment, parts.metrics));
   backend.stores = local->stores.get();
   if (write) {
     local->services = std::make_unique<runtime::Services>(

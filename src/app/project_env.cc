@@ -5,10 +5,24 @@
 #include "app/local_api.h"
 #include "base/strings.h"
 #include "components/all.h"
+#include "io/clock.h"
 #include "io/file.h"
 #include "runtime/planner.h"
 
 namespace leat::app {
+
+stream::StoreContext store_context(const runtime::ProjectPlan& plan, const std::string& data_dir,
+                                   const config::Environment& environment,
+                                   metrics::Registry& metrics) {
+  stream::StoreContext context;
+  context.project = plan.project;
+  context.project_dir = plan.directory;
+  context.data_dir = data_dir;
+  context.clock = &io::system_clock();
+  context.environment = &environment;
+  context.metrics = &metrics;
+  return context;
+}
 
 config::Components describe(const stream::Registry& registry) {
   config::Components out;

@@ -41,6 +41,11 @@ Result<std::unique_ptr<ProjectEnv>> open_project(
     const GlobalOptions& options,
     config::Environment::Missing missing = config::Environment::Missing::kWarn);
 
+/// What the stores of a project are opened with. The arguments outlive them.
+stream::StoreContext store_context(const runtime::ProjectPlan& plan, const std::string& data_dir,
+                                   const config::Environment& environment,
+                                   metrics::Registry& metrics);
+
 /// The running process by its socket, else the directory opened in this process.
 Result<ApiClient> connect(ProjectEnv& env, bool write);
 

@@ -77,14 +77,9 @@ Result<void> RunProcess::start() {
   }
   log_ = std::move(*opened);
 
-  stream::StoreContext context;
-  context.project = env_.plan.project;
-  context.project_dir = env_.plan.directory;
-  context.data_dir = env_.data_dir;
-  context.clock = &io::system_clock();
-  context.environment = &env_.environment;
-  context.metrics = &env_.metrics;
-  stores_ = std::make_unique<runtime::StoreSet>(env_.plan, env_.components, std::move(context));
+  stores_ = std::make_unique<runtime::StoreSet>(
+      env_.plan, env_.components,
+      store_context(env_.plan, env_.data_dir, env_.environment, env_.metrics));
   services_ = std::make_unique<runtime::Services>(
       runtime::Services{io::system_clock(), *log_, env_.components, *stores_, env_.metrics,
                         env_.environment, options_.run_id, io::entropy(), options_.skip_page});
@@ -142,9 +137,10 @@ void RunProcess::retain() {
   if (store_) {
     for (const stream::Progress& row : store_->checkpointed()) floor.needs(row);
   }
-  std::string unreachable;  // what its sinks still need is not known, so it stays
+  runtime::StoreSet::Unreachable unreachable;  // what their sinks still need is not known: it stays
   auto remote = stores_->remote_progress("", &unreachable);
-  if (!unreachable.empty()) spdlog::warn("retention waits: {}", unreachable);
+  for (const auto& [store, error] : unreachable)
+    spdlog::warn("retention waits: {}", error.to_string());
   for (const stream::Progress& row : remote.value()) floor.needs(row);
   auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
   if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());

@@ -1,85 +1,12 @@
-// For the tests of sink_duckdb*: deterministic rows, batches and a store in a directory.
+// For the tests of sink_duckdb*: what of any sink's tests, and questions to the store.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <memory>
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "components/sink_duckdb_store.h"
-#include "stream/ports.h"
-#include "types/batch.h"
+#include "components/sink_fixture.h"
 
 namespace leat::components::testing {
-
-inline types::Field column(std::string name, types::Type type) {
-  types::Field field;
-  field.name = std::move(name);
-  field.type = std::move(type);
-  return field;
-}
-
-/// id BIGINT, name VARCHAR.
-inline stream::SinkTable users(std::vector<std::string> key = {"id"}, std::string table = "users") {
-  stream::SinkTable made;
-  made.project = "p", made.pipeline = "store", made.sink = "serving." + table, made.table = table;
-  made.schema.fields = {column("id", types::Kind::kInt64), column("name", types::Kind::kVarchar)};
-  made.key = std::move(key);
-  return made;
-}
-
-struct Row {
-  std::optional<int64_t> id;
-  std::optional<std::string> name;
-  int64_t version = 0;
-};
-
-/// A SinkBatch and the bytes behind it.
-struct OwnedBatch {
-  explicit OwnedBatch(const stream::SinkTable& table) : buffer(table.schema) {}
-  OwnedBatch(OwnedBatch&&) = delete;
-  types::BatchBuffer buffer;
-  std::vector<int64_t> versions, offsets;
-  stream::SinkBatch batch;
-};
-
-inline stream::Progress progress(const stream::SinkTable& table, int64_t expected, int64_t next) {
-  stream::Progress p;
-  p.project = table.project, p.pipeline = table.pipeline, p.sink = table.sink;
-  p.input.topic = "users_created", p.input.topic_id = {1, 2}, p.input.partition = 0;
-  p.expected_next = expected, p.next = next, p.v_prev = next, p.pipeline_hash = "h";
-  p.ledger.in = p.ledger.delivered = p.ledger.rows = next;
-  return p;
-}
-
-inline std::unique_ptr<OwnedBatch> batch_of(const stream::SinkTable& table,
-                                            const std::vector<Row>& rows, int64_t expected,
-                                            int64_t next) {
-  auto made = std::make_unique<OwnedBatch>(table);
-  for (const Row& row : rows) {
-    if (row.id)
-      made->buffer.column(0).append(*row.id);
-    else
-      made->buffer.column(0).append_null();
-    if (row.name)
-      made->buffer.column(1).append(types::StringRef(made->buffer.arena().copy(*row.name)));
-    else
-      made->buffer.column(1).append_null();
-    for (size_t c = 2; c < made->buffer.column_count(); ++c) made->buffer.column(c).append_null();
-    made->versions.push_back(row.version);
-    made->offsets.push_back(expected + static_cast<int64_t>(made->offsets.size()));
-  }
-  if (!rows.empty()) {
-    made->batch.chunks.push_back(made->buffer.view());
-    made->batch.versions.emplace_back(made->versions);
-    made->batch.offsets.emplace_back(made->offsets);
-  }
-  made->batch.progress = progress(table, expected, next);
-  return made;
-}
 
 /// The values of a one-column query as text, joined by "|"; "ERROR code: text" when it fails.
 inline std::string ask(DuckdbStore& store, const std::string& sql) {
@@ -103,11 +30,5 @@ inline std::string ask(DuckdbStore& store, const std::string& sql) {
   }
   return text;
 }
-
-#define ASSERT_OK(...)                                               \
-  do {                                                               \
-    auto&& leat_ok = (__VA_ARGS__);                                  \
-    ASSERT_TRUE(leat_ok.has_value()) << leat_ok.error().to_string(); \
-  } while (false)
 
 }  // namespace leat::components::testing

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/strings.h"
+#include "components/sink_table.h"
 #include "io/fault.h"
 
 namespace leat::components {
@@ -14,13 +15,6 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kReservedStores = {
     "leat", "main", "temp", "system", "pg_catalog", "information_schema"};
-constexpr std::string_view kOwnPrefix = "_leat_";
-
-Error refused(std::string message, std::string hint) {
-  return Error(ErrorCode::kInvalidArgument, std::move(message))
-      .with_blame(Blame::kUser)
-      .with_hint(std::move(hint));
-}
 
 bool ends_with_own_suffix(std::string_view name) {
   return name.ends_with("__base") || name.ends_with("__tail");
@@ -43,12 +37,12 @@ std::string key_text(const std::vector<std::string>& key) {
 
 Result<TablePlan> TablePlan::make(const std::string& store, const stream::SinkTable& table) {
   if (std::find(kReservedStores.begin(), kReservedStores.end(), store) != kReservedStores.end()) {
-    return refused(
+    return refused_table(
         fmt::format("`{}` cannot be the name of an embedded store: DuckDB or leat uses it", store),
         "choose another store name, such as `serving`");
   }
   if (table.table.empty() || ends_with_own_suffix(table.table)) {
-    return refused(
+    return refused_table(
         fmt::format("`{}` cannot be the name of a table: __base and __tail are leat's own",
                     table.table),
         "choose another table name");
@@ -57,32 +51,8 @@ Result<TablePlan> TablePlan::make(const std::string& store, const stream::SinkTa
   plan.store_ = store;
   plan.name_ = table.table;
   plan.schema_ = table.schema;
-  if (table.schema.fields.empty())
-    return refused("a table needs at least one column", "select one in the SQL");
-  for (const types::Field& field : table.schema.fields) {
-    if (field.name.starts_with(kOwnPrefix)) {
-      return refused(
-          fmt::format("column {}: names that begin with _leat_ are leat's own", field.name),
-          "rename it in the SQL");
-    }
-    if (field.type.kind() == types::Kind::kSqlNull) {
-      return refused(fmt::format("column {} has no type: it is always NULL", field.name),
-                     fmt::format("write CAST(NULL AS VARCHAR) AS {}", field.name));
-    }
-  }
-  for (const std::string& name : table.key) {
-    auto at = table.schema.find(name);
-    if (!at)
-      return refused(fmt::format("key {} is no column of the pipeline's output", name),
-                     "select it in the SQL");
-    const types::Field& field = table.schema.fields[*at];
-    if (field.type.is_nested()) {
-      return refused(
-          fmt::format("key {} is a {}: only plain values can be keys", name, field.type.to_sql()),
-          "select the part that identifies the row");
-    }
-    plan.key_.push_back(field.name);
-  }
+  ASSIGN(const std::vector<size_t> key, check_table(table));
+  for (size_t at : key) plan.key_.push_back(table.schema.fields[at].name);
   return plan;
 }
 

@@ -32,15 +32,6 @@ class DuckdbSinkTest : public ::testing::Test {
     sinks_.push_back(std::move(*made));
     return *sinks_.back();
   }
-  /// Writes and expects success; returns the refused rows.
-  static std::vector<stream::RefusedRow> put(stream::Sink& sink, const stream::SinkTable& table,
-                                             const std::vector<Row>& rows, int64_t expected,
-                                             int64_t next) {
-    auto owned = batch_of(table, rows, expected, next);
-    auto refused = sink.write(owned->batch);
-    EXPECT_TRUE(refused.has_value()) << refused.error().to_string();
-    return refused ? *refused : std::vector<stream::RefusedRow>();
-  }
   static ErrorCode write_error(stream::Sink& sink, const stream::SinkTable& table,
                                const std::vector<Row>& rows, int64_t expected, int64_t next) {
     auto owned = batch_of(table, rows, expected, next);
@@ -353,21 +344,32 @@ TEST_F(DuckdbSinkTest, TheUsersOwnConstraintsRefuseSingleRows) {
   EXPECT_FALSE(sink(users({"id"}, "unique_users")).open().has_value());
 }
 
+/// A store's file without the store around it, and a keyed table of one row (1, "a").
+struct FileWithUsers {
+  explicit FileWithUsers(const std::string& path)
+      : file(StoreFile::open(path, {})),
+        folder(**file),
+        table(users()),
+        sink(make_duckdb_sink(**file, folder, "serving", table)),
+        session(**file),
+        connection(session.connection()) {
+    EXPECT_TRUE((*sink)->open().has_value());
+    put(**sink, table, {{1, "a", 1}}, -1, 1);
+  }
+  Result<std::unique_ptr<StoreFile>> file;
+  Folder folder;
+  stream::SinkTable table;
+  Result<std::unique_ptr<stream::Sink>> sink;
+  PlainSession session;
+  Result<sql::Connection*> connection;
+};
+
 // A checkpoint that is made to last a second; a reader inside keeps the second, short one away.
 TEST_F(DuckdbSinkTest, WritersGoOnWhileACheckpointRuns) {
   sinks_.clear();
   store_.reset();
-  auto file = StoreFile::open(path(), {});
-  ASSERT_OK(file);
-  Folder folder(**file);
-  auto table = users();
-  auto made = make_duckdb_sink(**file, folder, "serving", table);
-  ASSERT_OK(made);
-  ASSERT_OK((*made)->open());
-  put(**made, table, {{1, "a", 1}}, -1, 1);
-  PlainSession session(**file);
-  auto c = session.connection();
-  ASSERT_OK(c);
+  FileWithUsers users_file(path());
+  auto& [file, folder, table, made, session, c] = users_file;
   ASSERT_OK((*c)->run("SET debug_checkpoint_sleep_ms = 1000"));
   std::atomic<bool> done = false;
   {
@@ -390,17 +392,8 @@ TEST_F(DuckdbSinkTest, WritersGoOnWhileACheckpointRuns) {
 TEST_F(DuckdbSinkTest, AQueriesSnapshotDoesNotHoldUpACheckpoint) {
   sinks_.clear();
   store_.reset();
-  auto file = StoreFile::open(path(), {});
-  ASSERT_OK(file);
-  Folder folder(**file);
-  auto table = users();
-  auto made = make_duckdb_sink(**file, folder, "serving", table);
-  ASSERT_OK(made);
-  ASSERT_OK((*made)->open());
-  put(**made, table, {{1, "a", 1}}, -1, 1);
-  PlainSession session(**file);
-  auto c = session.connection();
-  ASSERT_OK(c);
+  FileWithUsers users_file(path());
+  auto& [file, folder, table, made, session, c] = users_file;
   Gate::Pass reading = (*file)->readers().enter();
   const auto seen = [&] { return one_text(**c, "SELECT min(name) FROM serving.users"); };
   ASSERT_OK((*c)->run("BEGIN"));

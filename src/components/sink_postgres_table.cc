@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "components/sink_postgres_rows.h"
+#include "components/sink_table.h"
 
 namespace leat::components {
 namespace {
@@ -13,12 +14,6 @@ namespace {
 constexpr size_t kMaxName = 63;  // PostgreSQL cuts longer ones without a word
 constexpr std::string_view kVersion = "_leat_version";
 constexpr std::string_view kStage = "pg_temp.leat_stage";
-
-Error refused(std::string message, std::string hint) {
-  return Error(ErrorCode::kInvalidArgument, std::move(message))
-      .with_blame(Blame::kUser)
-      .with_hint(std::move(hint));
-}
 
 /// A text column may be a varchar of the user's: the server then refuses what is too long, row by row.
 bool takes(std::string_view stored, std::string_view ours) {
@@ -34,38 +29,25 @@ Result<PostgresTable> PostgresTable::make(const std::string& schema,
   made.name_ = table.table;
   made.schema_ = table.schema;
   if (table.table.size() > kMaxName)
-    return refused(
+    return refused_table(
         fmt::format("table {}: PostgreSQL's names have at most {} bytes", table.table, kMaxName),
         "choose a shorter name");
   if (table.table.starts_with("leat_") || table.table.starts_with("_leat_"))
-    return refused(fmt::format("table {}: names that begin with leat_ are leat's own", table.table),
-                   "choose another name");
-  if (table.schema.fields.empty())
-    return refused("a table needs at least one column", "select one in the SQL");
+    return refused_table(
+        fmt::format("table {}: names that begin with leat_ are leat's own", table.table),
+        "choose another name");
   for (const types::Field& field : table.schema.fields) {
-    if (field.name.starts_with("_leat_"))
-      return refused(
-          fmt::format("column {}: names that begin with _leat_ are leat's own", field.name),
-          "rename it in the SQL");
     if (field.name.size() > kMaxName)
-      return refused(
+      return refused_table(
           fmt::format("column {}: PostgreSQL's names have at most {} bytes", field.name, kMaxName),
           "rename it in the SQL");
-    if (field.type.kind() == types::Kind::kSqlNull)
-      return refused(fmt::format("column {} has no type: it is always NULL", field.name),
-                     fmt::format("write CAST(NULL AS VARCHAR) AS {}", field.name));
   }
-  for (const std::string& name : table.key) {
-    auto at = table.schema.find(name);
-    if (!at)
-      return refused(fmt::format("key {} is no column of the pipeline's output", name),
-                     "select it in the SQL");
-    const types::Field& field = table.schema.fields[*at];
-    if (field.type.is_nested() || field.type.kind() == types::Kind::kJson)
-      return refused(
-          fmt::format("key {} is a {}: only plain values can be keys", name, field.type.to_sql()),
-          "select the part that identifies the row");
-    made.key_.push_back(*at);
+  ASSIGN(made.key_, check_table(table));
+  for (size_t key : made.key_) {
+    if (table.schema.fields[key].type.kind() == types::Kind::kJson)
+      return refused_table(fmt::format("key {} is a JSON: jsonb cannot be a key here",
+                                       table.schema.fields[key].name),
+                           "select the part that identifies the row");
   }
   return made;
 }

@@ -7,7 +7,7 @@
 
 #include "clients/postgres.h"
 #include "codec/text_out.h"
-#include "components/sink_duckdb_fixture.h"
+#include "components/sink_fixture.h"
 #include "components/sink_postgres_rows.h"
 #include "config/yaml.h"
 #include "testing/postgres.h"
@@ -54,14 +54,6 @@ class PostgresSinkTest : public ::testing::Test {
     CHECK(made.has_value(), "{}", made.error().to_string());
     sinks_.push_back(std::move(*made));
     return *sinks_.back();
-  }
-  static std::vector<stream::RefusedRow> put(stream::Sink& sink, const stream::SinkTable& table,
-                                             const std::vector<Row>& rows, int64_t expected,
-                                             int64_t next) {
-    auto owned = batch_of(table, rows, expected, next);
-    auto refused = sink.write(owned->batch);
-    EXPECT_TRUE(refused.has_value()) << refused.error().to_string();
-    return refused ? *refused : std::vector<stream::RefusedRow>();
   }
   std::string ask(const std::string& sql) {
     auto rows = admin_->query(sql);

@@ -37,7 +37,7 @@ bool StoreSet::is_remote(const std::string& name) const {
 }
 
 Result<std::vector<stream::Progress>> StoreSet::remote_progress(const std::string& pipeline,
-                                                                std::string* unreachable) {
+                                                                Unreachable* unreachable) {
   std::set<std::string> names;
   for (const PipelinePlan& plan : plan_.pipelines) {
     if (!pipeline.empty() && plan.name != pipeline) continue;
@@ -54,7 +54,7 @@ Result<std::vector<stream::Progress>> StoreSet::remote_progress(const std::strin
     if (!rows) {
       Error error = std::move(rows).error().at("store " + name);
       if (!unreachable) return error;
-      *unreachable += (unreachable->empty() ? "" : "; ") + error.to_string();
+      unreachable->emplace(name, std::move(error));
       continue;
     }
     std::copy_if(

@@ -23,10 +23,12 @@ class StoreSet {
       : plan_(plan), components_(components), context_(std::move(context)) {}
   /// The store by its name in the profile (`local`: any name, the embedded one).
   Result<stream::Store*> open(const std::string& name);
+  /// Why a store could not be asked, by its name.
+  using Unreachable = std::map<std::string, Error>;
   /// Committed rows of `pipeline` (empty: of every one) in the stores that are servers. One that cannot be reached is an
-  /// error, or, with `unreachable`, left out and told there ("store warehouse: ...").
+  /// error, or, with `unreachable`, left out and told there.
   Result<std::vector<stream::Progress>> remote_progress(const std::string& pipeline,
-                                                        std::string* unreachable = nullptr);
+                                                        Unreachable* unreachable = nullptr);
   /// True for a store that is a server of its own.
   bool is_remote(const std::string& name) const;
   /// Folds and checkpoints, one round over the open stores; true: call again soon.

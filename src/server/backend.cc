@@ -79,7 +79,7 @@ Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::stri
 
 Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
                                                   const std::string& pipeline,
-                                                  std::string* unreachable) {
+                                                  runtime::StoreSet::Unreachable* unreachable) {
   if (runs(backend, pipeline)) return backend.supervisor->progress(pipeline);
   std::vector<stream::Progress> rows;
   if (backend.log) {

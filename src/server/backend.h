@@ -60,8 +60,8 @@ std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan);
 Result<std::string> find_lane(const runtime::PipelinePlan& plan, const std::string& sink);
 /// Committed progress rows of a pipeline, whether it runs or not. A store that cannot be reached is an error, or, with
 /// `unreachable`, told there.
-Result<std::vector<stream::Progress>> progress_of(const Backend& backend,
-                                                  const std::string& pipeline,
-                                                  std::string* unreachable = nullptr);
+Result<std::vector<stream::Progress>> progress_of(
+    const Backend& backend, const std::string& pipeline,
+    runtime::StoreSet::Unreachable* unreachable = nullptr);
 
 }  // namespace leat::server

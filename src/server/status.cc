@@ -51,16 +51,16 @@ Result<PipelineSnapshot> at_rest(const Backend& backend, const PipelinePlan& pla
   PipelineSnapshot out;
   out.name = plan.name;
   out.state = LaneState::kStopped;
-  std::string unreachable;
+  runtime::StoreSet::Unreachable unreachable;
   ASSIGN(std::vector<stream::Progress> rows, progress_of(backend, plan.name, &unreachable));
   for (const runtime::LanePlan& lane_plan : plan.lanes()) {
     const std::string& sink = lane_plan.id;
     LaneSnapshot lane;
     lane.name = {backend.plan->project, plan.name, sink};
     lane.state = LaneState::kStopped;
-    const std::string& store = plan.sinks[lane_plan.sinks.front()].store;
-    if (!unreachable.empty() && unreachable.find("store " + store + ":") != std::string::npos) {
-      lane.error = unreachable;
+    const auto away = unreachable.find(plan.sinks[lane_plan.sinks.front()].store);
+    if (away != unreachable.end()) {
+      lane.error = away->second.to_string();
       lane.waiting = -1;
       out.lanes.push_back(std::move(lane));
       continue;

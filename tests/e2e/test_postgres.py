@@ -89,6 +89,14 @@ class Postgres(unittest.TestCase):
         done = self.project.call("sql", "--profile", "production", "SELECT * FROM serving.created_users")
         self.assertIn("store serving is a server of its own (postgres)", done.stderr)
 
+    def test_explain_shows_the_table_without_connecting(self):
+        for dsn, shown in (("file:dsn.txt", "CREATE TABLE"), ("host=db service=x", "`service` is not allowed")):
+            self.project.write("dsn.txt", "postgresql://leat:geheim@127.0.0.1:1/leat")
+            self.project.write("leat.yaml", PROFILE.replace("${WAREHOUSE_DSN}", dsn))
+            told = self.project.leat("explain", "users_store", "--profile", "production")
+            self.assertEqual(told.count(shown), 2, told)
+            self.assertNotIn("geheim", told)
+
     def test_reset_reads_its_plan_from_the_store(self):
         self.run_once()
         told = self.project.leat("reset", "users_store", "--profile", "production", "--to", "start", "--truncate", "--yes")
