@@ -1,9 +1,16 @@
-# leat_folder(NAME [LEAT folder...] [LIBS target...])
+# leat_folder(NAME [LEAT folder...] [LIBS target...] [PCH target] [TEST_PCH target])
 #   leat_NAME   all of src/NAME/*.cc, but for tests and benchmarks; links what is named
 #   test_NAME   all of src/NAME/*_test.cc as one program, run from the root of the project
+# PCH, TEST_PCH: the precompiled headers, by default leat_pch and leat_test_pch.
 # A folder may be empty or missing: then leat_NAME carries only its links, and there is no test.
 function(leat_folder name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LEAT;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH;TEST_PCH" "LEAT;LIBS")
+  if(NOT arg_PCH)
+    set(arg_PCH leat_pch)
+  endif()
+  if(NOT arg_TEST_PCH)
+    set(arg_TEST_PCH leat_test_pch)
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -13,7 +20,7 @@ function(leat_folder name)
   if(sources)
     add_library(leat_${name} STATIC ${sources})
     target_link_libraries(leat_${name} PUBLIC leat_all ${arg_LEAT} ${arg_LIBS})
-    leat_pch(leat_${name} leat_pch)
+    leat_pch(leat_${name} ${arg_PCH})
   else()
     add_library(leat_${name} INTERFACE)
     target_link_libraries(leat_${name} INTERFACE leat_all ${arg_LEAT} ${arg_LIBS})
@@ -26,7 +33,8 @@ function(leat_folder name)
     # leat_testing is an archive that links nothing itself: a test takes from it what its level allows.
     target_link_libraries(test_${name} PRIVATE
       leat_testing leat_${name} GTest::gtest_main GTest::gmock rapidcheck)
-    leat_pch(test_${name} leat_test_pch)
+    target_compile_options(test_${name} PRIVATE ${LEAT_TEST_FLAGS})
+    leat_pch(test_${name} ${arg_TEST_PCH})
     gtest_discover_tests(test_${name}
       TEST_PREFIX ${name}.
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
@@ -43,14 +51,19 @@ function(leat_pch target pch)
   endif()
 endfunction()
 
-# leat_make_pch(NAME HEADER LIBS...)
+# leat_make_pch(NAME HEADER [TESTS] LIBS target...)
+# TESTS: as tests are compiled.
 function(leat_make_pch name header)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "TESTS" "" "LIBS")
   if(LEAT_PCH)
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc.new "// empty\n")
     file(COPY_FILE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc.new
          ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc ONLY_IF_DIFFERENT)
     add_library(${name} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
-    target_link_libraries(${name} PRIVATE ${ARGN})
+    target_link_libraries(${name} PRIVATE ${arg_LIBS})
+    if(arg_TESTS)
+      target_compile_options(${name} PRIVATE ${LEAT_TEST_FLAGS})
+    endif()
     target_precompile_headers(${name} PRIVATE ${header})
   endif()
 endfunction()

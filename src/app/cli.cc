@@ -1,5 +1,6 @@
 #include "app/cli.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
@@ -40,53 +41,125 @@ Format GlobalOptions::format() const {
   return output == "csv" ? Format::kCsv : Format::kTable;
 }
 
+Option Option::type_name(std::string name) {
+  option_->type_name(std::move(name));
+  return *this;
+}
+
+Option Option::required() {
+  option_->required();
+  return *this;
+}
+
+Option Option::group(std::string name) {
+  option_->group(std::move(name));
+  return *this;
+}
+
+Option Option::show_default() {
+  option_->capture_default_str();
+  return *this;
+}
+
+Option Option::one_of(std::vector<std::string> values) {
+  option_->check(CLI::IsMember(std::move(values)));
+  return *this;
+}
+
+Option Option::whole_number(int64_t least, int64_t most) {
+  option_->check(CLI::Validator(
+      [least, most](const std::string& text) -> std::string {
+        int64_t value = 0;
+        const char* end = text.data() + text.size();
+        auto [at, error] = std::from_chars(text.data(), end, value);
+        if (error == std::errc() && at == end && value >= least && value <= most) return {};
+        return fmt::format("expected a whole number {}, found `{}`",
+                           most == INT64_MAX ? fmt::format("of at least {}", least)
+                                             : fmt::format("from {} to {}", least, most),
+                           text);
+      },
+      most == INT64_MAX ? std::string() : fmt::format("{}..{}", least, most)));
+  return *this;
+}
+
+Option Command::add_option(std::string names, std::string& value, std::string what) {
+  return Option(*app_->add_option(std::move(names), value, std::move(what)));
+}
+
+Option Command::add_option(std::string names, std::vector<std::string>& value, std::string what) {
+  const bool by_place = !names.starts_with('-');
+  CLI::Option* option = app_->add_option(std::move(names), value, std::move(what));
+  return Option(*option->allow_extra_args(by_place));
+}
+
+Option Command::add_option(std::string names, int& value, std::string what) {
+  return Option(*app_->add_option(std::move(names), value, std::move(what)));
+}
+
+Option Command::add_option(std::string names, int64_t& value, std::string what) {
+  return Option(*app_->add_option(std::move(names), value, std::move(what)));
+}
+
+Option Command::add_option(std::string names, uint64_t& value, std::string what) {
+  return Option(*app_->add_option(std::move(names), value, std::move(what)));
+}
+
+Option Command::add_flag(std::string names, bool& value, std::string what) {
+  return Option(*app_->add_flag(std::move(names), value, std::move(what)));
+}
+
 Cli::Cli()
-    : root_("Real-time data pipelines in one program: capture, validate, transform, store.",
-            "leat") {
-  root_.set_version_flag("--version", "leat " + std::string(version()));
-  root_.require_subcommand(1);
-  root_.get_formatter()->column_width(34);
-  auto add_option = [this](const char* name, std::string& into, const char* what) {
-    return root_.add_option(name, into, what)->group("Global options");
+    : root_(std::make_unique<CLI::App>(
+          "Real-time data pipelines in one program: capture, validate, transform, store.",
+          "leat")) {
+  root_->set_version_flag("--version", "leat " + std::string(version()));
+  root_->require_subcommand(1);
+  root_->get_formatter()->column_width(34);
+  Command root(*root_);
+  auto add_option = [&root](const char* name, std::string& into, const char* what) {
+    return root.add_option(name, into, what).group("Global options");
   };
   add_option("--project", options_.project, "Directory of leat.yaml")
-      ->type_name("DIR")
-      ->capture_default_str();
+      .type_name("DIR")
+      .show_default();
   add_option("--profile", options_.profile, "Profile of leat.yaml (default: local)")
-      ->type_name("NAME");
+      .type_name("NAME");
   add_option("--data", options_.data, "Where data is kept (default: .leat/PROFILE in the project)")
-      ->type_name("DIR");
+      .type_name("DIR");
   add_option("--output", options_.output, "How lists and results are written")
-      ->check(CLI::IsMember({"table", "json", "csv"}))
-      ->type_name("table|json|csv")
-      ->capture_default_str();
+      .one_of({"table", "json", "csv"})
+      .type_name("table|json|csv")
+      .show_default();
   add_option("--log-level", options_.log_level,
              "Least level that is logged (default: info in run, else warn)")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
-      ->type_name("trace|debug|info|warn|error|off");
+      .one_of({"trace", "debug", "info", "warn", "error", "off"})
+      .type_name("trace|debug|info|warn|error|off");
   add_option("--log-format", options_.log_format, "How log lines are written")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("text|json")
-      ->capture_default_str();
-  add_option("--log-file", options_.log_file, "Log there, not on stderr")->type_name("FILE");
-  root_.add_flag("--no-color", options_.no_color, "No colours on a terminal")
-      ->group("Global options");
+      .one_of({"text", "json"})
+      .type_name("text|json")
+      .show_default();
+  add_option("--log-file", options_.log_file, "Log there, not on stderr").type_name("FILE");
+  root.add_flag("--no-color", options_.no_color, "No colours on a terminal")
+      .group("Global options");
 }
 
-CLI::App& Cli::add(std::string name, std::string summary, std::string examples, Action action) {
-  return add(root_, std::move(name), std::move(summary), std::move(examples), std::move(action));
+Cli::~Cli() = default;
+
+Command Cli::add(std::string name, std::string summary, std::string examples, Action action) {
+  return add(Command(*root_), std::move(name), std::move(summary), std::move(examples),
+             std::move(action));
 }
 
-CLI::App& Cli::add_group(std::string name, std::string summary) {
-  CLI::App* app = root_.add_subcommand(std::move(name), std::move(summary));
+Command Cli::add_group(std::string name, std::string summary) {
+  CLI::App* app = root_->add_subcommand(std::move(name), std::move(summary));
   app->fallthrough();
   app->require_subcommand(1);
-  return *app;
+  return Command(*app);
 }
 
-CLI::App& Cli::add(CLI::App& group, std::string name, std::string summary, std::string examples,
-                   Action action) {
-  CLI::App* app = group.add_subcommand(std::move(name), std::move(summary));
+Command Cli::add(Command group, std::string name, std::string summary, std::string examples,
+                 Action action) {
+  CLI::App* app = group.app().add_subcommand(std::move(name), std::move(summary));
   app->fallthrough();
   std::string footer = "\nExamples:\n";
   for (size_t at = 0; at < examples.size();) {
@@ -97,11 +170,11 @@ CLI::App& Cli::add(CLI::App& group, std::string name, std::string summary, std::
   app->footer(footer + "\nOptions of every command: leat --help");
   // Run after parsing, so that no error of ours passes through CLI11.
   app->callback([this, action = std::move(action)] { chosen_ = action; });
-  return *app;
+  return Command(*app);
 }
 
 CLI::App& Cli::deepest() {
-  CLI::App* app = &root_;
+  CLI::App* app = root_.get();
   while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
   return *app;
 }
@@ -115,7 +188,7 @@ int Cli::help(const CLI::App& app, bool asked) {
 
 int Cli::explain(const CLI::ParseError& error) {
   CLI::App& app = deepest();
-  const std::vector<std::string> rest = root_.remaining(true);
+  const std::vector<std::string> rest = root_->remaining(true);
   const bool color = use_color(options_.no_color);
   std::string what;
   if (rest.empty() && !app.get_subcommands({}).empty()) return help(app, false);
@@ -140,7 +213,7 @@ int Cli::explain(const CLI::ParseError& error) {
 
 int Cli::run(int argc, const char* const* argv) {
   try {
-    root_.parse(argc, argv);
+    root_->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return help(deepest(), true);
   } catch (const CLI::CallForVersion&) {
@@ -154,21 +227,6 @@ int Cli::run(int argc, const char* const* argv) {
     return report(ready.error(), color);
   auto code = chosen_();
   return code ? *code : report(code.error(), color);
-}
-
-CLI::Validator whole_number(int64_t least, int64_t most) {
-  return CLI::Validator(
-      [least, most](const std::string& text) -> std::string {
-        int64_t value = 0;
-        const char* end = text.data() + text.size();
-        auto [at, error] = std::from_chars(text.data(), end, value);
-        if (error == std::errc() && at == end && value >= least && value <= most) return {};
-        return fmt::format("expected a whole number {}, found `{}`",
-                           most == INT64_MAX ? fmt::format("of at least {}", least)
-                                             : fmt::format("from {} to {}", least, most),
-                           text);
-      },
-      "");
 }
 
 int report(const Error& error, bool color) {

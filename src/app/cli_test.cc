@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <CLI/CLI.hpp>
+
 #include "app/commands.h"
 
 namespace leat::app {
@@ -21,15 +23,15 @@ Outcome run(std::vector<std::string> arguments, const std::function<void(Cli&)>&
   if (add) {
     add(cli);
   } else {
-    CLI::App& tap =
+    Command tap =
         cli.add("tap", "Show records", "leat tap users", [&cli, topic, from]() -> Result<int> {
           fmt::print("tap {} from {} as {}\n", *topic, *from, cli.options().output);
           std::fflush(stdout);
           return 0;
         });
-    tap.add_option("topic", *topic, "The topic")->required();
+    tap.add_option("topic", *topic, "The topic").required();
     tap.add_option("--from", *from, "Where");
-    CLI::App& group = cli.add_group("topics", "Topics");
+    Command group = cli.add_group("topics", "Topics");
     cli.add(group, "ls", "List", "leat topics ls", []() -> Result<int> {
       return Error(ErrorCode::kUnavailable, "nobody answers").with_hint("start it");
     });

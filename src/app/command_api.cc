@@ -88,11 +88,11 @@ Result<int> serve(const ServeArgs& args) {
 }  // namespace
 
 void add_api(Cli& cli) {
-  CLI::App& group = cli.add_group(
+  Command group = cli.add_group(
       "api", "Record a JSON API into a folder, and serve such a folder: record, serve");
 
   auto recorded = std::make_shared<RecordArgs>();
-  CLI::App& record_app = cli.add(
+  Command record_app = cli.add(
       group, "record", "Follow a JSON API from page to page and keep what it answers",
       "leat api record 'https://randomuser.me/api/?results=500&seed=leat' -o pages --pages 12\n"
       "leat api record https://api.example.com/orders -o orders --pagination "
@@ -100,37 +100,36 @@ void add_api(Cli& cli) {
       "--header \"Authorization: Bearer $TOKEN\"",
       [recorded] { return record(*recorded); });
   record_app.add_option("url", recorded->url, "Where the first page is")
-      ->type_name("URL")
-      ->required();
+      .type_name("URL")
+      .required();
   record_app
       .add_option("-o,--out", recorded->directory, "Folder to write; must hold no recording yet")
-      ->type_name("DIR")
-      ->required();
+      .type_name("DIR")
+      .required();
   record_app.add_option("--pages", recorded->pages, "Stop after so many pages")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+      .type_name("N")
+      .whole_number(1, 1'000'000)
+      .show_default();
   record_app
       .add_option(
           "--pagination", recorded->pagination,
           "none, page[:PARAM], offset[:PARAM[:LIMIT]], cursor:PARAM:/POINTER, next_url:/POINTER, "
           "link_header")
-      ->type_name("HOW")
-      ->capture_default_str();
+      .type_name("HOW")
+      .show_default();
   record_app
       .add_option(
           "--records", recorded->records,
           "JSON Pointer to the array of records, `/` for the whole body; guessed without it")
-      ->type_name("/POINTER");
+      .type_name("/POINTER");
   record_app
       .add_option("--header", recorded->headers,
                   "A header of every request; never written down. Repeatable")
-      ->type_name("'NAME: VALUE'")
-      ->allow_extra_args(false);
+      .type_name("'NAME: VALUE'");
   record_app.add_flag("--plain", recorded->plain, "Write page-NN.json instead of page-NN.json.gz");
 
   auto served = std::make_shared<ServeArgs>();
-  CLI::App& serve_app = cli.add(
+  Command serve_app = cli.add(
       group, "serve", "Serve a recording on 127.0.0.1 until stopped, honouring page parameters",
       "leat api serve pages\n"
       "leat api serve pages --port 8090 --fault 429=0.05,500=0.02,truncate=0.01 --seed 7",
@@ -138,27 +137,27 @@ void add_api(Cli& cli) {
   serve_app
       .add_option("directory", served->directory,
                   "What `leat api record` wrote, or page-NN.json[.gz] files")
-      ->type_name("DIR")
-      ->required();
+      .type_name("DIR")
+      .required();
   serve_app.add_option("--port", served->port, "Port; 0: a free one")
-      ->type_name("PORT")
-      ->check(CLI::Range(0, 65'535))
-      ->capture_default_str();
+      .type_name("PORT")
+      .whole_number(0, 65'535)
+      .show_default();
   serve_app
       .add_option("--fault", served->faults,
                   "Shares of requests that fail: 429, 500, truncate, reset, slow, duplicate, "
                   "garbage or all, each "
                   "=0..1")
-      ->type_name("KIND=P,…");
+      .type_name("KIND=P,…");
   serve_app.add_option("--seed", served->seed, "The same seed gives the same faults")
-      ->type_name("N")
-      ->capture_default_str();
+      .type_name("N")
+      .show_default();
   serve_app
       .add_option("--trickle", served->trickle_ms,
                   "Milliseconds between two pieces of a slow answer")
-      ->type_name("MS")
-      ->check(CLI::Range(0, 60'000))
-      ->capture_default_str();
+      .type_name("MS")
+      .whole_number(0, 60'000)
+      .show_default();
   serve_app.add_flag("--navigation", served->navigation,
                      "Say next, next_cursor and total in the body, too");
   serve_app.add_flag("--requests", served->requests, "A line per request on stderr");

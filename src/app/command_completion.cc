@@ -1,4 +1,5 @@
 // leat completion bash|zsh|fish: a script made from the tree of commands, so it is never behind it.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "app/cli.h"
@@ -163,9 +164,9 @@ void add_completion(Cli& cli) {
             return 0;
           })
       .add_option("shell", *shell, "bash, zsh or fish")
-      ->type_name("SHELL")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+      .type_name("SHELL")
+      .required()
+      .one_of({"bash", "zsh", "fish"});
 }
 
 }  // namespace leat::app

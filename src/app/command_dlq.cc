@@ -162,49 +162,49 @@ Result<int> purge(const GlobalOptions& options, const Args& args) {
   return 0;
 }
 
-void add_where(CLI::App& app, Args& args) {
+void add_where(Command app, Args& args) {
   app.add_option("--where", args.where,
                  "An SQL condition over sink, topic, partition, \"offset\", stage, reason, rule, "
                  "message, time, key, value")
-      ->type_name("SQL");
+      .type_name("SQL");
 }
 
 }  // namespace
 
 void add_dlq(Cli& cli) {
-  CLI::App& group = cli.add_group("dlq", "Dead letters: list, show, give once more, erase");
+  Command group = cli.add_group("dlq", "Dead letters: list, show, give once more, erase");
   auto args = std::make_shared<Args>();
 
-  CLI::App& ls = cli.add(group, "ls", "Count dead letters by pipeline, sink, stage and reason",
-                         "leat dlq ls\nleat dlq ls users_store --where \"reason = 'rule_failed'\"",
-                         [&cli, args] { return list(cli.options(), *args); });
-  ls.add_option("pipeline", args->pipeline, "One pipeline only")->type_name("PIPELINE");
+  Command ls = cli.add(group, "ls", "Count dead letters by pipeline, sink, stage and reason",
+                       "leat dlq ls\nleat dlq ls users_store --where \"reason = 'rule_failed'\"",
+                       [&cli, args] { return list(cli.options(), *args); });
+  ls.add_option("pipeline", args->pipeline, "One pipeline only").type_name("PIPELINE");
   add_where(ls, *args);
 
-  CLI::App& view =
+  Command view =
       cli.add(group, "show", "Show dead letters with their bytes and the reason",
               "leat dlq show users_store --limit 3\nleat dlq show users_store --output json",
               [&cli, args] { return show(cli.options(), *args); });
-  view.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
+  view.add_option("pipeline", args->pipeline, "The pipeline").type_name("PIPELINE").required();
   view.add_option("--limit", args->limit, "At most so many")
-      ->type_name("N")
-      ->check(whole_number(1))
-      ->capture_default_str();
+      .type_name("N")
+      .whole_number(1)
+      .show_default();
   add_where(view, *args);
 
-  CLI::App& again =
+  Command again =
       cli.add(group, "redrive", "Give dead letters to the pipeline once more, exactly once",
               "leat dlq redrive users_store --dry-run\n"
               "leat dlq redrive users_store --where \"rule = 'email_shape'\"",
               [&cli, args] { return redrive(cli.options(), *args); });
-  again.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
+  again.add_option("pipeline", args->pipeline, "The pipeline").type_name("PIPELINE").required();
   again.add_flag("--dry-run", args->dry_run, "Count only");
   add_where(again, *args);
 
-  CLI::App& away = cli.add(group, "purge", "Erase dead letters for good",
-                           "leat dlq purge users_store --where \"reason = 'malformed'\" --yes",
-                           [&cli, args] { return purge(cli.options(), *args); });
-  away.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
+  Command away = cli.add(group, "purge", "Erase dead letters for good",
+                         "leat dlq purge users_store --where \"reason = 'malformed'\" --yes",
+                         [&cli, args] { return purge(cli.options(), *args); });
+  away.add_option("pipeline", args->pipeline, "The pipeline").type_name("PIPELINE").required();
   away.add_flag("--dry-run", args->dry_run, "Count only");
   away.add_flag("--yes", args->yes, "Do not ask");
   add_where(away, *args);

@@ -1,5 +1,6 @@
 // leat docs: what the code knows of itself, written down: JSON Schemas, OpenAPI, metrics and errors under
 // contract/, the manual's reference under docs/reference/. Deterministic, so that `--check` can compare.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -258,13 +259,13 @@ void add_docs(Cli& cli) {
     bool check = false;
   };
   auto args = std::make_shared<Args>();
-  CLI::App& app =
+  Command app =
       cli.add("docs", "Write the JSON Schemas, the OpenAPI document and the reference manual",
               "leat docs --out manual\nleat docs --check",
               [&cli, args] { return docs(cli.root(), args->directory, args->check); });
   app.add_option("--out", args->directory, "Folder that gets contract/ and docs/reference/")
-      ->type_name("DIR")
-      ->capture_default_str();
+      .type_name("DIR")
+      .show_default();
   app.add_flag("--check", args->check, "Write nothing; exit 1 and name the files that differ");
 }
 

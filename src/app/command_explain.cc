@@ -129,7 +129,7 @@ void add_explain(Cli& cli) {
           "leat explain users_capture\nleat explain --output json",
           [&cli, names] { return explain(cli.options(), *names); })
       .add_option("pipeline", *names, "Pipelines; all when none is named")
-      ->type_name("PIPELINE");
+      .type_name("PIPELINE");
 }
 
 }  // namespace leat::app

@@ -35,17 +35,17 @@ void add_export(Cli& cli) {
     std::string table, file;
   };
   auto args = std::make_shared<Args>();
-  CLI::App& app = cli.add(
+  Command app = cli.add(
       "export", "Write a table or a SELECT to a Parquet or CSV file, also while running",
       "leat export created_users users.parquet\n"
       "leat export \"SELECT country, count(*) AS users FROM created_users GROUP BY ALL\" users.csv",
       [&cli, args] { return export_to(cli.options(), args->table, args->file); });
   app.add_option("table", args->table, "TABLE, STORE.TABLE or a SELECT")
-      ->type_name("TABLE")
-      ->required();
+      .type_name("TABLE")
+      .required();
   app.add_option("file", args->file, "Ends in .parquet or .csv; must not exist yet")
-      ->type_name("FILE")
-      ->required();
+      .type_name("FILE")
+      .required();
 }
 
 void add_backup(Cli& cli) {
@@ -54,8 +54,8 @@ void add_backup(Cli& cli) {
           "leat backup /backups/users-2026-11-22",
           [&cli, directory] { return backup(cli.options(), *directory); })
       .add_option("directory", *directory, "Must not exist yet")
-      ->type_name("DIR")
-      ->required();
+      .type_name("DIR")
+      .required();
 }
 
 }  // namespace leat::app

@@ -163,8 +163,8 @@ void add_init(Cli& cli) {
   cli.add("init", "Write a small project that runs at once", "leat init shop",
           [directory] { return init(*directory); })
       .add_option("name", *directory, "Folder to make; its last part names the project")
-      ->type_name("NAME")
-      ->required();
+      .type_name("NAME")
+      .required();
 }
 
 }  // namespace leat::app

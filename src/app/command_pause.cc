@@ -28,8 +28,8 @@ void add(Cli& cli, const char* command, const char* summary, const char* example
   cli.add(command, summary, examples, [&cli, name, on] { return steer(cli.options(), *name, on); })
       .add_option("pipeline", *name,
                   "A pipeline, or one sink of it: PIPELINE/TOPIC, PIPELINE/STORE.TABLE")
-      ->type_name("PIPELINE[/SINK]")
-      ->required();
+      .type_name("PIPELINE[/SINK]")
+      .required();
 }
 
 }  // namespace

@@ -52,21 +52,20 @@ Result<int> reset(const GlobalOptions& options, const Args& args) {
 
 void add_reset(Cli& cli) {
   auto args = std::make_shared<Args>();
-  CLI::App& app =
-      cli.add("reset", "Move the position of a pipeline that does not run",
-              "leat reset users_store --to start\n"
-              "leat reset users_store/warehouse.created_users --to 2026-11-22T10:00:00Z\n"
-              "leat reset users_store --to 0:120,1:98 --yes\n"
-              "leat reset users_capture --to start",
-              [&cli, args] { return reset(cli.options(), *args); });
+  Command app = cli.add("reset", "Move the position of a pipeline that does not run",
+                        "leat reset users_store --to start\n"
+                        "leat reset users_store/warehouse.created_users --to 2026-11-22T10:00:00Z\n"
+                        "leat reset users_store --to 0:120,1:98 --yes\n"
+                        "leat reset users_capture --to start",
+                        [&cli, args] { return reset(cli.options(), *args); });
   app.add_option("pipeline", args->pipeline,
                  "A pipeline, or one sink of it: PIPELINE/TOPIC, PIPELINE/STORE.TABLE")
-      ->type_name("PIPELINE[/SINK]")
-      ->required();
+      .type_name("PIPELINE[/SINK]")
+      .required();
   app.add_option("--to", args->to,
                  "start, end, an offset, -N, a time, or offsets by partition as 0:120,1:98")
-      ->type_name("PLACE")
-      ->required();
+      .type_name("PLACE")
+      .required();
   app.add_flag("--truncate", args->truncate,
                "Empty the sinks first: needed to go back on tables that append");
   app.add_flag("--dry-run", args->dry_run, "Show the plan only");

@@ -60,30 +60,30 @@ Result<int> run(const GlobalOptions& global, const RunArgs& args) {
 
 void add_run(Cli& cli) {
   auto args = std::make_shared<RunArgs>();
-  CLI::App& app =
+  Command app =
       cli.add("run", "Run the project's pipelines, or those named, until stopped",
               "leat run\nleat run --drain users_capture users_store\nleat run --profile cluster\n"
               "leat run --preview 10 users_capture",
               [&cli, args] { return run(cli.options(), *args); });
   app.add_option("pipeline", args->pipelines, "Pipelines to run; all when none is named")
-      ->type_name("PIPELINE");
+      .type_name("PIPELINE");
   app.add_flag(
       "--drain", args->drain,
       "End with exit 0 once every bounded source is exhausted and every topic read is drained");
   app.add_option("--timeout", args->timeout, "With --drain: exit 3 when it takes longer")
-      ->type_name("5m");
+      .type_name("5m");
   app.add_option("--run-id", args->run_id,
                  "Identity of this run of bounded sources: the same id resumes")
-      ->type_name("ID")
-      ->capture_default_str();
+      .type_name("ID")
+      .show_default();
   app.add_option("--skip-page", args->skip_page,
                  "Let this pipeline's source step over the one page that cannot be decoded, which "
                  "is then lost")
-      ->type_name("PIPELINE");
+      .type_name("PIPELINE");
   app.add_option("--preview", args->preview,
                  "Show N rows of each pipeline with the sinks off, and end")
-      ->type_name("N")
-      ->check(CLI::Range(1, 10'000));
+      .type_name("N")
+      .whole_number(1, 10'000);
 }
 
 }  // namespace leat::app

@@ -46,20 +46,20 @@ Result<int> infer(const GlobalOptions& options, const Args& args) {
 }  // namespace
 
 void add_schema(Cli& cli) {
-  CLI::App& group = cli.add_group("schema", "Types of what pipelines read");
+  Command group = cli.add_group("schema", "Types of what pipelines read");
   auto args = std::make_shared<Args>();
-  CLI::App& app =
+  Command app =
       cli.add(group, "infer", "Write the types of a pipeline's input down, from a sample of it",
               "leat schema infer users_capture\nleat schema infer users_store -o -",
               [&cli, args] { return infer(cli.options(), *args); });
-  app.add_option("pipeline", args->pipeline, "The pipeline")->type_name("PIPELINE")->required();
+  app.add_option("pipeline", args->pipeline, "The pipeline").type_name("PIPELINE").required();
   app.add_option("--records", args->records, "How many records are looked at")
-      ->type_name("N")
-      ->check(whole_number(1))
-      ->capture_default_str();
+      .type_name("N")
+      .whole_number(1)
+      .show_default();
   app.add_option("-o,--file", args->file,
                  "Where to; - is stdout (default: schemas/PIPELINE_input.json of the project)")
-      ->type_name("FILE");
+      .type_name("FILE");
   app.add_flag("--force", args->force, "Replace the file");
 }
 

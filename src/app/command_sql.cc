@@ -198,20 +198,18 @@ Result<int> sql(const GlobalOptions& options, const Args& args) {
 
 void add_sql(Cli& cli) {
   auto args = std::make_shared<Args>();
-  CLI::App& app = cli.add(
+  Command app = cli.add(
       "sql", "Ask the embedded store, also while `leat run` runs; without a query, a prompt",
       "leat sql \"SELECT country, count(*) FROM created_users GROUP BY ALL ORDER BY 2 DESC\"\n"
       "leat sql \"SELECT * FROM serving.created_users LIMIT 10\" --output json\n"
       "leat sql",
       [&cli, args] { return sql(cli.options(), *args); });
-  app.add_option("query", args->query, "One SELECT")->type_name("QUERY");
+  app.add_option("query", args->query, "One SELECT").type_name("QUERY");
   app.add_option("--max-rows", args->max_rows, "Rows shown at most")
-      ->type_name("N")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  app.add_option("--deadline", args->deadline, "When to give up")
-      ->type_name("TIME")
-      ->capture_default_str();
+      .type_name("N")
+      .whole_number(1)
+      .show_default();
+  app.add_option("--deadline", args->deadline, "When to give up").type_name("TIME").show_default();
 }
 
 }  // namespace leat::app

@@ -130,27 +130,25 @@ Result<int> tap(const GlobalOptions& options, const Args& args) {
 
 void add_tap(Cli& cli) {
   auto args = std::make_shared<Args>();
-  CLI::App& app = cli.add("tap", "Show the records of a topic",
-                          "leat tap users_created --limit 5\n"
-                          "leat tap users_created --from -10 --output json\n"
-                          "leat tap users_created --follow --where \"country = 'Norway'\"\n"
-                          "leat tap users_created --from 2026-11-22T10:00:00Z",
-                          [&cli, args] { return tap(cli.options(), *args); });
-  app.add_option("topic", args->topic, "The topic")->type_name("TOPIC")->required();
+  Command app = cli.add("tap", "Show the records of a topic",
+                        "leat tap users_created --limit 5\n"
+                        "leat tap users_created --from -10 --output json\n"
+                        "leat tap users_created --follow --where \"country = 'Norway'\"\n"
+                        "leat tap users_created --from 2026-11-22T10:00:00Z",
+                        [&cli, args] { return tap(cli.options(), *args); });
+  app.add_option("topic", args->topic, "The topic").type_name("TOPIC").required();
   app.add_option(
          "--from", args->from,
          "start, end, an offset, -N for the last N of each partition, a time, or 0:120,1:98 "
          "(default: start; end with --follow)")
-      ->type_name("PLACE");
+      .type_name("PLACE");
   app.add_option("--partition", args->partition, "One partition only")
-      ->type_name("N")
-      ->check(whole_number(0));
-  app.add_option("--limit", args->limit, "At most so many records")
-      ->type_name("N")
-      ->check(whole_number(1));
+      .type_name("N")
+      .whole_number(0);
+  app.add_option("--limit", args->limit, "At most so many records").type_name("N").whole_number(1);
   app.add_option("--where", args->where,
                  "An SQL condition over the record's fields, _partition, _offset, _timestamp, _key")
-      ->type_name("SQL");
+      .type_name("SQL");
   app.add_flag("--follow,-f", args->follow, "Go on with records as they come");
 }
 

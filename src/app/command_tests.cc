@@ -128,7 +128,7 @@ void add_test(Cli& cli) {
           "leat test\nleat test examples/users\nleat test tests/golden",
           [&cli, path] { return test(cli.options(), *path); })
       .add_option("path", *path, "A project, or a folder of projects; the project without it")
-      ->type_name("PATH");
+      .type_name("PATH");
 }
 
 }  // namespace leat::app

@@ -100,7 +100,7 @@ Result<int> remove(const GlobalOptions& options, const std::string& topic, bool 
 }  // namespace
 
 void add_topics(Cli& cli) {
-  CLI::App& group = cli.add_group("topics", "Topics of the log: list, show, create, delete");
+  Command group = cli.add_group("topics", "Topics of the log: list, show, create, delete");
   cli.add(group, "ls", "List topics", "leat topics ls\nleat topics ls --output json",
           [&cli] { return list(cli.options()); });
 
@@ -108,32 +108,32 @@ void add_topics(Cli& cli) {
   cli.add(group, "show", "Show one topic: partitions, retention, who writes and reads it",
           "leat topics show users_created", [&cli, shown] { return show(cli.options(), *shown); })
       .add_option("topic", *shown, "Its name")
-      ->type_name("TOPIC")
-      ->required();
+      .type_name("TOPIC")
+      .required();
 
   auto args = std::make_shared<CreateArgs>();
-  CLI::App& make = cli.add(
+  Command make = cli.add(
       group, "create", "Create a topic",
       "leat topics create orders --partitions 4 --retention 7d\nleat topics create users_created",
       [&cli, args] { return create(cli.options(), *args); });
   make.add_option("topic", args->topic,
                   "Its name; what leat.yaml declares for it is taken from there")
-      ->type_name("TOPIC")
-      ->required();
+      .type_name("TOPIC")
+      .required();
   make.add_option("--partitions", args->partitions, "How many; never changes afterwards")
-      ->type_name("N")
-      ->check(whole_number(1, limits::kMaxPartitions));
+      .type_name("N")
+      .whole_number(1, limits::kMaxPartitions);
   make.add_option("--retention", args->retention, "How long records are kept")
-      ->type_name("7d|forever");
+      .type_name("7d|forever");
   make.add_option("--retention-bytes", args->retention_bytes, "How much of a partition is kept")
-      ->type_name("64MiB|unbounded");
+      .type_name("64MiB|unbounded");
 
   auto doomed = std::make_shared<std::string>();
   auto yes = std::make_shared<bool>(false);
-  CLI::App& gone =
+  Command gone =
       cli.add(group, "delete", "Delete a topic and its records", "leat topics delete orders --yes",
               [&cli, doomed, yes] { return remove(cli.options(), *doomed, *yes); });
-  gone.add_option("topic", *doomed, "Its name")->type_name("TOPIC")->required();
+  gone.add_option("topic", *doomed, "Its name").type_name("TOPIC").required();
   gone.add_flag("--yes", *yes, "Do not ask");
 }
 
