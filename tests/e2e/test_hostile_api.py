@@ -3,8 +3,6 @@ import contextlib
 import http.server
 import json
 import pathlib
-import ssl
-import subprocess
 import sys
 import tempfile
 import threading
@@ -12,6 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import leat  # noqa: E402
+from support.certificates import Certificates, server_context  # noqa: E402
 
 CAPTURE = """\
 pipeline: capture
@@ -99,36 +98,6 @@ def serve(answer, tls=None):
         thread.join()
 
 
-class Certificates:
-    """An authority and what it signs, made by openssl."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-                     "-subj", "/CN=leat test authority", "-days", "2")
-
-    def openssl(self, *arguments):
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True, timeout=60)
-
-    def signed(self, name, alternative="IP:127.0.0.1", days="2"):
-        self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                     "-subj", f"/CN={name}")
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
-        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                     "-days", days, "-extfile", f"{name}.ext", "-out", f"{name}.pem")
-        return self.context(name)
-
-    def self_signed(self, name):
-        self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem",
-                     "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
-        return self.context(name)
-
-    def context(self, name):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        return context
-
-
 class Hostile(unittest.TestCase):
     def taken(self, p):
         return [json.loads(record["value"]) if isinstance(record["value"], str) else record["value"]
@@ -146,15 +115,15 @@ class Hostile(unittest.TestCase):
             made = Certificates(folder)
             trusted = f"ca_file: {folder}/ca.pem"
             body = page(item(1), item(2))
-            with serve(lambda *_: (200, body), made.signed("good")) as (url, paths), project(url, trusted) as p:
+            with serve(lambda *_: (200, body), server_context(made.signed("good"))) as (url, paths), project(url, trusted) as p:
                 p.leat("run", "--drain")
                 self.assertEqual([record["id"] for record in self.taken(p)], [1, 2])
                 self.assertEqual(len(paths), 1)
             for name, context, settings in (
-                    ("no authority named", made.signed("unknown"), ""),
-                    ("self-signed", made.self_signed("selfish"), trusted),
-                    ("expired", made.signed("old", days="-1"), trusted),
-                    ("another name", made.signed("other", "DNS:api.example.com"), trusted)):
+                    ("no authority named", server_context(made.signed("unknown")), ""),
+                    ("self-signed", server_context(made.self_signed("selfish")), trusted),
+                    ("expired", server_context(made.signed("old", days="-1")), trusted),
+                    ("another name", server_context(made.signed("other", "DNS:api.example.com")), trusted)):
                 with self.subTest(name), serve(lambda *_: (200, body), context) as (url, paths), \
                         project(url, settings) as p:
                     said = self.fails_with(p, "the server's certificate is refused")

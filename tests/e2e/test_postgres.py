@@ -2,11 +2,13 @@
 import json
 import pathlib
 import sys
+import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import leat, postgres  # noqa: E402
+from support.certificates import Certificates  # noqa: E402
 
 PROFILE = """\
 project: users
@@ -55,10 +57,10 @@ class Postgres(unittest.TestCase):
     def drop():
         postgres.psql("DROP SCHEMA IF EXISTS e2e_serving CASCADE; DROP SCHEMA IF EXISTS e2e_warehouse CASCADE")
 
-    def run_once(self, *arguments, **options):
+    def run_once(self, env=None):
         with leat.api() as url:
-            return self.project.leat("run", "--profile", "production", "--drain", *arguments,
-                                     env={"USERS_API": url + "api/"}, **options)
+            return self.project.leat("run", "--profile", "production", "--drain",
+                                     env={"USERS_API": url + "api/", **(env or {})})
 
     def ledgers(self):
         status = self.project.json("status", "--profile", "production")
@@ -152,6 +154,32 @@ class Postgres(unittest.TestCase):
         for lane, ledger in self.ledgers().items():
             self.assertTrue(leat.balanced(ledger), lane)
             self.assertEqual(ledger["delivered"], 30000, lane)
+
+    def test_certificates(self):
+        """A server that cannot prove who it is gets no row and no password."""
+        self.project.write("pipelines/users_store.yaml",
+                           "pipeline: users_store\nsource: {topic: users_created}\n"
+                           "sinks: [{store: serving, table: created_users, key: [id]}]\n")
+        self.addCleanup(postgres.service, "tls", "off")
+        with tempfile.TemporaryDirectory() as folder:
+            made = Certificates(folder)
+            strict = f"{postgres.DSN}?sslmode=verify-full&sslrootcert={folder}/ca.pem"
+            for name, files, said in (
+                    ("none", ("off",), "server does not support SSL"),
+                    ("self-signed", made.self_signed("selfish"), "certificate verify failed"),
+                    ("expired", made.signed("old", days="-1"), "certificate verify failed"),
+                    ("another name", made.signed("other", "DNS:db.example.com"), "does not match host name")):
+                with self.subTest(name):
+                    postgres.service("tls", *files)
+                    with leat.api() as url:
+                        done = self.project.call("run", "--profile", "production", "--drain", "--timeout", "2s",
+                                                 env={"USERS_API": url + "api/", "WAREHOUSE_DSN": strict})
+                    self.assertEqual(done.returncode, 3, done.stderr)
+                    self.assertIn(said, done.stderr)
+                    self.assertEqual(postgres.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'e2e_serving'"), [])
+            postgres.service("tls", *made.signed("good"))
+            self.run_once(env={"WAREHOUSE_DSN": strict})
+            self.assertEqual(postgres.rows("SELECT count(*) AS n FROM e2e_serving.created_users"), [{"n": 6000}])
 
     def project_records(self):
         text = self.project.leat("tap", "counted", "--profile", "production", "--from", "start", "--output", "json")
