@@ -174,7 +174,12 @@ PostgresConnection::~PostgresConnection() = default;
 
 Result<PostgresConnection> PostgresConnection::open(const PostgresOptions& options,
                                                     io::Clock& clock) {
-  ASSIGN(auto parameters, postgres_parameters(options.dsn.reveal()));
+  auto dsn = options.dsn.current();
+  // Whoever writes the file anew may be in the middle of it.
+  if (!dsn) return std::move(dsn).error().with_retry(Retry::kReconnect);
+  auto read = postgres_parameters(*dsn);
+  if (!read) return std::move(read).error().with_retry(Retry::kReconnect);
+  std::map<std::string, std::string> parameters = std::move(read).value();
   parameters.try_emplace("application_name", options.application);
   parameters["client_encoding"] = "UTF8";
   std::vector<const char*> keys, values;

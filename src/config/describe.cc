@@ -304,7 +304,12 @@ bool read_secret(const Node& node, Secret& out, Reading& reading) {
     reading.error(node.mark, "`file:` has no meaning here");
     return false;
   }
-  Result<std::string> content = reading.environment->read_file(path);
+  auto read = [environment = *reading.environment, path]() -> Result<std::string> {
+    ASSIGN(std::string value, environment.read_file(path));
+    while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
+    return value;
+  };
+  Result<std::string> content = read();
   if (!content) {
     std::string message = fmt::format("the secret's file: {}", content.error().message());
     if (reading.environment->missing() == Environment::Missing::kFail) {
@@ -315,9 +320,7 @@ bool read_secret(const Node& node, Secret& out, Reading& reading) {
       reading.warning(node.mark, std::move(message));
     return true;
   }
-  std::string value = std::move(content).value();
-  while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
-  out = Secret(std::move(value));
+  out = Secret(std::move(content).value(), std::move(read));
   return true;
 }
 

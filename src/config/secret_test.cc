@@ -17,6 +17,16 @@ static_assert(!fmt::is_formattable<Secret>::value);
 static_assert(!std::is_convertible_v<Secret, std::string>);
 static_assert(!std::is_convertible_v<std::string, Secret>);
 
+TEST(Secret, CurrentIsWhatItsFileHoldsNow) {
+  std::string file = "one";
+  const Secret rotated("one", [&file]() -> Result<std::string> { return file; });
+  const Secret copy = rotated;
+  file = "two";
+  EXPECT_EQ(copy.current().value(), "two");
+  EXPECT_EQ(copy.reveal(), "one");
+  EXPECT_EQ(Secret("fixed").current().value(), "fixed");
+}
+
 TEST(Redactor, TakesLongerSecretsOutFirst) {
   Redactor redactor;
   redactor.add(Secret("pass"));

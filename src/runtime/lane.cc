@@ -242,8 +242,10 @@ stream::Progress Lane::progress_after(const Outcome& outcome) const {
 
 Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
                                    std::stop_token stop) {
+  bool reopen = false;
+  std::string told;
   for (int failures = 0;; ++failures) {
-    auto written = delivery_->write(outcome, progress);
+    auto written = write_once(outcome, progress, reopen);
     sink_trouble_.store(!written);
     if (written) {
       if (failures > 0) {
@@ -257,34 +259,37 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
     if (error.code() == ErrorCode::kLimit && error.retry() == Retry::kNever)
       return Error(ErrorCode::kIncompatible, error.message());
     if (error.retry() != Retry::kBackoff && error.retry() != Retry::kReconnect) return error;
-    set_state(LaneState::kBackingOff, error.to_string());
+    if (error.retry() == Retry::kReconnect) reopen = true;
+    std::string reason = error.to_string();
+    set_state(LaneState::kBackingOff, reason);
     metrics_.sink_error();
-    if (failures == 0) {
+    if (reason != told) {
       spdlog::warn("pipeline {}: sink {}: {}; trying until it works", options_.name.pipeline,
-                   options_.name.sink, error.to_string());
+                   options_.name.sink, reason);
+      told = std::move(reason);
     }
     int64_t bound =
         std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
     if (!clock_.sleep_ms(static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1)),
                          stop))
       return error;
-    if (error.retry() != Retry::kReconnect) continue;
-    auto rows = delivery_->open();
-    if (!rows) {
-      if (rows.error().retry() == Retry::kNever || rows.error().retry() == Retry::kFatal)
-        return rows.error();
-      continue;
-    }
-    // The write that failed may have happened: the store's own row is the truth.
-    for (const stream::Progress& row : *rows) {
-      if (row.input != progress.input) continue;
-      if (row.next == progress.next) return {};
-      if (row.next != progress.expected_next) {
-        return Error(ErrorCode::kConflict, fmt::format("the store's position is {}, expected {}",
-                                                       row.next, progress.expected_next));
-      }
+  }
+}
+
+Result<void> Lane::write_once(Outcome& outcome, stream::Progress& progress, bool& reopen) {
+  if (!reopen) return delivery_->write(outcome, progress);
+  ASSIGN(auto rows, delivery_->open());
+  reopen = false;
+  // The write that failed may have happened: the store's own row is the truth.
+  for (const stream::Progress& row : rows) {
+    if (row.input != progress.input) continue;
+    if (row.next == progress.next) return {};
+    if (row.next != progress.expected_next) {
+      return Error(ErrorCode::kConflict, fmt::format("the store's position is {}, expected {}",
+                                                     row.next, progress.expected_next));
     }
   }
+  return delivery_->write(outcome, progress);
 }
 
 void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {

@@ -98,6 +98,9 @@ class Lane {
   Result<bool> transform_halves(std::unique_ptr<Outcome> outcome, std::stop_token stop);
   Result<bool> on_trial(std::chrono::milliseconds timeout, std::stop_token stop);
   Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
+  /// One try. `reopen`: the session was lost, and what its last write did is unknown; false again
+  /// once it stands.
+  Result<void> write_once(Outcome& outcome, stream::Progress& progress, bool& reopen);
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
   void watch_drift(const Outcome& outcome);

@@ -181,6 +181,35 @@ class Postgres(unittest.TestCase):
             self.run_once(env={"WAREHOUSE_DSN": strict})
             self.assertEqual(postgres.rows("SELECT count(*) AS n FROM e2e_serving.created_users"), [{"n": 6000}])
 
+    def test_a_password_that_is_changed_while_records_flow(self):
+        role = "e2e_rotated"
+        self.addCleanup(postgres.psql, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+        postgres.psql(f"CREATE ROLE {role} LOGIN PASSWORD 'first'; GRANT {role} TO leat; "
+                      f"GRANT CREATE ON DATABASE leat TO {role}")
+        for pipeline in (self.project.dir / "pipelines").glob("*.yaml"):
+            pipeline.unlink()
+        self.project.write("leat.yaml", PROFILE.replace('"${WAREHOUSE_DSN}"', "file:warehouse.dsn"))
+        self.project.write("pipelines/counted.yaml", COUNTED)
+        self.project.write("pipelines/stored.yaml", STORED)
+
+        def write(password):
+            server = postgres.DSN.split("@")[1]
+            self.project.write("warehouse.dsn", f"postgresql://{role}:{password}@{server}\n")
+
+        write("first")
+        with self.project.background("run", "--profile", "production", "--drain", "--log-level", "warn") as process:
+            leat.wait_until(lambda: postgres.rows("SELECT 1 FROM pg_tables WHERE tablename = 'history'"), "rows", 30)
+            postgres.psql(f"ALTER ROLE {role} PASSWORD 'second'; "
+                          f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
+            leat.wait_until(lambda: "authentication failed" in process.read_errors(), "the old password's refusal", 30)
+            write("second")
+            process.wait(120)
+            self.assertEqual(process.returncode, 0, process.read_errors())
+            self.assertNotIn("second", process.read_errors())
+        counts = [postgres.rows(f"SELECT count(*) AS n FROM {t}")[0]["n"]
+                  for t in ("e2e_warehouse.history", "e2e_serving.latest")]
+        self.assertEqual(counts, [30000, 300])
+
     def project_records(self):
         text = self.project.leat("tap", "counted", "--profile", "production", "--from", "start", "--output", "json")
         return [json.loads(line) for line in text.splitlines()]
