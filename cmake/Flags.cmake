@@ -16,7 +16,8 @@ endif()
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 
-# Tests are compiled in half the time without optimization, and what they test is not theirs.
+# Unoptimized, tests compile in some 60 % of the time. The folder they test is compiled as it ships, but for
+# what stands in headers; golden, e2e and faults run the program itself.
 set(LEAT_TEST_FLAGS $<$<CONFIG:RelWithDebInfo>:-O0> $<$<CONFIG:RelWithDebInfo>:-U_FORTIFY_SOURCE>)
 
 add_compile_options(

@@ -49,8 +49,7 @@ LoadedProject load_project_env(const GlobalOptions& options, config::Environment
   auto env = std::make_unique<ProjectEnv>();
   env->hub = std::make_shared<components::DuckdbHub>();
   components::register_all(env->components, env->hub);
-  env->environment = config::Environment::of_process(
-      [](const std::string& path) { return io::read_file(path, limits::kMaxYamlBytes); }, missing);
+  env->environment = stream::process_environment(options.project, missing);
   auto files = config::load_project(options.project, options.profile, env->environment,
                                     describe(env->components), real_files(), loaded.diagnostics);
   if (!files) return loaded;

@@ -115,7 +115,8 @@ class Hostile(unittest.TestCase):
             made = Certificates(folder)
             trusted = f"ca_file: {folder}/ca.pem"
             body = page(item(1), item(2))
-            with serve(lambda *_: (200, body), server_context(made.signed("good"))) as (url, paths), project(url, trusted) as p:
+            good = server_context(made.signed("good"))
+            with serve(lambda *_: (200, body), good) as (url, paths), project(url, trusted) as p:
                 p.leat("run", "--drain")
                 self.assertEqual([record["id"] for record in self.taken(p)], [1, 2])
                 self.assertEqual(len(paths), 1)

@@ -1,6 +1,7 @@
 """The reference project with PostgreSQL as its stores: the same files, another profile."""
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -99,6 +100,14 @@ class Postgres(unittest.TestCase):
             self.assertEqual(told.count(shown), 2, told)
             self.assertNotIn("geheim", told)
 
+    def test_a_relative_secret_begins_at_the_project(self):
+        self.project.write("dsn.txt", "postgresql://leat:geheim@127.0.0.1:1/leat")
+        self.project.write("leat.yaml", PROFILE.replace("${WAREHOUSE_DSN}", "file:dsn.txt"))
+        told = subprocess.run(self.project.command("--project", self.project.dir, "--profile", "production", "lint"),
+                              cwd="/", env=self.project.environment(), text=True, capture_output=True, timeout=60)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertNotIn("secret's file", told.stdout + told.stderr)
+
     def test_reset_reads_its_plan_from_the_store(self):
         self.run_once()
         told = self.project.leat("reset", "users_store", "--profile", "production", "--to", "start", "--truncate", "--yes")
@@ -156,7 +165,7 @@ class Postgres(unittest.TestCase):
             self.assertEqual(ledger["delivered"], 30000, lane)
 
     def test_certificates(self):
-        """A server that cannot prove who it is gets no row and no password."""
+        """A server that cannot prove who it is gets no row."""
         self.project.write("pipelines/users_store.yaml",
                            "pipeline: users_store\nsource: {topic: users_created}\n"
                            "sinks: [{store: serving, table: created_users, key: [id]}]\n")
@@ -181,9 +190,16 @@ class Postgres(unittest.TestCase):
             self.run_once(env={"WAREHOUSE_DSN": strict})
             self.assertEqual(postgres.rows("SELECT count(*) AS n FROM e2e_serving.created_users"), [{"n": 6000}])
 
+    @staticmethod
+    def drop_role(role):
+        """Of this run, or of one that was killed: the server outlives both."""
+        if postgres.rows(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'"):
+            postgres.psql(f"GRANT {role} TO leat; DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
     def test_a_password_that_is_changed_while_records_flow(self):
         role = "e2e_rotated"
-        self.addCleanup(postgres.psql, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+        self.drop_role(role)
+        self.addCleanup(self.drop_role, role)
         postgres.psql(f"CREATE ROLE {role} LOGIN PASSWORD 'first'; GRANT {role} TO leat; "
                       f"GRANT CREATE ON DATABASE leat TO {role}")
         for pipeline in (self.project.dir / "pipelines").glob("*.yaml"):
