@@ -21,6 +21,7 @@ pkg_check_modules(pc_zstd REQUIRED IMPORTED_TARGET GLOBAL libzstd)  # PkgConfig:
 pkg_check_modules(pc_lz4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)    # PkgConfig::pc_lz4
 pkg_check_modules(pc_edit REQUIRED IMPORTED_TARGET GLOBAL libedit)  # PkgConfig::pc_edit
 include(DuckDB)                           # duckdb::duckdb
+include(Librdkafka)                       # rdkafka::rdkafka
 
 # For tests and benchmarks only.
 find_package(GTest REQUIRED)              # GTest::gtest_main, GTest::gmock

@@ -199,7 +199,7 @@ std::string cli_markdown(const CLI::App& root) {
 Result<Files> make_files(const CLI::App& root) {
   stream::Registry components;
   components::register_all(components, std::make_shared<components::DuckdbHub>());
-  const config::Components described = describe(components);
+  const config::Components described = components.components();
   Files files;
   files["contract/leat.schema.json"] = config::project_json_schema(described);
   files["contract/pipeline.schema.json"] = config::pipeline_json_schema(described);
@@ -215,6 +215,12 @@ Result<Files> make_files(const CLI::App& root) {
                        "What `stores: {NAME: {KIND: {…}}}` of a profile may name.\n\n";
   for (const stream::StoreType* type : components.stores()) stores += component(*type, "serving");
   files["docs/reference/stores.md"] = std::move(stores);
+  std::string logs =
+      "# Logs\n\n" + std::string(kMade) +
+      "What `log: {KIND: {…}}` of a profile may name. Without it the log is embedded, "
+      "below the data directory.\n\n";
+  for (const stream::LogType* type : components.logs()) logs += component(*type, "log");
+  files["docs/reference/logs.md"] = std::move(logs);
   files["docs/reference/files.md"] =
       "# Files of a project\n\n" + std::string(kMade) + "## leat.yaml\n\n" +
       config::markdown(config::project_spec(), 3) + "\n## pipelines/NAME.yaml\n\n" +

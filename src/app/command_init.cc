@@ -133,7 +133,7 @@ Result<int> init(const std::string& directory) {
   }
   stream::Registry components;
   components::register_all(components, std::make_shared<components::DuckdbHub>());
-  const config::Components described = describe(components);
+  const config::Components described = components.components();
   for (const char* folder : {"pipelines", "tests", "data", ".schema"})
     TRY(io::make_directories(directory + "/" + folder));
   const std::pair<const char*, std::string> files[] = {

@@ -55,7 +55,7 @@ Result<void> run_project(GlobalOptions options, const std::string& project, bool
   std::vector<config::TestFile> tests;
   if (loaded.env && diagnostics.ok()) {
     tests =
-        config::load_tests(loaded.env->files, loaded.env->environment, real_files(), diagnostics);
+        config::load_tests(loaded.env->files, loaded.env->environment, stream::file_access(), diagnostics);
   }
   if (!diagnostics.ok()) {
     diagnostics.sort();

@@ -11,7 +11,8 @@ namespace {
 
 /// All that the handlers work on. Destroyed last to first: the API before what it points to.
 struct LocalApi {
-  std::unique_ptr<log::EmbeddedLog> log;
+  std::unique_ptr<log::EmbeddedLog> embedded;
+  std::unique_ptr<stream::Log> remote;
   std::shared_ptr<components::DuckdbStore> store;
   std::unique_ptr<runtime::StoreSet> stores;
   std::unique_ptr<runtime::Services> services;
@@ -36,7 +37,7 @@ Result<void> open_log(LocalApi& local, const std::string& data_dir, bool write) 
   // Made by a run that ended before it wrote anything: as good as none.
   if (!opened && !write && opened.error().code() == ErrorCode::kNotFound) return {};
   if (!opened) return name_holder(std::move(opened).error(), data_dir);
-  local.log = std::move(*opened);
+  local.embedded = std::move(*opened);
   return {};
 }
 
@@ -58,13 +59,18 @@ std::string log_directory(const std::string& data_dir) { return data_dir + "/log
 
 Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
   auto local = std::make_shared<LocalApi>();
-  TRY(open_log(*local, parts.data_dir, write));
+  ASSIGN(local->remote, runtime::open_remote_log(parts.plan, parts.components,
+                                                 log_context(parts.plan, parts.environment)));
+  if (!local->remote) TRY(open_log(*local, parts.data_dir, write));
   TRY(open_store(*local, parts, write));
   server::Backend& backend = local->backend;
   backend.plan = &parts.plan;
   backend.clock = &io::system_clock();
   backend.data_dir = parts.data_dir;
-  backend.log = local->log.get();
+  if (local->remote)
+    backend.log = local->remote.get();
+  else
+    backend.log = local->embedded.get();
   backend.metrics = &parts.metrics;
   local->stores = std::make_unique<runtime::StoreSet>(
       parts.plan, parts.components,
@@ -72,12 +78,14 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
   backend.stores = local->stores.get();
   if (write) {
     local->services = std::make_unique<runtime::Services>(
-        runtime::Services{io::system_clock(), *local->log, parts.components, *local->stores,
+        runtime::Services{io::system_clock(), *backend.log, parts.components, *local->stores,
                           parts.metrics, parts.environment});
     backend.services = local->services.get();
-    backend.backup_log = [log = local->log.get()](const std::string& directory) {
-      return log->backup(log_directory(directory));
-    };
+    if (local->embedded) {
+      backend.backup_log = [log = local->embedded.get()](const std::string& directory) {
+        return log->backup(log_directory(directory));
+      };
+    }
   }
   server::add_all(local->api, backend);
   const net::Router& router = local->api.router();

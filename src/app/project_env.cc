@@ -24,24 +24,14 @@ stream::StoreContext store_context(const runtime::ProjectPlan& plan, const std::
   return context;
 }
 
-config::Components describe(const stream::Registry& registry) {
-  config::Components out;
-  for (const stream::SourceType* type : registry.sources()) {
-    out.sources[type->name] = {type->spec, type->rereadable, type->check};
-  }
-  for (const stream::StoreType* type : registry.stores())
-    out.stores[type->name] = {type->spec, true, type->check};
-  return out;
-}
-
-config::FileAccess real_files() {
-  config::FileAccess files;
-  files.read = [](const std::string& path, size_t max_bytes) {
-    return io::read_file(path, max_bytes);
-  };
-  files.list = [](const std::string& path) { return io::list_directory(path); };
-  files.exists = [](const std::string& path) { return io::exists(path); };
-  return files;
+stream::LogContext log_context(const runtime::ProjectPlan& plan,
+                               const config::Environment& environment) {
+  stream::LogContext context;
+  context.project = plan.project;
+  context.project_dir = plan.directory;
+  context.clock = &io::system_clock();
+  context.environment = &environment;
+  return context;
 }
 
 LoadedProject load_project_env(const GlobalOptions& options, config::Environment::Missing missing) {
@@ -50,8 +40,9 @@ LoadedProject load_project_env(const GlobalOptions& options, config::Environment
   env->hub = std::make_shared<components::DuckdbHub>();
   components::register_all(env->components, env->hub);
   env->environment = stream::process_environment(options.project, missing);
-  auto files = config::load_project(options.project, options.profile, env->environment,
-                                    describe(env->components), real_files(), loaded.diagnostics);
+  auto files =
+      config::load_project(options.project, options.profile, env->environment,
+                           env->components.components(), stream::file_access(), loaded.diagnostics);
   if (!files) return loaded;
   env->files = std::move(*files);
   if (loaded.diagnostics.ok()) {

@@ -46,12 +46,12 @@ stream::StoreContext store_context(const runtime::ProjectPlan& plan, const std::
                                    const config::Environment& environment,
                                    metrics::Registry& metrics);
 
+/// What the log of a project's profile is opened with. The arguments outlive it.
+stream::LogContext log_context(const runtime::ProjectPlan& plan,
+                               const config::Environment& environment);
+
 /// The running process by its socket, else the directory opened in this process.
 Result<ApiClient> connect(ProjectEnv& env, bool write);
-
-/// The registered components as config/ wants to know them.
-config::Components describe(const stream::Registry& registry);
-config::FileAccess real_files();
 
 /// kNotFound when one of `names` is no pipeline of the project (with the nearest one), or it has none at all.
 Result<void> check_names(const runtime::ProjectPlan& plan, const std::vector<std::string>& names);

@@ -75,14 +75,17 @@ Result<void> RunProcess::start() {
         .with_blame(Blame::kExternal)
         .with_hint("stop that process first, or choose another directory with --data");
   }
-  log_ = std::move(*opened);
+  local_ = std::move(*opened);
+  ASSIGN(remote_, runtime::open_remote_log(env_.plan, env_.components,
+                                           log_context(env_.plan, env_.environment)));
+  stream::Log& log = remote_ ? *remote_ : *local_;
 
   stores_ = std::make_unique<runtime::StoreSet>(
       env_.plan, env_.components,
       store_context(env_.plan, env_.data_dir, env_.environment, env_.metrics));
-  services_ = std::make_unique<runtime::Services>(
-      runtime::Services{io::system_clock(), *log_, env_.components, *stores_, env_.metrics,
-                        env_.environment, options_.run_id, io::entropy(), options_.skip_page});
+  services_ = std::make_unique<runtime::Services>(runtime::Services{
+      io::system_clock(), log, env_.components, *stores_, env_.metrics, env_.environment,
+      options_.run_id, io::entropy(), options_.skip_page, local_.get()});
   ASSIGN(options_.run.paused, server::read_paused(env_.data_dir));
   supervisor_ = std::make_unique<runtime::Supervisor>(env_.plan, *services_, options_.run);
   if (options_.serve) TRY(serve());
@@ -96,14 +99,14 @@ Result<void> RunProcess::serve() {
   backend_.plan = &env_.plan;
   backend_.clock = &io::system_clock();
   backend_.data_dir = env_.data_dir;
-  backend_.log = log_.get();
+  backend_.log = &services_->log;
   backend_.store = server::access_to(store_);
   backend_.supervisor = supervisor_.get();
   backend_.services = services_.get();
   backend_.stores = stores_.get();
   backend_.metrics = &env_.metrics;
   backend_.backup_log = [this](const std::string& directory) {
-    return log_->backup(log_directory(directory));
+    return local_->backup(log_directory(directory));
   };
   server::add_all(api_, backend_);
 
@@ -130,7 +133,8 @@ RunProcess::~RunProcess() {
 }
 
 void RunProcess::retain() {
-  auto rows = log_->progress(env_.plan.project, "");
+  if (remote_) return;  // a cluster keeps its own topics
+  auto rows = local_->progress(env_.plan.project, "");
   if (!rows) return spdlog::warn("retention: {}", rows.error().to_string());
   runtime::RetentionFloor floor(env_.plan);
   for (const stream::Progress& row : *rows) floor.needs(row);
@@ -142,7 +146,7 @@ void RunProcess::retain() {
   for (const auto& [store, error] : unreachable)
     spdlog::warn("retention waits: {}", error.to_string());
   for (const stream::Progress& row : remote.value()) floor.needs(row);
-  auto retired = log_->enforce_retention(io::system_clock().now_ms(), floor);
+  auto retired = local_->enforce_retention(io::system_clock().now_ms(), floor);
   if (!retired) return spdlog::warn("retention: {}", retired.error().to_string());
   for (const log::Retired& gone : *retired) {
     spdlog::info("retention: topic {} partition {}: offsets {} to {} deleted", gone.topic,

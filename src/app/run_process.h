@@ -51,7 +51,9 @@ class RunProcess {
 
   ProjectEnv& env_;
   RunProcessOptions options_;
-  std::unique_ptr<log::EmbeddedLog> log_;
+  std::unique_ptr<log::EmbeddedLog>
+      local_;  // the directory's lock; the log itself, unless the profile names one
+  std::unique_ptr<stream::Log> remote_;
   std::unique_ptr<runtime::StoreSet> stores_;
   std::unique_ptr<runtime::Services> services_;
   std::unique_ptr<runtime::Supervisor> supervisor_;

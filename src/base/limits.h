@@ -10,7 +10,11 @@ constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
 
 // Records and batches
 constexpr size_t kMaxRecordBytes = 16 * kMiB;  // a larger record is rejected as too_large
+constexpr size_t kMaxKafkaRecordBytes =
+    kMaxRecordBytes +
+    64 * kKiB;  // with what Kafka writes beside; max.message.bytes of leat's topics
 constexpr size_t kDefaultBatchRecords = 1000;  // batch.records
+constexpr int64_t kReadPatienceMs = 10'000;    // for records that a log says it has
 constexpr size_t kMaxBatchRecords = 100'000;
 constexpr size_t kDefaultBatchBytes = 8 * kMiB;  // batch.bytes
 constexpr int64_t kDefaultBatchDelayMs = 0;      // batch.delay: how long a batch may wait to fill

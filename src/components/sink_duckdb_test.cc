@@ -375,7 +375,7 @@ TEST_F(DuckdbSinkTest, WritersGoOnWhileACheckpointRuns) {
   {
     Gate::Pass reading = (*file)->readers().enter();
     const int64_t before = (*file)->wal_bytes();
-    std::thread keeper([&] {
+    std::thread keeper([&file = file, &done] {  // clang 14 does not take bindings by [&]
       MutexLock lock((*file)->maintenance());
       auto checkpointed = (*file)->checkpoint();
       done = true;
@@ -395,7 +395,7 @@ TEST_F(DuckdbSinkTest, AQueriesSnapshotDoesNotHoldUpACheckpoint) {
   FileWithUsers users_file(path());
   auto& [file, folder, table, made, session, c] = users_file;
   Gate::Pass reading = (*file)->readers().enter();
-  const auto seen = [&] { return one_text(**c, "SELECT min(name) FROM serving.users"); };
+  const auto seen = [&c = c] { return one_text(**c, "SELECT min(name) FROM serving.users"); };
   ASSERT_OK((*c)->run("BEGIN"));
   EXPECT_EQ(*seen(), "a");
   put(**made, table, {{1, "b", 2}}, 1, 2);

@@ -31,6 +31,10 @@ class Reader final : public stream::TopicReader {
   Result<stream::PartitionBounds> bounds(int32_t partition) override {
     return topics_.bounds(info_, partition);
   }
+  int64_t end_seen(int32_t partition) override {
+    auto seen = topics_.bounds(info_, partition);
+    return seen ? seen->end : 0;
+  }
 
  private:
   Result<void> fill(Cursor& cursor, int64_t end, stream::RecordBatch& out,

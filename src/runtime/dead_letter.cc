@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/strings.h"
 #include "io/digest.h"
+#include "stream/read_span.h"
 
 namespace leat::runtime {
 namespace {
@@ -202,22 +203,19 @@ constexpr size_t kVisitBytes = 16 * limits::kMiB;  // and of their values
 /// Calls `see(partition, record)` for every record that the topic has now.
 template <typename See>
 Result<void> for_each_entry(stream::Log& log, const stream::TopicInfo& topic, See see) {
-  stream::RecordBatch batch;
-  for (int32_t partition = 0; partition < topic.spec.partitions; ++partition) {
+  bool more = true;
+  const auto each = [&](const stream::RecordBatch& batch) -> Result<bool> {
+    for (const stream::Record& record : batch.records) {
+      if (!record.key) continue;
+      ASSIGN(more, see(batch.origin.partition, record));
+      if (!more) break;
+    }
+    return more;
+  };
+  for (int32_t partition = 0; partition < topic.spec.partitions && more; ++partition) {
     ASSIGN(auto reader, log.reader(topic));
     ASSIGN(stream::PartitionBounds bounds, reader->bounds(partition));
-    if (bounds.start >= bounds.end) continue;
-    TRY(reader->seek(partition, bounds.start));
-    for (int64_t next = bounds.start; next < bounds.end; next = batch.next_offset) {
-      batch.clear();
-      ASSIGN(bool some, reader->poll(batch, {}, {}, std::chrono::milliseconds(0)));
-      if (!some) break;
-      for (const stream::Record& record : batch.records) {
-        if (!record.key || record.offset >= bounds.end) continue;
-        ASSIGN(bool more, see(partition, record));
-        if (!more) return {};
-      }
-    }
+    TRY(stream::read_span(*reader, partition, bounds.start, bounds.end, {}, {}, each));
   }
   return {};
 }
@@ -386,7 +384,8 @@ class LetterReader {
     if (!sought && sought.error().code() == ErrorCode::kDataLost) return nullptr;
     TRY(std::move(sought));
     part.batch.clear();
-    ASSIGN(bool some, part.reader->poll(part.batch, {}, {}, {}));
+    ASSIGN(bool some, part.reader->poll(part.batch, {}, {},
+                                        std::chrono::milliseconds(limits::kReadPatienceMs)));
     return some ? held_in(part.batch, place.offset) : nullptr;
   }
 

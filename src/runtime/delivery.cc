@@ -49,6 +49,8 @@ class TopicDelivery final : public Delivery {
         topics_(std::move(topics)) {}
 
   Result<std::vector<stream::Progress>> open() override {
+    // Whoever had the lane before commits no more from here on, so the rows read then are the last.
+    TRY(log_.begin(name_.owner()));
     ASSIGN(std::vector<stream::Progress> rows, log_.progress(name_.project, name_.pipeline));
     std::erase_if(rows, [&](const stream::Progress& row) { return row.sink != name_.sink; });
     return rows;

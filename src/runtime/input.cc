@@ -114,6 +114,11 @@ class TopicInput final : public LaneInput {
     ASSIGN(bool some, reader_->poll(out.records, limits, stop, timeout));
     if (!some) return false;
     StartAt& at = next_[out.records.origin.partition];
+    if (out.records.records
+            .empty()) {  // nothing to deliver: the position is stored with the next record
+      at.next = out.records.next_offset;
+      return false;
+    }
     out.v_first = at.v_prev;
     at.next = out.records.next_offset;
     stamp(out, at);
@@ -142,10 +147,7 @@ class TopicInput final : public LaneInput {
 
   Result<int64_t> waiting() override {
     int64_t records = 0;
-    for (auto& [p, at] : next_) {
-      ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
-      records += std::max<int64_t>(0, bounds.end - at.next);
-    }
+    for (auto& [p, at] : next_) records += std::max<int64_t>(0, reader_->end_seen(p) - at.next);
     return records;
   }
 
@@ -187,10 +189,9 @@ class TopicInput final : public LaneInput {
   Result<bool> fills_up(std::chrono::milliseconds timeout, std::stop_token stop) {
     if (delay_.ms == 0 || one_by_one_ || !ends_.empty()) return false;
     size_t most = 0;
-    for (auto& [p, at] : next_) {
-      ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
-      most = std::max(most, static_cast<size_t>(std::max<int64_t>(0, bounds.end - at.next)));
-    }
+    for (auto& [p, at] : next_)
+      most =
+          std::max(most, static_cast<size_t>(std::max<int64_t>(0, reader_->end_seen(p) - at.next)));
     const int64_t now = delay_.clock->steady_ms();
     if (most == 0 || waits_since_ms_ < 0) waits_since_ms_ = now;
     const int64_t left = waits_since_ms_ + delay_.ms - now;

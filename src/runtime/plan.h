@@ -94,6 +94,7 @@ struct PipelinePlan {
 struct ProjectPlan {
   std::string project, profile, directory;
   std::map<std::string, stream::TopicSpec> topics;      // declared in leat.yaml
+  std::optional<config::ComponentDecl> log;             // of the profile; none: the embedded one
   std::map<std::string, config::ComponentDecl> stores;  // of the profile; empty under `local`
   std::vector<PipelinePlan> pipelines;                  // upstream before downstream
 

@@ -23,6 +23,7 @@ class Planner {
     directory_ = plan.directory;
     for (const auto& [name, topic] : files_.project.topics)
       plan.topics[name] = topic_spec(name, topic);
+    plan.log = files_.profile.log;
     for (const auto& [name, store] : files_.profile.stores) plan.stores[name] = store;
     std::vector<PipelinePlan> pipelines;
     for (const config::PipelineFile& file : files_.pipelines) pipelines.push_back(pipeline(file));
@@ -41,6 +42,7 @@ class Planner {
     spec.partitions = topic.partitions;
     spec.retention_ms = topic.retention_ms;
     spec.retention_bytes = topic.retention_bytes;
+    spec.compact = topic.cleanup.value == "compact";
     if (topic.cleanup.value == "compact" && !files_.profile.log) {
       diagnostics_.error(
           topic.cleanup.mark, "topics." + name + ".cleanup",

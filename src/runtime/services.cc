@@ -6,6 +6,21 @@
 
 namespace leat::runtime {
 
+Result<std::unique_ptr<stream::Log>> open_remote_log(const ProjectPlan& plan,
+                                                     const stream::Registry& components,
+                                                     const stream::LogContext& context) {
+  if (!plan.log) return std::unique_ptr<stream::Log>();
+  const stream::LogType* type = components.log(plan.log->name());
+  if (!type) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("unknown kind of log `{}`", plan.log->name()))
+        .at(fmt::format("{}: log", plan.log->mark.to_string()));
+  }
+  auto opened = type->open(plan.log->node(), context);
+  if (!opened) return std::move(opened).error().at("log " + type->name);
+  return opened;
+}
+
 Result<stream::Store*> StoreSet::open(const std::string& name) {
   MutexLock lock(mutex_);
   if (auto it = stores_.find(name); it != stores_.end()) return it->second.get();

@@ -42,6 +42,11 @@ class StoreSet {
   std::map<std::string, std::unique_ptr<stream::Store>> stores_ GUARDED_BY(mutex_);
 };
 
+/// The log of the profile when it is a server of its own; null: it is the embedded one.
+Result<std::unique_ptr<stream::Log>> open_remote_log(const ProjectPlan& plan,
+                                                     const stream::Registry& components,
+                                                     const stream::LogContext& context);
+
 struct Services {
   io::Clock& clock;
   stream::Log& log;
@@ -53,6 +58,8 @@ struct Services {
   uint64_t seed = 0;
   std::string skip_page =
       {};  // the pipeline whose source steps over one undecodable page (leat run --skip-page)
+  stream::Log* local =
+      nullptr;  // what is this process's alone: counters of its starts; null: `log`
 };
 
 }  // namespace leat::runtime

@@ -53,7 +53,7 @@ Supervisor::Supervisor(const ProjectPlan& plan, Services& services, RunOptions o
     : plan_(plan),
       services_(services),
       options_(std::move(options)),
-      guard_(services.log, plan.project),
+      guard_(services.local ? *services.local : services.log, plan.project),
       started_ms_(services.clock.now_ms()) {
   for (const PipelinePlan& pipeline : plan_.pipelines) {
     const auto& wanted = options_.pipelines;

@@ -15,6 +15,7 @@
 #include "server/filter.h"
 #include "server/place.h"
 #include "server/sample.h"
+#include "stream/read_span.h"
 #include "types/json_schema.h"
 
 namespace leat::server {
@@ -86,7 +87,7 @@ class Tap {
     while (left_ > 0 && !stop.stop_requested()) {
       batch.clear();
       ASSIGN(bool some, reader->poll(batch, kReadLimits, stop, kFollowPoll));
-      if (some) TRY(write(batch, INT64_MAX, out));
+      if (some) TRY(write(batch, out));
     }
     return {};
   }
@@ -95,26 +96,23 @@ class Tap {
   Result<void> show(Span& span, net::StreamWriter& out, const std::stop_token& stop) {
     if (span.next >= span.end) return {};
     ASSIGN(auto reader, log_.reader(topic_));
-    TRY(reader->seek(span.partition, span.next));
-    stream::RecordBatch batch;
-    while (span.next < span.end && left_ > 0 && !stop.stop_requested()) {
-      batch.clear();
-      ASSIGN(bool some, reader->poll(batch, kReadLimits, stop, milliseconds(0)));
-      if (!some) break;
-      span.next = batch.next_offset;
-      TRY(write(batch, span.end, out));
-    }
+    const auto each = [&](const stream::RecordBatch& batch) -> Result<bool> {
+      TRY(write(batch, out));
+      return left_ > 0;
+    };
+    ASSIGN(span.next, stream::read_span(*reader, span.partition, span.next, span.end, kReadLimits,
+                                        stop, each));
     return {};
   }
 
-  Result<void> write(const stream::RecordBatch& batch, int64_t end, net::StreamWriter& out) {
+  Result<void> write(const stream::RecordBatch& batch, net::StreamWriter& out) {
     std::vector<char> keep;
     if (filter_) {
       ASSIGN(keep, filter_->keep(batch));
     }
     lines_.clear();
     for (size_t i = 0; i < batch.records.size() && left_ > 0; ++i) {
-      if (batch.records[i].offset >= end || (filter_ && !keep[i])) continue;
+      if (filter_ && !keep[i]) continue;
       append_line(lines_, batch.origin, batch.records[i]);
       --left_;
     }

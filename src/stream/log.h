@@ -1,5 +1,5 @@
 // The ports of a durable log: TopicAdmin, TopicReader, LogTransaction, Log.
-// Implemented by log/ (embedded, RocksDB) and later by clients/kafka.
+// Implemented by log/ (embedded, RocksDB) and clients/kafka_log.
 #pragma once
 
 #include <chrono>
@@ -23,6 +23,7 @@ struct TopicSpec {
   int64_t retention_ms = 7LL * 24 * 3600 * 1000;
   int64_t retention_bytes = -1;
   std::string format = "json";  // what its values are: json, or bytes of a foreign writer
+  bool compact = false;  // only the last record of a key matters: older ones go where the log can
 };
 
 struct TopicInfo {
@@ -51,10 +52,13 @@ class TopicReader {
   /// kDataLost when retention has passed the offset, or the topic was recreated: names the exact gap.
   virtual Result<void> seek(int32_t partition, int64_t offset) = 0;
   /// Fills `out` with records of ONE partition, fairly among those sought. False: nothing came within
-  /// `timeout` (or stop). At least one record when true, however large.
+  /// `timeout` (or stop). True: at least one record, however large; or none, when only out.next_offset has moved, over
+  /// what nobody can read (Kafka's markers of transactions).
   virtual Result<bool> poll(RecordBatch& out, const ReadLimits& limits, std::stop_token stop,
                             std::chrono::milliseconds timeout) = 0;
   virtual Result<PartitionBounds> bounds(int32_t partition) = 0;
+  /// The end of a partition that was sought, as it was seen last, without asking anybody.
+  virtual int64_t end_seen(int32_t partition) = 0;
 };
 
 /// Records of any topics, progress rows and state, committed together or not at all. One thread.
@@ -69,7 +73,8 @@ class LogTransaction {
   virtual Result<void> put_progress(const Progress& progress) = 0;
   /// Small named values of the runtime (start counters, resolved `from`, sampled schemas). nullopt erases.
   virtual Result<void> put_state(std::string_view key, std::optional<std::string_view> value) = 0;
-  /// Returns after the log has synced. An error with Retry::kFatal: unknown whether it happened.
+  /// Returns after the log has synced. Unknown whether it happened: an error with Retry::kFatal (a disk: only a new
+  /// process can tell) or Retry::kReconnect (a server: begin() again, then progress() tells).
   virtual Result<void> commit() = 0;
 };
 
@@ -94,7 +99,8 @@ class Log {
   virtual ~Log() = default;
   virtual TopicAdmin& topics() = 0;
   virtual Result<std::unique_ptr<TopicReader>> reader(const TopicInfo& topic) = 0;
-  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the old one.
+  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the old one. So whoever
+  /// takes a lane over calls it first, and reads progress() then.
   virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;
   /// Progress rows of a pipeline (all pipelines of the project when empty).
   virtual Result<std::vector<Progress>> progress(const std::string& project,

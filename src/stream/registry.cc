@@ -19,6 +19,12 @@ void Registry::add(StoreType type) {
   CHECK(stores_.emplace(name, std::move(type)).second, "store {} registered twice", name);
 }
 
+void Registry::add(LogType type) {
+  CHECK(type.spec && type.open, "log {} without spec or open", type.name);
+  std::string name = type.name;
+  CHECK(logs_.emplace(name, std::move(type)).second, "log {} registered twice", name);
+}
+
 const SourceType* Registry::source(std::string_view name) const {
   auto at = sources_.find(name);
   return at == sources_.end() ? nullptr : &at->second;
@@ -27,6 +33,11 @@ const SourceType* Registry::source(std::string_view name) const {
 const StoreType* Registry::store(std::string_view name) const {
   auto at = stores_.find(name);
   return at == stores_.end() ? nullptr : &at->second;
+}
+
+const LogType* Registry::log(std::string_view name) const {
+  auto at = logs_.find(name);
+  return at == logs_.end() ? nullptr : &at->second;
 }
 
 const StoreType* Registry::embedded_store() const {
@@ -47,11 +58,18 @@ std::vector<const StoreType*> Registry::stores() const {
   return all;
 }
 
+std::vector<const LogType*> Registry::logs() const {
+  std::vector<const LogType*> all;
+  for (const auto& [name, type] : logs_) all.push_back(&type);
+  return all;
+}
+
 config::Components Registry::components() const {
   config::Components out;
   for (const auto& [name, type] : sources_)
     out.sources[name] = {type.spec, type.rereadable, type.check};
   for (const auto& [name, type] : stores_) out.stores[name] = {type.spec, true, type.check};
+  for (const auto& [name, type] : logs_) out.logs[name] = {type.spec, true, type.check};
   return out;
 }
 

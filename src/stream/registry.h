@@ -19,6 +19,7 @@
 #include "config/project.h"
 #include "io/clock.h"
 #include "metrics/metrics.h"
+#include "stream/log.h"
 #include "stream/ports.h"
 
 namespace leat::stream {
@@ -52,6 +53,22 @@ struct SourceType {
   std::function<void(const config::Node&, config::Diagnostics&)> check;
   /// Hosts it will call, for the outbound allow-list. May be empty.
   std::function<std::vector<std::string>(const config::Node&)> hosts;
+};
+
+/// What a log is given besides its own keys. Pointers outlive the log.
+struct LogContext {
+  std::string project;
+  std::string project_dir;
+  io::Clock* clock = nullptr;
+  const config::Environment* environment = nullptr;
+};
+
+/// A kind of log that is a server of its own: `log: {NAME: {...}}`. Without one, a profile's is the embedded log.
+struct LogType {
+  std::string name, summary, guarantee, example_yaml;
+  const config::SpecBase* spec = nullptr;
+  std::function<Result<std::unique_ptr<Log>>(const config::Node&, const LogContext&)> open;
+  std::function<void(const config::Node&, config::Diagnostics&)> check;
 };
 
 /// What a store is given besides its own keys. Pointers outlive the store.
@@ -90,25 +107,29 @@ struct StoreType {
   std::function<std::vector<std::string>(const config::Node&)> hosts;
 };
 
-/// The list. Names are unique among sources and among stores (CHECK).
+/// The list. Names are unique among sources, among stores and among logs (CHECK).
 class Registry {
  public:
   void add(SourceType type);
   void add(StoreType type);
+  void add(LogType type);
   /// Null when there is none of that name.
   const SourceType* source(std::string_view name) const;
   const StoreType* store(std::string_view name) const;
+  const LogType* log(std::string_view name) const;
   /// The one embedded store type, or null.
   const StoreType* embedded_store() const;
   /// Sorted by name.
   std::vector<const SourceType*> sources() const;
   std::vector<const StoreType*> stores() const;
+  std::vector<const LogType*> logs() const;
   /// What config::load_project must know of them. Pointers stay this Registry's.
   config::Components components() const;
 
  private:
   std::map<std::string, SourceType, std::less<>> sources_;
   std::map<std::string, StoreType, std::less<>> stores_;
+  std::map<std::string, LogType, std::less<>> logs_;
 };
 
 /// The host's files for config::load_project.

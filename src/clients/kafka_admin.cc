@@ -1,0 +1,287 @@
+#include "clients/kafka_admin.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/limits.h"
+
+namespace leat::clients {
+namespace {
+
+using Options = Rd<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
+using NewTopic = Rd<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using OldTopic = Rd<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
+using Names = Rd<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy>;
+using Resource = Rd<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
+
+constexpr std::string_view kOwnPrefix = "_leat_";
+
+int64_t number_of(const char* text, int64_t otherwise) {
+  std::string_view digits = text ? text : "";
+  int64_t value = otherwise;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+}  // namespace
+
+Result<RdEvent> KafkaAdmin::answer(rd_kafka_queue_t* queue, const std::string& what) {
+  RdEvent event(rd_kafka_queue_poll(queue, static_cast<int>(timeout_ms_) + 1'000));
+  if (!event) return client_.error(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
+  if (rd_kafka_event_error(event.get()))
+    return client_.error(rd_kafka_event_error(event.get()), what,
+                         rd_kafka_event_error_string(event.get()));
+  return event;
+}
+
+namespace {
+
+/// Options of one request with its deadline.
+Result<Options> options_for(rd_kafka_t* handle, rd_kafka_admin_op_t kind, int64_t timeout_ms) {
+  Options options(rd_kafka_AdminOptions_new(handle, kind));
+  char text[256];
+  auto code = rd_kafka_AdminOptions_set_request_timeout(options.get(), static_cast<int>(timeout_ms),
+                                                        text, sizeof text);
+  if (code) return kafka_error(code, text);
+  return options;
+}
+
+}  // namespace
+
+Result<std::vector<stream::TopicInfo>> KafkaAdmin::describe(const std::vector<std::string>& names) {
+  std::vector<stream::TopicInfo> topics;
+  if (names.empty()) return topics;
+  std::vector<const char*> texts;
+  for (const std::string& name : names) texts.push_back(name.c_str());
+  Names wanted(rd_kafka_TopicCollection_of_topic_names(texts.data(), texts.size()));
+  RdQueue queue(rd_kafka_queue_new(client_.get()));
+  ASSIGN(Options options,
+         options_for(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms_));
+  rd_kafka_DescribeTopics(client_.get(), wanted.get(), options.get(), queue.get());
+  const std::string what =
+      names.size() == 1 ? fmt::format("find topic {}", names.front()) : "list the topics";
+  ASSIGN(RdEvent event, answer(queue.get(), what));
+  size_t count = 0;
+  const auto* result = rd_kafka_event_DescribeTopics_result(event.get());
+  auto** described = rd_kafka_DescribeTopics_result_topics(result, &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_error_t* error = rd_kafka_TopicDescription_error(described[i]);
+    if (error && rd_kafka_error_code(error)) return client_.error(error, what);
+    stream::TopicInfo topic;
+    topic.spec.name = rd_kafka_TopicDescription_name(described[i]);
+    size_t partitions = 0;
+    rd_kafka_TopicDescription_partitions(described[i], &partitions);
+    topic.spec.partitions = static_cast<int32_t>(partitions);
+    const rd_kafka_Uuid_t* id = rd_kafka_TopicDescription_topic_id(described[i]);
+    topic.id.high = static_cast<uint64_t>(rd_kafka_Uuid_most_significant_bits(id));
+    topic.id.low = static_cast<uint64_t>(rd_kafka_Uuid_least_significant_bits(id));
+    topics.push_back(std::move(topic));
+  }
+  TRY(add_retention(topics));
+  return topics;
+}
+
+Result<void> KafkaAdmin::add_retention(std::vector<stream::TopicInfo>& topics) {
+  std::vector<Resource> resources;
+  std::vector<rd_kafka_ConfigResource_t*> raw;
+  for (const stream::TopicInfo& topic : topics) {
+    resources.emplace_back(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.spec.name.c_str()));
+    raw.push_back(resources.back().get());
+  }
+  RdQueue queue(rd_kafka_queue_new(client_.get()));
+  ASSIGN(Options options,
+         options_for(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms_));
+  rd_kafka_DescribeConfigs(client_.get(), raw.data(), raw.size(), options.get(), queue.get());
+  ASSIGN(RdEvent event, answer(queue.get(), "read the settings of topics"));
+  size_t count = 0;
+  const auto* result = rd_kafka_event_DescribeConfigs_result(event.get());
+  const auto** described = rd_kafka_DescribeConfigs_result_resources(result, &count);
+  for (size_t i = 0; i < count; ++i) {
+    const std::string_view name = rd_kafka_ConfigResource_name(described[i]);
+    auto topic = std::find_if(topics.begin(), topics.end(),
+                              [&](const auto& one) { return one.spec.name == name; });
+    // Without the right to read settings the topic can be used all the same.
+    if (topic == topics.end() || rd_kafka_ConfigResource_error(described[i])) continue;
+    size_t entries = 0;
+    const auto** entry = rd_kafka_ConfigResource_configs(described[i], &entries);
+    for (size_t e = 0; e < entries; ++e) {
+      const std::string_view key = rd_kafka_ConfigEntry_name(entry[e]);
+      const char* value = rd_kafka_ConfigEntry_value(entry[e]);
+      if (key == "retention.ms")
+        topic->spec.retention_ms = number_of(value, -1);
+      else if (key == "retention.bytes")
+        topic->spec.retention_bytes = number_of(value, -1);
+      else if (key == "cleanup.policy")
+        topic->spec.compact = value && std::string_view(value).find("compact") != std::string::npos;
+    }
+  }
+  return {};
+}
+
+Result<stream::TopicInfo> KafkaAdmin::find(const std::string& name) {
+  ASSIGN(std::vector<stream::TopicInfo> topics, describe({name}));
+  if (topics.empty()) return Error(ErrorCode::kNotFound, fmt::format("no topic {}", name));
+  return std::move(topics.front());
+}
+
+Result<std::vector<stream::TopicInfo>> KafkaAdmin::list() {
+  const rd_kafka_metadata_t* raw = nullptr;
+  auto code = rd_kafka_metadata(client_.get(), 1, nullptr, &raw, static_cast<int>(timeout_ms_));
+  if (code) return client_.error(code, "list the topics");
+  std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)> metadata(
+      raw, rd_kafka_metadata_destroy);
+  std::vector<std::string> names;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    std::string name = metadata->topics[i].topic;
+    if (name.starts_with("__") || name.starts_with(kOwnPrefix)) continue;
+    names.push_back(std::move(name));
+  }
+  return describe(names);
+}
+
+Result<void> KafkaAdmin::create(const stream::TopicSpec& spec,
+                                const std::map<std::string, std::string>& settings) {
+  const std::string what = fmt::format("create topic {}", spec.name);
+  char text[512];
+  NewTopic topic(
+      rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, replication_, text, sizeof text));
+  if (!topic) return Error(ErrorCode::kInvalidArgument, fmt::format("cannot {}: {}", what, text));
+  for (const auto& [name, value] : settings)
+    rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
+  RdQueue queue(rd_kafka_queue_new(client_.get()));
+  ASSIGN(Options options, options_for(client_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms_));
+  // The controller waits so long until the topic has its leaders.
+  if (auto code = rd_kafka_AdminOptions_set_operation_timeout(
+          options.get(), static_cast<int>(timeout_ms_), text, sizeof text))
+    return kafka_error(code, text);
+  rd_kafka_NewTopic_t* raw = topic.get();
+  rd_kafka_CreateTopics(client_.get(), &raw, 1, options.get(), queue.get());
+  ASSIGN(RdEvent event, answer(queue.get(), what));
+  size_t count = 0;
+  const auto** results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    auto code = rd_kafka_topic_result_error(results[i]);
+    const char* why = rd_kafka_topic_result_error_string(results[i]);
+    if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+      return client_.error(code, what, why ? why : "");
+  }
+  return {};
+}
+
+Result<stream::TopicInfo> KafkaAdmin::ensure(const stream::TopicSpec& spec) {
+  return ensure(spec, {{"retention.ms", std::to_string(spec.retention_ms)},
+                       {"retention.bytes", std::to_string(spec.retention_bytes)},
+                       {"cleanup.policy", spec.compact ? "compact,delete" : "delete"},
+                       {"message.timestamp.type", "LogAppendTime"},
+                       {"max.message.bytes", std::to_string(limits::kMaxKafkaRecordBytes)}});
+}
+
+Result<stream::TopicInfo> KafkaAdmin::ensure(const stream::TopicSpec& spec,
+                                             const std::map<std::string, std::string>& settings) {
+  auto topic = find(spec.name);
+  if (!topic && topic.error().code() == ErrorCode::kNotFound) {
+    TRY(create(spec, settings));
+    // Another broker may not know of it yet.
+    const int64_t until = io::system_clock().steady_ms() + timeout_ms_;
+    for (;;) {
+      topic = find(spec.name);
+      if (topic && topic->spec.partitions > 0) break;
+      if (!topic && topic.error().code() != ErrorCode::kNotFound) return topic;
+      if (io::system_clock().steady_ms() >= until) return topic;
+      io::system_clock().sleep_ms(50, {});
+    }
+  }
+  if (topic && topic->spec.partitions < spec.partitions) {
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("topic {} has {} partitions, declared are {}", spec.name,
+                             topic->spec.partitions, spec.partitions))
+        .with_hint("say so in `topics:` of leat.yaml, or add partitions with Kafka's own tools");
+  }
+  return topic;
+}
+
+Result<void> KafkaAdmin::remove(const std::string& name) {
+  const std::string what = fmt::format("delete topic {}", name);
+  RdQueue queue(rd_kafka_queue_new(client_.get()));
+  ASSIGN(Options options, options_for(client_.get(), RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout_ms_));
+  OldTopic topic(rd_kafka_DeleteTopic_new(name.c_str()));
+  rd_kafka_DeleteTopic_t* raw = topic.get();
+  rd_kafka_DeleteTopics(client_.get(), &raw, 1, options.get(), queue.get());
+  ASSIGN(RdEvent event, answer(queue.get(), what));
+  size_t count = 0;
+  const auto** results =
+      rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const char* why = rd_kafka_topic_result_error_string(results[i]);
+    if (auto code = rd_kafka_topic_result_error(results[i]))
+      return client_.error(code, what, why ? why : "");
+  }
+  return {};
+}
+
+Result<std::vector<KafkaAdmin::Offset>> KafkaAdmin::offsets(const stream::TopicInfo& topic,
+                                                            const std::vector<int32_t>& partitions,
+                                                            int64_t of, bool committed) {
+  const std::string what = fmt::format("read the offsets of topic {}", topic.spec.name);
+  RdPartitions wanted(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (int32_t partition : partitions) {
+    rd_kafka_topic_partition_list_add(wanted.get(), topic.spec.name.c_str(), partition)->offset =
+        of;
+  }
+  RdQueue queue(rd_kafka_queue_new(client_.get()));
+  ASSIGN(Options options, options_for(client_.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms_));
+  RdError failed(rd_kafka_AdminOptions_set_isolation_level(
+      options.get(), committed ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+                               : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+  if (failed) return client_.error(failed.get(), what);
+  rd_kafka_ListOffsets(client_.get(), wanted.get(), options.get(), queue.get());
+  ASSIGN(RdEvent event, answer(queue.get(), what));
+  size_t count = 0;
+  const auto** infos =
+      rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
+  std::map<int32_t, Offset> found;
+  for (size_t i = 0; i < count; ++i) {
+    const auto* at = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+    if (at->err) return client_.error(at->err, what);
+    found[at->partition] = {at->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
+  }
+  std::vector<Offset> out;
+  for (int32_t partition : partitions) out.push_back(found[partition]);
+  return out;
+}
+
+Result<stream::PartitionBounds> KafkaAdmin::bounds(const stream::TopicInfo& topic,
+                                                   int32_t partition) {
+  ASSIGN(auto start, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_EARLIEST, true));
+  ASSIGN(auto end, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_LATEST, true));
+  ASSIGN(auto newest, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP, false));
+  stream::PartitionBounds bounds;
+  bounds.start = start[0].offset;
+  bounds.end = std::max(end[0].offset, bounds.start);
+  bounds.bytes = -1;
+  bounds.last_timestamp_ms = std::max<int64_t>(newest[0].timestamp_ms, 0);
+  return bounds;
+}
+
+Result<int64_t> KafkaAdmin::offset_for_time(const stream::TopicInfo& topic, int32_t partition,
+                                            int64_t timestamp_ms) {
+  ASSIGN(auto found, offsets(topic, {partition}, std::max<int64_t>(timestamp_ms, 0), true));
+  if (found[0].offset >= 0) return found[0].offset;
+  ASSIGN(auto end, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_LATEST, true));
+  return end[0].offset;
+}
+
+Result<std::vector<int64_t>> KafkaAdmin::high_watermarks(const stream::TopicInfo& topic) {
+  std::vector<int32_t> partitions;
+  for (int32_t p = 0; p < topic.spec.partitions; ++p) partitions.push_back(p);
+  ASSIGN(auto found, offsets(topic, partitions, RD_KAFKA_OFFSET_SPEC_LATEST, false));
+  std::vector<int64_t> ends;
+  for (const Offset& offset : found) ends.push_back(offset.offset);
+  return ends;
+}
+
+}  // namespace leat::clients

@@ -1,0 +1,54 @@
+// KafkaAdmin: topics of a cluster, and where their partitions begin and end. Internal to clients/.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "clients/kafka_client.h"
+
+namespace leat::clients {
+
+/// Any thread; each call waits for the cluster's answer, at most `timeout_ms`.
+class KafkaAdmin final : public stream::TopicAdmin {
+ public:
+  KafkaAdmin(KafkaClient& client, int replication, int64_t timeout_ms)
+      : client_(client), replication_(replication), timeout_ms_(timeout_ms) {}
+
+  /// More partitions than declared are taken as they are: Kafka's may grow.
+  Result<stream::TopicInfo> ensure(const stream::TopicSpec& spec) override;
+  Result<stream::TopicInfo> find(const std::string& name) override;
+  /// Without the brokers' own topics and leat's.
+  Result<std::vector<stream::TopicInfo>> list() override;
+  Result<void> remove(const std::string& name) override;
+  /// The end is the last stable offset: what readers of committed records can reach.
+  Result<stream::PartitionBounds> bounds(const stream::TopicInfo& topic,
+                                         int32_t partition) override;
+  Result<int64_t> offset_for_time(const stream::TopicInfo& topic, int32_t partition,
+                                  int64_t timestamp_ms) override;
+
+  /// The offset after the last record of each partition, of open transactions too.
+  Result<std::vector<int64_t>> high_watermarks(const stream::TopicInfo& topic);
+  /// A topic with settings of leat's own.
+  Result<stream::TopicInfo> ensure(const stream::TopicSpec& spec,
+                                   const std::map<std::string, std::string>& settings);
+
+ private:
+  struct Offset {
+    int64_t offset = -1, timestamp_ms = -1;
+  };
+  Result<std::vector<stream::TopicInfo>> describe(const std::vector<std::string>& names);
+  Result<void> add_retention(std::vector<stream::TopicInfo>& topics);
+  Result<std::vector<Offset>> offsets(const stream::TopicInfo& topic,
+                                      const std::vector<int32_t>& partitions, int64_t of,
+                                      bool committed);
+  Result<void> create(const stream::TopicSpec& spec,
+                      const std::map<std::string, std::string>& settings);
+  Result<RdEvent> answer(rd_kafka_queue_t* queue, const std::string& what);
+
+  KafkaClient& client_;
+  const int replication_;
+  const int64_t timeout_ms_;
+};
+
+}  // namespace leat::clients

@@ -1,0 +1,147 @@
+#include "clients/kafka_client.h"
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include "base/limits.h"
+
+namespace leat::clients {
+namespace {
+
+void log_line(const rd_kafka_t*, int level, const char* facility, const char* text) {
+  // Connections that come and go are told by whoever they hold up.
+  spdlog::log(level <= 2 ? spdlog::level::warn : spdlog::level::debug, "kafka: {}: {}", facility,
+              text);
+}
+
+std::string joined(std::string_view what, std::string_view text, std::string_view reason) {
+  std::string out = fmt::format("cannot {}: {}", what, text);
+  if (!reason.empty() && out.find(reason) == out.npos) out += fmt::format(" ({})", reason);
+  return out;
+}
+
+}  // namespace
+
+Error kafka_error(rd_kafka_resp_err_t code, std::string message) {
+  const auto made = [&](ErrorCode kind, Retry retry) {
+    return Error(kind, std::move(message)).with_blame(Blame::kExternal).with_retry(retry);
+  };
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+      return made(ErrorCode::kConflict, Retry::kNever);
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return made(ErrorCode::kPermission, Retry::kNever);
+    // A password may be changed on both sides one after the other.
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+      return made(ErrorCode::kPermission, Retry::kReconnect);
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return made(ErrorCode::kNotFound, Retry::kNever);
+    case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
+      return made(ErrorCode::kAlreadyExists, Retry::kNever);
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+      return made(ErrorCode::kLimit, Retry::kNever);
+    case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+    case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+      return made(ErrorCode::kInvalidArgument, Retry::kNever);
+    default:
+      return made(ErrorCode::kUnavailable, Retry::kReconnect);
+  }
+}
+
+Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
+                                                       const KafkaOptions& options,
+                                                       const KafkaSettings& more) {
+  std::unique_ptr<KafkaClient> client(new KafkaClient);
+  KafkaSettings settings = {{"bootstrap.servers", options.brokers},
+                            {"client.id", "leat"},
+                            {"log_level", "5"},
+                            {"log.connection.close", "false"},
+                            {"socket.keepalive.enable", "true"},
+                            {"reconnect.backoff.max.ms", "2000"},
+                            {"message.max.bytes", std::to_string(limits::kMaxKafkaRecordBytes)}};
+  settings.insert(settings.end(), options.settings.begin(), options.settings.end());
+  settings.insert(settings.end(), more.begin(), more.end());
+  if (!options.password.empty()) {
+    ASSIGN(std::string password, options.password.current());
+    settings.emplace_back("sasl.password", std::move(password));
+  }
+  Rd<rd_kafka_conf_t, rd_kafka_conf_destroy> conf(rd_kafka_conf_new());
+  char text[512];
+  for (const auto& [name, value] : settings) {
+    if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text, sizeof text) !=
+        RD_KAFKA_CONF_OK) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("kafka: {}", text));
+    }
+  }
+  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  rd_kafka_conf_set_log_cb(conf.get(), log_line);
+  rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int code, const char* why, void* self) {
+    static_cast<KafkaClient*>(self)->note(static_cast<rd_kafka_resp_err_t>(code), why);
+  });
+  if (type == RD_KAFKA_PRODUCER) {
+    rd_kafka_conf_set_dr_msg_cb(conf.get(),
+                                [](rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
+                                  if (message->err)
+                                    static_cast<KafkaClient*>(self)->note_failure(message->err);
+                                });
+  }
+  client->handle_ = rd_kafka_new(type, conf.get(), text, sizeof text);
+  if (!client->handle_) return Error(ErrorCode::kInvalidArgument, fmt::format("kafka: {}", text));
+  static_cast<void>(conf.release());  // the handle's now
+  return client;
+}
+
+KafkaClient::~KafkaClient() {
+  if (!handle_) return;
+  if (rd_kafka_type(handle_) == RD_KAFKA_PRODUCER)
+    rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+void KafkaClient::note(rd_kafka_resp_err_t code, std::string reason) {
+  spdlog::debug("kafka: {}: {}", rd_kafka_err2name(code), reason);
+  // It names no broker, and would hide the one that does.
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
+  MutexLock lock(mutex_);
+  reason_ = std::move(reason);
+}
+
+void KafkaClient::note_failure(rd_kafka_resp_err_t code) {
+  MutexLock lock(mutex_);
+  if (!failure_) failure_ = code;
+}
+
+rd_kafka_resp_err_t KafkaClient::take_failure() {
+  MutexLock lock(mutex_);
+  return std::exchange(failure_, RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view what,
+                         std::string_view detail) const {
+  MutexLock lock(mutex_);
+  Error plain = kafka_error(code, "");
+  const bool unreached = plain.code() == ErrorCode::kUnavailable;
+  return kafka_error(code, joined(what, detail.empty() ? rd_kafka_err2str(code) : detail,
+                                  unreached ? reason_ : std::string()));
+}
+
+Error KafkaClient::error(const rd_kafka_error_t* error, std::string_view what) const {
+  return this->error(rd_kafka_error_code(error), what, rd_kafka_error_string(error));
+}
+
+}  // namespace leat::clients

@@ -1,0 +1,66 @@
+// KafkaClient: one librdkafka handle with its settings, its log lines and its errors. Internal to clients/.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "clients/kafka_log.h"
+
+namespace leat::clients {
+
+/// Frees what librdkafka gave away.
+template <auto destroy>
+struct Destroyer {
+  template <typename T>
+  void operator()(T* thing) const {
+    destroy(thing);
+  }
+};
+template <typename T, auto destroy>
+using Rd = std::unique_ptr<T, Destroyer<destroy>>;
+using RdError = Rd<rd_kafka_error_t, rd_kafka_error_destroy>;
+using RdQueue = Rd<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using RdEvent = Rd<rd_kafka_event_t, rd_kafka_event_destroy>;
+using RdPartitions = Rd<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
+
+using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
+
+/// What a code of librdkafka's or the broker's means for whoever waits.
+Error kafka_error(rd_kafka_resp_err_t code, std::string message);
+
+/// Any thread, as librdkafka's handle. Pinned: librdkafka holds its address.
+class KafkaClient {
+ public:
+  /// `more` beside what every client has; does not wait for a broker.
+  static Result<std::unique_ptr<KafkaClient>> open(rd_kafka_type_t type,
+                                                   const KafkaOptions& options,
+                                                   const KafkaSettings& more);
+  ~KafkaClient();
+  KafkaClient(const KafkaClient&) = delete;
+  KafkaClient& operator=(const KafkaClient&) = delete;
+
+  rd_kafka_t* get() const { return handle_; }
+  /// The error with the words "cannot WHAT", and why brokers are not reached when that is known.
+  Error error(rd_kafka_resp_err_t code, std::string_view what, std::string_view detail = {}) const;
+  Error error(const rd_kafka_error_t* error, std::string_view what) const;
+  /// First delivery failure since the last call; nothing was lost when it is RD_KAFKA_RESP_ERR_NO_ERROR.
+  rd_kafka_resp_err_t take_failure();
+
+ private:
+  KafkaClient() = default;
+  void note(rd_kafka_resp_err_t code, std::string reason);
+  void note_failure(rd_kafka_resp_err_t code);
+
+  rd_kafka_t* handle_ = nullptr;
+  mutable Mutex mutex_;
+  std::string reason_ GUARDED_BY(mutex_);  // of the last trouble with a broker
+  rd_kafka_resp_err_t failure_ GUARDED_BY(mutex_) = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+}  // namespace leat::clients
