@@ -17,6 +17,15 @@ using Names = Rd<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy>;
 using Resource = Rd<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 
 constexpr std::string_view kOwnPrefix = "_leat_";
+constexpr int64_t kSettleMs = 50;  // between two looks whether a change has reached every broker
+
+/// A partition that is new, or whose leader has just died, has another one soon.
+bool is_leaderless(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+         code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR__NODE_UPDATE ||
+         code == RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH ||
+         code == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH;
+}
 
 int64_t number_of(const char* text, int64_t otherwise) {
   std::string_view digits = text ? text : "";
@@ -192,7 +201,7 @@ Result<stream::TopicInfo> KafkaAdmin::ensure(const stream::TopicSpec& spec,
       if (topic && topic->spec.partitions > 0) break;
       if (!topic && topic.error().code() != ErrorCode::kNotFound) return topic;
       if (io::system_clock().steady_ms() >= until) return topic;
-      io::system_clock().sleep_ms(50, {});
+      io::system_clock().sleep_ms(kSettleMs, {});
     }
   }
   if (topic && topic->spec.partitions < spec.partitions) {
@@ -226,6 +235,18 @@ Result<void> KafkaAdmin::remove(const std::string& name) {
 Result<std::vector<KafkaAdmin::Offset>> KafkaAdmin::offsets(const stream::TopicInfo& topic,
                                                             const std::vector<int32_t>& partitions,
                                                             int64_t of, bool committed) {
+  const int64_t until = io::system_clock().steady_ms() + timeout_ms_;
+  for (;;) {
+    bool leaderless = false;
+    auto found = ask_offsets(topic, partitions, of, committed, leaderless);
+    if (found || !leaderless || io::system_clock().steady_ms() >= until) return found;
+    io::system_clock().sleep_ms(kSettleMs, {});
+  }
+}
+
+Result<std::vector<KafkaAdmin::Offset>> KafkaAdmin::ask_offsets(
+    const stream::TopicInfo& topic, const std::vector<int32_t>& partitions, int64_t of,
+    bool committed, bool& leaderless) {
   const std::string what = fmt::format("read the offsets of topic {}", topic.spec.name);
   RdPartitions wanted(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
   for (int32_t partition : partitions) {
@@ -246,6 +267,7 @@ Result<std::vector<KafkaAdmin::Offset>> KafkaAdmin::offsets(const stream::TopicI
   std::map<int32_t, Offset> found;
   for (size_t i = 0; i < count; ++i) {
     const auto* at = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+    leaderless |= is_leaderless(at->err);
     if (at->err) return client_.error(at->err, what);
     found[at->partition] = {at->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
   }

@@ -42,6 +42,9 @@ class KafkaAdmin final : public stream::TopicAdmin {
   Result<std::vector<Offset>> offsets(const stream::TopicInfo& topic,
                                       const std::vector<int32_t>& partitions, int64_t of,
                                       bool committed);
+  Result<std::vector<Offset>> ask_offsets(const stream::TopicInfo& topic,
+                                          const std::vector<int32_t>& partitions, int64_t of,
+                                          bool committed, bool& leaderless);
   Result<void> create(const stream::TopicSpec& spec,
                       const std::map<std::string, std::string>& settings);
   Result<RdEvent> answer(rd_kafka_queue_t* queue, const std::string& what);

@@ -65,8 +65,10 @@ Error kafka_error(rd_kafka_resp_err_t code, std::string message) {
 
 Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
                                                        const KafkaOptions& options,
-                                                       const KafkaSettings& more) {
+                                                       const KafkaSettings& more,
+                                                       OnRebalance on_rebalance) {
   std::unique_ptr<KafkaClient> client(new KafkaClient);
+  client->on_rebalance_ = std::move(on_rebalance);
   KafkaSettings settings = {{"bootstrap.servers", options.brokers},
                             {"client.id", "leat"},
                             {"log_level", "5"},
@@ -93,6 +95,12 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
   rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int code, const char* why, void* self) {
     static_cast<KafkaClient*>(self)->note(static_cast<rd_kafka_resp_err_t>(code), why);
   });
+  if (client->on_rebalance_) {
+    rd_kafka_conf_set_rebalance_cb(
+        conf.get(),
+        [](rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions,
+           void* self) { static_cast<KafkaClient*>(self)->on_rebalance_(code, partitions); });
+  }
   if (type == RD_KAFKA_PRODUCER) {
     rd_kafka_conf_set_dr_msg_cb(conf.get(),
                                 [](rd_kafka_t*, const rd_kafka_message_t* message, void* self) {

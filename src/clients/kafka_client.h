@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,10 +38,12 @@ Error kafka_error(rd_kafka_resp_err_t code, std::string message);
 /// Any thread, as librdkafka's handle. Pinned: librdkafka holds its address.
 class KafkaClient {
  public:
-  /// `more` beside what every client has; does not wait for a broker.
+  using OnRebalance = std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>;
+  /// `more` beside what every client has; does not wait for a broker. `on_rebalance` runs in whatever thread polls.
   static Result<std::unique_ptr<KafkaClient>> open(rd_kafka_type_t type,
                                                    const KafkaOptions& options,
-                                                   const KafkaSettings& more);
+                                                   const KafkaSettings& more,
+                                                   OnRebalance on_rebalance = {});
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
@@ -58,6 +61,7 @@ class KafkaClient {
   void note_failure(rd_kafka_resp_err_t code);
 
   rd_kafka_t* handle_ = nullptr;
+  OnRebalance on_rebalance_;
   mutable Mutex mutex_;
   std::string reason_ GUARDED_BY(mutex_);  // of the last trouble with a broker
   rd_kafka_resp_err_t failure_ GUARDED_BY(mutex_) = RD_KAFKA_RESP_ERR_NO_ERROR;

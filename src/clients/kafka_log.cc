@@ -1,6 +1,7 @@
 #include "clients/kafka_log.h"
 
 #include "clients/kafka_admin.h"
+#include "clients/kafka_group.h"
 #include "clients/kafka_reader.h"
 #include "clients/kafka_rows.h"
 #include "clients/kafka_table.h"
@@ -46,6 +47,12 @@ stream::TopicAdmin& KafkaLog::topics() { return impl_->admin; }
 Result<std::unique_ptr<stream::TopicReader>> KafkaLog::reader(const stream::TopicInfo& topic) {
   ASSIGN(auto reader, KafkaReader::open(impl_->options, impl_->admin, topic));
   return std::unique_ptr<stream::TopicReader>(std::move(reader));
+}
+
+Result<std::unique_ptr<stream::Membership>> KafkaLog::join(const std::string& group,
+                                                           const stream::TopicInfo& topic) {
+  ASSIGN(auto member, KafkaGroup::open(impl_->options, group, topic));
+  return std::unique_ptr<stream::Membership>(std::move(member));
 }
 
 Result<std::unique_ptr<stream::LogTransaction>> KafkaLog::begin(const std::string& owner) {

@@ -27,9 +27,11 @@ struct KafkaOptions {
   std::string brokers;  // HOST:PORT,...
   /// librdkafka's own names and values: TLS and login, from an allow-list of the component's.
   std::vector<std::pair<std::string, std::string>> settings;
-  config::Secret password;          // sasl.password; read again for each new client
-  int replication = -1;             // of topics that leat creates; -1: the brokers' default
-  int64_t connect_ms = 10'000;      // of the first answer, and of each administrative request
+  std::string instance_id;      // a static member of its groups; empty: a dynamic one
+  int64_t session_ms = 10'000;  // after which a silent process loses its partitions to the others
+  config::Secret password;      // sasl.password; read again for each new client
+  int replication = -1;         // of topics that leat creates; -1: the brokers' default
+  int64_t connect_ms = 10'000;  // of the first answer, and of each administrative request
   int64_t transaction_ms = 15'000;  // how long the transaction of a dead process holds readers up
   io::Clock* clock = nullptr;       // null: the host's; outlives the log
 };
@@ -43,6 +45,8 @@ class KafkaLog final : public stream::Log {
 
   stream::TopicAdmin& topics() override;
   Result<std::unique_ptr<stream::TopicReader>> reader(const stream::TopicInfo& topic) override;
+  Result<std::unique_ptr<stream::Membership>> join(const std::string& group,
+                                                   const stream::TopicInfo& topic) override;
   Result<std::unique_ptr<stream::LogTransaction>> begin(const std::string& owner) override;
   Result<std::vector<stream::Progress>> progress(const std::string& project,
                                                  const std::string& pipeline) override;

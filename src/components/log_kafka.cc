@@ -30,7 +30,8 @@ struct Config {
   std::optional<Tls> tls;
   std::optional<Sasl> sasl;
   int32_t replication = -1;
-  int64_t timeout_ms = 10'000, transaction_timeout_ms = 15'000;
+  std::string instance_id;
+  int64_t timeout_ms = 10'000, transaction_timeout_ms = 15'000, session_timeout_ms = 10'000;
 };
 
 /// HOST:PORT{,HOST:PORT}
@@ -125,6 +126,16 @@ const config::Spec<Config>& spec() {
         .doc(
             "How long a transaction may take, and how long that of a process which died may hold "
             "readers up. At most the brokers' `transaction.max.timeout.ms`.");
+    s.field("session_timeout", &Config::session_timeout_ms)
+        .unit(config::Unit::kDuration)
+        .range(6'000, 1'800'000)
+        .doc("How long a process may be silent before the others take its partitions.");
+    s.field("instance_id", &Config::instance_id)
+        .doc(
+            "Makes the process a static member of its consumer groups (one name for each process): "
+            "a restart within `session_timeout` gets its partitions back, and nobody else "
+            "rebalances.")
+        .example("${HOSTNAME}");
     s.check([](const Config& config, const config::Node& node, config::Reading& reading) {
       if (config.sasl && !config.tls && !all_loopback(config.brokers)) {
         reading.error(node.find("sasl")->mark,
@@ -146,6 +157,8 @@ clients::KafkaOptions options_of(const Config& config, const stream::LogContext&
   options.replication = config.replication;
   options.connect_ms = config.timeout_ms;
   options.transaction_ms = config.transaction_timeout_ms;
+  options.session_ms = config.session_timeout_ms;
+  options.instance_id = config.instance_id;
   auto set = [&](const char* name, const std::string& value) {
     if (!value.empty()) options.settings.emplace_back(name, value);
   };

@@ -63,6 +63,11 @@ Result<std::unique_ptr<stream::TopicReader>> EmbeddedLog::reader(const stream::T
   return make_reader(*impl_->store, impl_->topics, std::move(live), topic);
 }
 
+Result<std::unique_ptr<stream::Membership>> EmbeddedLog::join(const std::string&,
+                                                              const stream::TopicInfo& topic) {
+  return stream::sole_member(topic);
+}
+
 Result<std::unique_ptr<stream::LogTransaction>> EmbeddedLog::begin(const std::string& owner) {
   return make_transaction(impl_->writer, impl_->topics, owner, impl_->codec);
 }

@@ -61,6 +61,8 @@ class EmbeddedLog final : public stream::Log {
 
   stream::TopicAdmin& topics() override;
   Result<std::unique_ptr<stream::TopicReader>> reader(const stream::TopicInfo& topic) override;
+  Result<std::unique_ptr<stream::Membership>> join(const std::string& group,
+                                                   const stream::TopicInfo& topic) override;
   /// A second open transaction of the same owner fences the first: its commit returns kConflict.
   Result<std::unique_ptr<stream::LogTransaction>> begin(const std::string& owner) override;
   Result<std::vector<stream::Progress>> progress(const std::string& project,

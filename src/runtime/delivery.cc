@@ -42,22 +42,23 @@ Result<void> append_dead_letters(stream::LogTransaction& transaction,
 class TopicDelivery final : public Delivery {
  public:
   TopicDelivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
-                std::vector<stream::TopicInfo> topics)
+                std::vector<stream::TopicInfo> topics, std::vector<int32_t> partitions)
       : log_(log),
         name_(std::move(name)),
         dead_letters_(std::move(dead_letters)),
-        topics_(std::move(topics)) {}
+        topics_(std::move(topics)),
+        partitions_(std::move(partitions)) {}
 
   Result<std::vector<stream::Progress>> open() override {
     // Whoever had the lane before commits no more from here on, so the rows read then are the last.
-    TRY(log_.begin(name_.owner()));
+    for (int32_t partition : partitions_) TRY(log_.begin(name_.owner(partition)));
     ASSIGN(std::vector<stream::Progress> rows, log_.progress(name_.project, name_.pipeline));
     std::erase_if(rows, [&](const stream::Progress& row) { return row.sink != name_.sink; });
     return rows;
   }
 
   Result<void> write(Outcome& outcome, stream::Progress& progress) override {
-    ASSIGN(auto transaction, log_.begin(name_.owner()));
+    ASSIGN(auto transaction, log_.begin(name_.owner(progress.input.partition)));
     TRY(io::fault_point("delivery.topic.begin"));
     for (size_t t = 0; t < topics_.size(); ++t) TRY(append_rows(*transaction, t, outcome));
     if (!outcome.rejects.empty()) {
@@ -70,7 +71,7 @@ class TopicDelivery final : public Delivery {
       TRY(transaction->put_state(key, std::nullopt));
     if (io::planted_bug("topic_position_apart")) {
       // The bug: the position is committed before, and apart from, the records.
-      ASSIGN(auto early, log_.begin(name_.owner() + ".early"));
+      ASSIGN(auto early, log_.begin(name_.owner(progress.input.partition) + ".early"));
       TRY(early->put_progress(progress));
       TRY(early->commit());
       TRY(io::fault_point("delivery.topic.planted"));
@@ -116,6 +117,7 @@ class TopicDelivery final : public Delivery {
   LaneName name_;
   DeadLetterTarget dead_letters_;
   std::vector<stream::TopicInfo> topics_;
+  std::vector<int32_t> partitions_;
 };
 
 class StoreDelivery final : public Delivery {
@@ -153,7 +155,7 @@ class StoreDelivery final : public Delivery {
 
  private:
   Result<void> write_dead_letters(Outcome& outcome) {
-    ASSIGN(auto transaction, log_.begin(name_.owner()));
+    ASSIGN(auto transaction, log_.begin(name_.owner(outcome.input.records.origin.partition)));
     TRY(append_dead_letters(*transaction, dead_letters_, name_, outcome));
     TRY(io::fault_point("delivery.store.before_dead_letters"));
     TRY(transaction->commit());
@@ -199,9 +201,10 @@ class StoreDelivery final : public Delivery {
 
 std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name,
                                               DeadLetterTarget dead_letters,
-                                              std::vector<stream::TopicInfo> topics) {
+                                              std::vector<stream::TopicInfo> topics,
+                                              std::vector<int32_t> partitions) {
   return std::make_unique<TopicDelivery>(log, std::move(name), std::move(dead_letters),
-                                         std::move(topics));
+                                         std::move(topics), std::move(partitions));
 }
 
 std::unique_ptr<Delivery> make_store_delivery(stream::Log& log, LaneName name,

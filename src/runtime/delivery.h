@@ -20,7 +20,11 @@ namespace leat::runtime {
 /// Names of the lane whose progress is kept.
 struct LaneName {
   std::string project, pipeline, sink;
+  /// Of what the lane has as a whole: its group of processes, its turn when records run alone.
   std::string owner() const { return project + "." + pipeline + "." + sink; }
+  /// Of its transactions over one input partition (a source's is 0), so that a process which takes the partition over
+  /// fences the one that had it.
+  std::string owner(int32_t partition) const { return owner() + "." + std::to_string(partition); }
 };
 
 using ProgressMap = std::map<stream::TopicPartition, stream::Progress>;
@@ -41,9 +45,11 @@ struct DeadLetterTarget {
   std::string pipeline_hash;
 };
 
+/// `partitions`: of the input, which the lane takes over when it opens the delivery.
 std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name,
                                               DeadLetterTarget dead_letters,
-                                              std::vector<stream::TopicInfo> topics);
+                                              std::vector<stream::TopicInfo> topics,
+                                              std::vector<int32_t> partitions = {0});
 
 std::unique_ptr<Delivery> make_store_delivery(stream::Log& log, LaneName name,
                                               DeadLetterTarget dead_letters,

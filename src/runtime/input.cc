@@ -86,8 +86,9 @@ class TopicInput final : public LaneInput {
         retry_sink_(std::move(retry_sink)),
         delay_(delay) {}
 
-  Result<void> start(const StartPositions& positions) {
+  Result<void> start(const StartPositions& positions, std::optional<std::vector<int32_t>> ours) {
     for (int32_t p = 0; p < topic_.spec.partitions; ++p) {
+      if (ours && std::find(ours->begin(), ours->end(), p) == ours->end()) continue;
       auto it = positions.find({topic_.spec.name, topic_.id, p});
       StartAt at = it == positions.end() ? StartAt{} : it->second;
       if (it == positions.end()) {
@@ -130,11 +131,12 @@ class TopicInput final : public LaneInput {
   void one_by_one(bool on) override { one_by_one_ = on; }
 
   Result<void> fix_end() override {
-    if (!ends_.empty()) return {};
-    for (int32_t p = 0; p < topic_.spec.partitions; ++p) {
+    if (fixed_) return {};
+    for (auto& [p, at] : next_) {
       ASSIGN(stream::PartitionBounds bounds, reader_->bounds(p));
       ends_[p] = bounds.end;
     }
+    fixed_ = true;
     return {};
   }
 
@@ -142,7 +144,7 @@ class TopicInput final : public LaneInput {
     for (auto& [p, end] : ends_) {
       if (next_[p].next < end) return false;
     }
-    return !ends_.empty();
+    return fixed_;
   }
 
   Result<int64_t> waiting() override {
@@ -187,7 +189,7 @@ class TopicInput final : public LaneInput {
 
   /// True when what waits is less than a batch, and may wait longer; sleeps meanwhile.
   Result<bool> fills_up(std::chrono::milliseconds timeout, std::stop_token stop) {
-    if (delay_.ms == 0 || one_by_one_ || !ends_.empty()) return false;
+    if (delay_.ms == 0 || one_by_one_ || fixed_) return false;
     size_t most = 0;
     for (auto& [p, at] : next_)
       most =
@@ -213,6 +215,7 @@ class TopicInput final : public LaneInput {
   bool one_by_one_ = false;
   std::map<int32_t, StartAt> next_;
   std::map<int32_t, int64_t> ends_;
+  bool fixed_ = false;  // the ends are known
 };
 
 class SourceInput final : public LaneInput {
@@ -391,15 +394,14 @@ class JoinedInput final : public LaneInput {
 
 }  // namespace
 
-Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log,
-                                                    const stream::TopicInfo& topic,
-                                                    const StartPositions& positions,
-                                                    stream::ReadLimits limits,
-                                                    std::string retry_sink, BatchDelay delay) {
+Result<std::unique_ptr<LaneInput>> make_topic_input(
+    stream::Log& log, const stream::TopicInfo& topic, const StartPositions& positions,
+    stream::ReadLimits limits, std::string retry_sink, BatchDelay delay,
+    std::optional<std::vector<int32_t>> partitions) {
   ASSIGN(auto reader, log.reader(topic));
   auto input =
       std::make_unique<TopicInput>(std::move(reader), topic, limits, std::move(retry_sink), delay);
-  TRY(input->start(positions));
+  TRY(input->start(positions, std::move(partitions)));
   return std::unique_ptr<LaneInput>(std::move(input));
 }
 

@@ -100,13 +100,12 @@ struct BatchDelay {
   int64_t ms = 0;  // 0: a batch is what is there
 };
 
-/// A topic's partitions. `retry_sink`: not empty for a retry topic: only records for that sink are handed out
+/// `partitions` of a topic; without them, all. `retry_sink`: not empty for a retry topic: only records for that sink are handed out
 /// ("*" for the one lane of a source), with their original identity and version.
-Result<std::unique_ptr<LaneInput>> make_topic_input(stream::Log& log,
-                                                    const stream::TopicInfo& topic,
-                                                    const StartPositions& positions,
-                                                    stream::ReadLimits limits,
-                                                    std::string retry_sink, BatchDelay delay = {});
+Result<std::unique_ptr<LaneInput>> make_topic_input(
+    stream::Log& log, const stream::TopicInfo& topic, const StartPositions& positions,
+    stream::ReadLimits limits, std::string retry_sink, BatchDelay delay = {},
+    std::optional<std::vector<int32_t>> partitions = {});
 
 /// The ids of a source's recent records.
 class IdWindow {

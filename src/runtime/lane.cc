@@ -21,6 +21,8 @@ std::string_view to_string(LaneState state) {
   switch (state) {
     case LaneState::kStarting:
       return "starting";
+    case LaneState::kStandby:
+      return "standby";
     case LaneState::kRunning:
       return "running";
     case LaneState::kPaused:
@@ -301,6 +303,7 @@ void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
       records.empty() || redriven ? 0 : clock_.now_us() / 1000 - records.front().timestamp_ms;
   metrics_.committed(outcome.delta, outcome.rejects, clock_.steady_ns() - outcome.input.read_at_ns,
                      std::max<int64_t>(oldest_ms, 0));
+  if (options_.report) options_.report(progress.input, progress.next);
   MutexLock lock(mutex_);
   committed_[progress.input] = progress;
   for (size_t i = 0; i < rule_hits_.size() && i < outcome.rule_hits.size(); ++i) {

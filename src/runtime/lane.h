@@ -12,10 +12,14 @@
 //      │          ├─▶ draining ─▶ ended      (drain reached its fixed end, or a bounded source its own)
 //      │          ├─▶ stopped                (asked to)
 //      └──────────┴─▶ failed                 (the supervisor starts it again, or not: its error says)
+//
+// Before it starts, and whenever the processes that run the lane share its input out anew, it waits in standby while
+// others have all partitions.
 #pragma once
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +39,7 @@ namespace leat::runtime {
 
 enum class LaneState : uint8_t {
   kStarting,
+  kStandby,
   kRunning,
   kPaused,
   kBackingOff,
@@ -69,6 +74,8 @@ struct LaneOptions {
   uint64_t jitter_seed = 0;
   CrashGuard* guard = nullptr;  // outlives the lane; null: none
   types::Schema input;          // the types that records are expected to have
+  std::function<void(const stream::TopicPartition&, int64_t next)>
+      report;  // of what has been committed; may be empty
 };
 
 class Lane {

@@ -62,8 +62,10 @@ class Pipeline {
  private:
   struct LaneSlot {
     LaneName name;
-    std::vector<size_t> sinks;   // indices of plan_.sinks; several only for a source's topics
-    std::unique_ptr<Lane> lane;  // the present one; null while it is being made
+    std::vector<size_t> sinks;  // indices of plan_.sinks; several only for a source's topics
+    std::unique_ptr<stream::Membership> membership;  // of the processes that run this lane
+    std::vector<int32_t> partitions;  // of the input: what this process reads just now
+    std::unique_ptr<Lane> lane;       // the present one; null while it is being made
     std::unique_ptr<LaneMetrics> metrics;
     bool counted = false;  // this start, by the crash guard
     LaneSnapshot last;     // of the one before
@@ -84,6 +86,11 @@ class Pipeline {
   /// Says once what the input rides out by itself; empty: nothing.
   void tell_trouble(std::string trouble);
   void run_lane(LaneSlot& slot, std::stop_token stop);
+  /// One life of the lane, over the partitions that are its process's now. False: they are shared out anew.
+  Result<bool> live(LaneSlot& slot, std::stop_token stop, bool& progressed);
+  Result<std::unique_ptr<stream::Membership>> join(const LaneSlot& slot);
+  /// Until others give partitions back. False: they did; true: it is over.
+  bool stand_by(LaneSlot& slot, const std::stop_token& over);
   void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
   Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
@@ -91,7 +98,7 @@ class Pipeline {
   Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery,
                                                 ProgressMap& committed);
   Result<std::unique_ptr<LaneInput>> make_source(ProgressMap& committed);
-  Result<CrashGuard::Waiting> waiting(const ProgressMap& committed);
+  Result<CrashGuard::Waiting> waiting(const LaneSlot& slot, const ProgressMap& committed);
   Result<StartPositions> topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
                                          Delivery& delivery, ProgressMap& committed);
   Result<void> store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,

@@ -36,6 +36,7 @@ bool RunSnapshot::ready() const {
       return false;
     for (const LaneSnapshot& lane : pipeline.lanes) {
       switch (lane.state) {
+        case LaneState::kStandby:
         case LaneState::kRunning:
         case LaneState::kPaused:
         case LaneState::kDraining:

@@ -19,6 +19,7 @@ Result<net::Response> readiness(const Backend& backend) {
   for (const auto& pipeline : run.pipelines) {
     for (const auto& lane : pipeline.lanes) {
       switch (lane.state) {
+        case runtime::LaneState::kStandby:
         case runtime::LaneState::kRunning:
         case runtime::LaneState::kPaused:
         case runtime::LaneState::kDraining:

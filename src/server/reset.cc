@@ -251,8 +251,10 @@ Result<void> move_in_log(const Backend& backend, const LaneReset& lane, bool tru
   }
   if (lane.moves.empty()) return {};
   const stream::Progress& first = lane.moves.front().row;
-  ASSIGN(auto transaction,
-         backend.log->begin(runtime::LaneName{first.project, first.pipeline, first.sink}.owner()));
+  const runtime::LaneName name{first.project, first.pipeline, first.sink};
+  // A process that still runs the lane, elsewhere, cannot write its position over these.
+  for (const Move& move : lane.moves) TRY(backend.log->begin(name.owner(move.row.input.partition)));
+  ASSIGN(auto transaction, backend.log->begin(name.owner(first.input.partition)));
   for (const Move& move : lane.moves) TRY(transaction->put_progress(move.row));
   return transaction->commit();
 }

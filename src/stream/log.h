@@ -93,13 +93,34 @@ class TopicAdmin {
                                           int64_t timestamp_ms) = 0;
 };
 
-/// Any thread; each reader and transaction belongs to one.
+/// Which partitions of a topic this process reads for one lane, among all processes that run it. One thread.
+/// Destroyed: this process reads none any more.
+class Membership {
+ public:
+  virtual ~Membership() = default;
+  /// Waits until the processes have shared the partitions out; empty: others have them all. What an earlier call has
+  /// given goes back with this one: nothing of it may be in flight. kCancelled on stop.
+  virtual Result<std::vector<int32_t>> assignment(std::stop_token stop) = 0;
+  /// Of the last assignment: requested when it is to change. What has been read may still be delivered, for
+  /// limits::kDrainOnStopMs; a position that is written later is refused.
+  virtual std::stop_token changing() = 0;
+  /// Where this process stands, for whoever watches from outside; no reader of leat's goes by it.
+  virtual void report(int32_t partition, int64_t next) = 0;
+};
+
+/// The membership of a log that one process has to itself.
+std::unique_ptr<Membership> sole_member(const TopicInfo& topic);
+
+/// Any thread; each reader, transaction and membership belongs to one.
 class Log {
  public:
   virtual ~Log() = default;
   virtual TopicAdmin& topics() = 0;
   virtual Result<std::unique_ptr<TopicReader>> reader(const TopicInfo& topic) = 0;
-  /// `owner` names the lane (the transactional.id on Kafka): a new owner of that name fences the old one. So whoever
+  /// Takes part in reading `topic` as `group`.
+  virtual Result<std::unique_ptr<Membership>> join(const std::string& group,
+                                                   const TopicInfo& topic) = 0;
+  /// `owner` names the lane's partition (the transactional.id on Kafka): a new owner of that name fences the old one. So whoever
   /// takes a lane over calls it first, and reads progress() then.
   virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;
   /// Progress rows of a pipeline (all pipelines of the project when empty).

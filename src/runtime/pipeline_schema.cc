@@ -1,0 +1,138 @@
+// Pipeline: what types its input has: from a file, the pipeline upstream, or a sample.
+#include <spdlog/spdlog.h>
+
+#include "runtime/pipeline.h"
+#include "types/json_schema.h"
+
+namespace leat::runtime {
+namespace {
+
+constexpr size_t kSampleRecords = 500;
+
+}  // namespace
+
+void SchemaBoard::expect(const std::string& topic) {
+  MutexLock lock(mutex_);
+  ++expected_[topic];
+}
+
+void SchemaBoard::give_up(const std::string& topic) {
+  MutexLock lock(mutex_);
+  --expected_[topic];
+  published_.notify_all();
+}
+
+void SchemaBoard::publish(const std::string& topic, types::Schema schema) {
+  MutexLock lock(mutex_);
+  schemas_.insert_or_assign(topic, std::move(schema));
+  published_.notify_all();
+}
+
+std::optional<types::Schema> SchemaBoard::wait(const std::string& topic, std::stop_token stop) {
+  MutexLock lock(mutex_);
+  published_.wait(mutex_, stop, [&]() NO_THREAD_SAFETY_ANALYSIS {
+    return schemas_.contains(topic) || expected_[topic] <= 0;
+  });
+  auto it = schemas_.find(topic);
+  return it == schemas_.end() ? std::nullopt : std::optional(it->second);
+}
+
+Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop) {
+  auto found = [&](types::Schema schema, std::string origin) {
+    MutexLock lock(mutex_);
+    schema_origin_ = std::move(origin);
+    return std::optional(std::move(schema));
+  };
+  if (plan_.input_schema) return found(*plan_.input_schema, "file");
+  if (const std::string* topic = plan_.input_topic(); topic && !project_.writers(*topic).empty()) {
+    ASSIGN(std::optional<types::Schema> schema, upstream_schema(*topic, stop));
+    if (schema) return found(std::move(*schema), "upstream");
+  }
+  const std::string key = schema_state_key(project_.project, plan_.name);
+  ASSIGN(std::optional<std::string> stored, services_.log.state(key));
+  if (stored) {
+    ASSIGN(types::Schema schema, types::schema_from_json(*stored));
+    return found(std::move(schema), "an earlier sample");
+  }
+  ASSIGN(std::optional<types::Schema> sample, sample_schema(stop));
+  if (!sample) return sample;
+  types::Schema schema = std::move(*sample);
+  ASSIGN(auto transaction, services_.log.begin(project_.project + "." + plan_.name + ".schema"));
+  TRY(transaction->put_state(key, types::schema_to_json(schema)));
+  TRY(transaction->commit());
+  spdlog::info(
+      "pipeline {}: no `source.schema:`, so its types come from a sample; `leat schema infer {}` "
+      "writes "
+      "them down",
+      plan_.name, plan_.name);
+  return found(std::move(schema), "sample");
+}
+
+/// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from the writer itself
+/// when it runs, else from its latest sample.
+Result<std::optional<types::Schema>> Pipeline::upstream_schema(const std::string& topic,
+                                                               std::stop_token stop) {
+  const auto known = [&](stream::Log* log) -> Result<std::optional<types::Schema>> {
+    auto schema = known_input(project_, plan_, log);
+    if (schema) return schema;
+    return std::move(schema).error().context(
+        fmt::format("the pipeline that writes topic {} does not compile", topic));
+  };
+  ASSIGN(std::optional<types::Schema> offline, known(nullptr));
+  if (offline) return offline;
+  if (auto schema = board_.wait(topic, stop)) return schema;
+  if (stop.stop_requested())
+    return Error(ErrorCode::kCancelled, "stopped while waiting for the schema of " + topic);
+  return known(&services_.log);
+}
+
+void Pipeline::tell_trouble(std::string trouble) {
+  MutexLock lock(mutex_);
+  if (trouble == trouble_) return;
+  if (!trouble.empty()) spdlog::warn("pipeline {}: {}", plan_.name, trouble);
+  trouble_ = std::move(trouble);
+}
+
+Result<std::optional<types::Schema>> Pipeline::sample_schema(std::stop_token stop) {
+  std::vector<std::string_view> texts;
+  InputBatch batch;
+  std::unique_ptr<LaneInput> input;
+  if (const std::string* name = plan_.input_topic()) {
+    stream::ReadLimits limits{kSampleRecords, limits::kDefaultBatchBytes};
+    while (!input) {
+      auto topic = services_.log.topics().find(*name);
+      if (topic) {
+        ASSIGN(input, make_topic_input(services_.log, *topic, {}, limits, ""));
+      } else if (topic.error().code() != ErrorCode::kNotFound) {
+        return std::move(topic).error();
+      } else if (drain_.load()) {
+        return std::optional<types::Schema>();
+      } else if (!services_.clock.sleep_ms(100, stop)) {
+        return Error(ErrorCode::kCancelled, "stopped while waiting for topic " + *name);
+      }
+    }
+  } else {
+    ASSIGN(auto source, open_source(project_, plan_, services_));
+    ASSIGN(input, make_source_input(std::move(source), services_.clock, IdWindow(), {}));
+  }
+  for (;;) {
+    ASSIGN(bool some, input->next(batch, stop, std::chrono::milliseconds(200)));
+    tell_trouble(input->trouble());
+    if (some && !batch.records.records.empty()) break;
+    if (stop.stop_requested())
+      return Error(ErrorCode::kCancelled, "stopped while waiting for a first record");
+    // A pipeline that drains and has no record at all has nothing to learn from, and nothing to do.
+    if (drain_.load()) {
+      TRY(input->fix_end());
+      ASSIGN(bool done, input->at_end());
+      if (done) return std::optional<types::Schema>();
+    }
+  }
+  for (const stream::Record& record : batch.records.records) {
+    if (record.value && texts.size() < kSampleRecords) texts.push_back(*record.value);
+  }
+  ASSIGN(types::Schema schema, types::infer_schema(texts));
+  return std::optional(std::move(schema));
+}
+
+}  // namespace leat::runtime
