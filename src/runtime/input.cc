@@ -129,6 +129,11 @@ class TopicInput final : public LaneInput {
   }
 
   void one_by_one(bool on) override { one_by_one_ = on; }
+  StartPositions positions() const override {
+    StartPositions out;
+    for (const auto& [p, at] : next_) out[{topic_.spec.name, topic_.id, p}] = at;
+    return out;
+  }
 
   Result<void> fix_end() override {
     if (fixed_) return {};
@@ -387,6 +392,11 @@ class JoinedInput final : public LaneInput {
     return sum;
   }
   std::string trouble() const override { return inputs_[0]->trouble(); }
+  StartPositions positions() const override {
+    StartPositions out;
+    for (const auto& input : inputs_) out.merge(input->positions());
+    return out;
+  }
 
  private:
   std::vector<std::unique_ptr<LaneInput>> inputs_;

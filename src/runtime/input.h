@@ -60,6 +60,12 @@ struct Lag {
   int64_t oldest_ms = 0;  // time of the first record not yet read; 0: none waits
 };
 
+/// Where a lane goes on in one input partition.
+struct StartAt {
+  int64_t next = 0, v_prev = 0;
+};
+using StartPositions = std::map<stream::TopicPartition, StartAt>;
+
 class LaneInput {
  public:
   virtual ~LaneInput() = default;
@@ -74,6 +80,8 @@ class LaneInput {
   virtual Result<int64_t> waiting() = 0;
   /// Hands out one record at a time from now on, or whole batches again. A source's page stays whole.
   virtual void one_by_one(bool) {}
+  /// Of a topic's partitions: where the next record is read. Behind the last record, when what follows it cannot be read.
+  virtual StartPositions positions() const { return {}; }
   /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any thread.
   virtual std::string trouble() const { return {}; }
 };
@@ -81,12 +89,6 @@ class LaneInput {
 /// A redriven record's version is that of its first run: from its header, in a retry topic as in any other topic
 /// that it was delivered to since; 0: it has none.
 int64_t carried_version(const stream::Record& record);
-
-/// Where a lane goes on in one input partition.
-struct StartAt {
-  int64_t next = 0, v_prev = 0;
-};
-using StartPositions = std::map<stream::TopicPartition, StartAt>;
 
 /// The highest version that a lane whose progress rows these are has given to records of other topics than `topic`:
 /// what it begins to read next goes on above it, so that the later record wins. `retry` is none of them: what comes

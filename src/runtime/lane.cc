@@ -315,6 +315,31 @@ void Lane::committed(const stream::Progress& progress, const Outcome& outcome) {
   while (!history_.empty() && history_.front().first < now - kRateWindowMs) history_.pop_front();
 }
 
+void Lane::settle() {
+  for (const auto& [input, at] : input_->positions()) {
+    stream::Progress row;
+    {
+      MutexLock lock(mutex_);
+      auto it = committed_.find(input);
+      if (it == committed_.end() || it->second.next >= at.next) continue;
+      row = it->second;
+    }
+    row.expected_next = std::exchange(row.next, at.next);
+    Outcome nothing;
+    nothing.input.records.origin = input;
+    nothing.topics.resize(options_.sinks);
+    if (auto written = delivery_->write(nothing, row); !written) {
+      // The next start reads the same nothing again.
+      spdlog::debug("pipeline {}: sink {}: {}", options_.name.pipeline, options_.name.sink,
+                    written.error().to_string());
+      return;
+    }
+    if (options_.report) options_.report(input, row.next);
+    MutexLock lock(mutex_);
+    committed_[input] = row;
+  }
+}
+
 void Lane::set_state(LaneState state, std::string error) {
   MutexLock lock(mutex_);
   state_ = state;
@@ -406,6 +431,7 @@ Result<void> Lane::run(std::stop_token stop) {
   done.store(true);
   deadline.request_stop();
   deadline.join();
+  if (!abort.stop_requested()) settle();
   MutexLock lock(mutex);
   if (first_error) {
     set_state(LaneState::kFailed, first_error->to_string());

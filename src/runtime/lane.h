@@ -73,6 +73,7 @@ struct LaneOptions {
   std::vector<std::string> rules;  // names, for counts
   uint64_t jitter_seed = 0;
   CrashGuard* guard = nullptr;  // outlives the lane; null: none
+  size_t sinks = 1;             // topics that an outcome has rows for
   types::Schema input;          // the types that records are expected to have
   std::function<void(const stream::TopicPartition&, int64_t next)>
       report;  // of what has been committed; may be empty
@@ -110,6 +111,8 @@ class Lane {
   Result<void> write_once(Outcome& outcome, stream::Progress& progress, bool& reopen);
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
+  /// All that was read is delivered: positions move over what cannot be read, so that nothing seems to wait.
+  void settle();
   void watch_drift(const Outcome& outcome);
   void set_state(LaneState state, std::string error = {});
   std::unique_ptr<Outcome> take_spare();

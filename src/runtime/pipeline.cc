@@ -221,6 +221,10 @@ Result<std::unique_ptr<stream::Membership>> Pipeline::join(const LaneSlot& slot)
   stream::TopicInfo topic;
   if (const std::string* name = plan_.input_topic()) {
     ASSIGN(topic, services_.log.topics().ensure(project_.topic_spec(*name)));
+    // The embedded store is this process's alone: it gets every record.
+    const SinkPlan& sink = plan_.sinks[slot.sinks.front()];
+    if (sink.kind == SinkPlan::Kind::kStore && !services_.stores.is_remote(sink.store))
+      return stream::sole_member(topic);
   } else {
     ASSIGN(topic, ensure_retry_topic(services_.log, project_.retry_topic(plan_.name), 1));
   }

@@ -55,6 +55,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   options.guard = &guard_;
   options.input = input_schema_;
   options.name = slot.name;
+  options.sinks = slot.sinks.size();
   options.pipeline_hash = hash_;
   if (!plan_.reads_topic()) options.run_id = services_.run_id;
   for (const RulePlan& rule : plan_.rules) options.rules.push_back(rule.name);
