@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stream/ports.h"
+#include "testing/result.h"
 #include "types/batch.h"
 
 namespace leat::components::testing {
@@ -89,11 +90,5 @@ inline std::vector<stream::RefusedRow> put(stream::Sink& sink, const stream::Sin
   EXPECT_TRUE(refused.has_value()) << refused.error().to_string();
   return refused ? *refused : std::vector<stream::RefusedRow>();
 }
-
-#define ASSERT_OK(...)                                               \
-  do {                                                               \
-    auto&& leat_ok = (__VA_ARGS__);                                  \
-    ASSERT_TRUE(leat_ok.has_value()) << leat_ok.error().to_string(); \
-  } while (false)
 
 }  // namespace leat::components::testing
