@@ -232,77 +232,95 @@ Result<void> KafkaAdmin::remove(const std::string& name) {
   return {};
 }
 
-Result<std::vector<KafkaAdmin::Offset>> KafkaAdmin::offsets(const stream::TopicInfo& topic,
-                                                            const std::vector<int32_t>& partitions,
-                                                            int64_t of, bool committed) {
+Result<KafkaAdmin::Answers> KafkaAdmin::offsets(const stream::TopicInfo& topic,
+                                                const std::vector<int32_t>& partitions,
+                                                std::span<const Question> questions) {
   const int64_t until = io::system_clock().steady_ms() + timeout_ms_;
   for (;;) {
     bool leaderless = false;
-    auto found = ask_offsets(topic, partitions, of, committed, leaderless);
+    auto found = ask(topic, partitions, questions, leaderless);
     if (found || !leaderless || io::system_clock().steady_ms() >= until) return found;
     io::system_clock().sleep_ms(kSettleMs, {});
   }
 }
 
-Result<std::vector<KafkaAdmin::Offset>> KafkaAdmin::ask_offsets(
-    const stream::TopicInfo& topic, const std::vector<int32_t>& partitions, int64_t of,
-    bool committed, bool& leaderless) {
+Result<KafkaAdmin::Answers> KafkaAdmin::ask(const stream::TopicInfo& topic,
+                                            const std::vector<int32_t>& partitions,
+                                            std::span<const Question> questions, bool& leaderless) {
   const std::string what = fmt::format("read the offsets of topic {}", topic.spec.name);
-  RdPartitions wanted(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (int32_t partition : partitions) {
-    rd_kafka_topic_partition_list_add(wanted.get(), topic.spec.name.c_str(), partition)->offset =
-        of;
-  }
   RdQueue queue(rd_kafka_queue_new(client_.get()));
-  ASSIGN(Options options, options_for(client_.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms_));
-  RdError failed(rd_kafka_AdminOptions_set_isolation_level(
-      options.get(), committed ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
-                               : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
-  if (failed) return client_.error(failed.get(), what);
-  rd_kafka_ListOffsets(client_.get(), wanted.get(), options.get(), queue.get());
-  ASSIGN(RdEvent event, answer(queue.get(), what));
-  size_t count = 0;
-  const auto** infos =
-      rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
-  std::map<int32_t, Offset> found;
-  for (size_t i = 0; i < count; ++i) {
-    const auto* at = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-    leaderless |= is_leaderless(at->err);
-    if (at->err) return client_.error(at->err, what);
-    found[at->partition] = {at->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
+  for (const Question& question : questions) {
+    RdPartitions wanted(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+    for (int32_t partition : partitions) {
+      rd_kafka_topic_partition_list_add(wanted.get(), topic.spec.name.c_str(), partition)->offset =
+          question.of;
+    }
+    ASSIGN(Options options, options_for(client_.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms_));
+    RdError failed(rd_kafka_AdminOptions_set_isolation_level(
+        options.get(), question.committed ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+                                          : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+    if (failed) return client_.error(failed.get(), what);
+    rd_kafka_AdminOptions_set_opaque(options.get(), const_cast<Question*>(&question));
+    rd_kafka_ListOffsets(client_.get(), wanted.get(), options.get(), queue.get());
   }
-  std::vector<Offset> out;
-  for (int32_t partition : partitions) out.push_back(found[partition]);
-  return out;
+  Answers answers(questions.size());
+  for (size_t n = 0; n < questions.size(); ++n) {
+    ASSIGN(RdEvent event, answer(queue.get(), what));
+    const auto* asked = static_cast<const Question*>(rd_kafka_event_opaque(event.get()));
+    auto& offsets = answers[static_cast<size_t>(asked - questions.data())];
+    size_t count = 0;
+    const auto** infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
+    std::map<int32_t, Offset> found;
+    for (size_t i = 0; i < count; ++i) {
+      const auto* of = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+      leaderless |= is_leaderless(of->err);
+      if (of->err) return client_.error(of->err, what);
+      found[of->partition] = {of->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
+    }
+    for (int32_t partition : partitions) offsets.push_back(found[partition]);
+  }
+  return answers;
 }
 
 Result<stream::PartitionBounds> KafkaAdmin::bounds(const stream::TopicInfo& topic,
                                                    int32_t partition) {
-  ASSIGN(auto start, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_EARLIEST, true));
-  ASSIGN(auto end, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_LATEST, true));
-  ASSIGN(auto newest, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP, false));
+  const Question questions[] = {{RD_KAFKA_OFFSET_SPEC_EARLIEST},
+                                {RD_KAFKA_OFFSET_SPEC_LATEST},
+                                {RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP, false}};
+  ASSIGN(Answers found, offsets(topic, {partition}, questions));
   stream::PartitionBounds bounds;
-  bounds.start = start[0].offset;
-  bounds.end = std::max(end[0].offset, bounds.start);
+  bounds.start = found[0][0].offset;
+  bounds.end = std::max(found[1][0].offset, bounds.start);
   bounds.bytes = -1;
-  bounds.last_timestamp_ms = std::max<int64_t>(newest[0].timestamp_ms, 0);
+  bounds.last_timestamp_ms = std::max<int64_t>(found[2][0].timestamp_ms, 0);
   return bounds;
+}
+
+Result<KafkaAdmin::Extent> KafkaAdmin::extent(const stream::TopicInfo& topic, int32_t partition) {
+  const Question questions[] = {{RD_KAFKA_OFFSET_SPEC_EARLIEST},
+                                {RD_KAFKA_OFFSET_SPEC_LATEST},
+                                {RD_KAFKA_OFFSET_SPEC_LATEST, false}};
+  ASSIGN(Answers found, offsets(topic, {partition}, questions));
+  return Extent{found[0][0].offset, found[1][0].offset, found[2][0].offset};
 }
 
 Result<int64_t> KafkaAdmin::offset_for_time(const stream::TopicInfo& topic, int32_t partition,
                                             int64_t timestamp_ms) {
-  ASSIGN(auto found, offsets(topic, {partition}, std::max<int64_t>(timestamp_ms, 0), true));
-  if (found[0].offset >= 0) return found[0].offset;
-  ASSIGN(auto end, offsets(topic, {partition}, RD_KAFKA_OFFSET_SPEC_LATEST, true));
-  return end[0].offset;
+  const Question questions[] = {{std::max<int64_t>(timestamp_ms, 0)},
+                                {RD_KAFKA_OFFSET_SPEC_LATEST}};
+  ASSIGN(Answers found, offsets(topic, {partition}, questions));
+  const int64_t at = found[0][0].offset;
+  return at >= 0 ? at : found[1][0].offset;
 }
 
 Result<std::vector<int64_t>> KafkaAdmin::high_watermarks(const stream::TopicInfo& topic) {
   std::vector<int32_t> partitions;
   for (int32_t p = 0; p < topic.spec.partitions; ++p) partitions.push_back(p);
-  ASSIGN(auto found, offsets(topic, partitions, RD_KAFKA_OFFSET_SPEC_LATEST, false));
+  const Question question{RD_KAFKA_OFFSET_SPEC_LATEST, false};
+  ASSIGN(Answers found, offsets(topic, partitions, {&question, 1}));
   std::vector<int64_t> ends;
-  for (const Offset& offset : found) ends.push_back(offset.offset);
+  for (const Offset& offset : found[0]) ends.push_back(offset.offset);
   return ends;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ class KafkaAdmin final : public stream::TopicAdmin {
   Result<int64_t> offset_for_time(const stream::TopicInfo& topic, int32_t partition,
                                   int64_t timestamp_ms) override;
 
+  /// Where a partition begins, where its committed records end, and where all of them do.
+  struct Extent {
+    int64_t start = 0, stable = 0, high = 0;
+  };
+  Result<Extent> extent(const stream::TopicInfo& topic, int32_t partition);
   /// The offset after the last record of each partition, of open transactions too.
   Result<std::vector<int64_t>> high_watermarks(const stream::TopicInfo& topic);
   /// A topic with settings of leat's own.
@@ -39,12 +45,17 @@ class KafkaAdmin final : public stream::TopicAdmin {
   };
   Result<std::vector<stream::TopicInfo>> describe(const std::vector<std::string>& names);
   Result<void> add_retention(std::vector<stream::TopicInfo>& topics);
-  Result<std::vector<Offset>> offsets(const stream::TopicInfo& topic,
-                                      const std::vector<int32_t>& partitions, int64_t of,
-                                      bool committed);
-  Result<std::vector<Offset>> ask_offsets(const stream::TopicInfo& topic,
-                                          const std::vector<int32_t>& partitions, int64_t of,
-                                          bool committed, bool& leaderless);
+  /// One question: an offset or time of each of some partitions.
+  struct Question {
+    int64_t of = 0;
+    bool committed = true;
+  };
+  /// Answers in the order of the questions, and of the partitions; all asked at once.
+  using Answers = std::vector<std::vector<Offset>>;
+  Result<Answers> offsets(const stream::TopicInfo& topic, const std::vector<int32_t>& partitions,
+                          std::span<const Question> questions);
+  Result<Answers> ask(const stream::TopicInfo& topic, const std::vector<int32_t>& partitions,
+                      std::span<const Question> questions, bool& leaderless);
   Result<void> create(const stream::TopicSpec& spec,
                       const std::map<std::string, std::string>& settings);
   Result<RdEvent> answer(rd_kafka_queue_t* queue, const std::string& what);

@@ -104,8 +104,11 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
   if (type == RD_KAFKA_PRODUCER) {
     rd_kafka_conf_set_dr_msg_cb(conf.get(),
                                 [](rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
-                                  if (message->err)
-                                    static_cast<KafkaClient*>(self)->note_failure(message->err);
+                                  // What an abort has thrown away was meant to go.
+                                  const auto code = message->err;
+                                  if (code && code != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+                                      code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+                                    static_cast<KafkaClient*>(self)->note_failure(code);
                                 });
   }
   client->handle_ = rd_kafka_new(type, conf.get(), text, sizeof text);

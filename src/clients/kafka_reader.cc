@@ -57,6 +57,7 @@ Result<std::unique_ptr<KafkaReader>> KafkaReader::open(const KafkaOptions& optio
                             {"enable.partition.eof", "true"},
                             {"check.crcs", "true"},
                             {"fetch.queue.backoff.ms", "5"},
+                            {"fetch.wait.max.ms", "100"},  // a seek waits for the fetch before it
                             {"queued.max.messages.kbytes", kFetchAheadKib}}));
   rd_kafka_poll_set_consumer(reader->client_->get());
   reader->queue_.reset(rd_kafka_queue_get_consumer(reader->client_->get()));
@@ -88,20 +89,23 @@ Result<void> KafkaReader::seek(int32_t partition, int64_t offset) {
     return Error(ErrorCode::kNotFound,
                  fmt::format("topic {} has no partition {}", topic_.spec.name, partition));
   }
-  ASSIGN(stream::PartitionBounds bounds, admin_.bounds(topic_, partition));
-  if (offset < bounds.start || offset > bounds.end) {
-    ASSIGN(std::vector<int64_t> highest, admin_.high_watermarks(topic_));
-    // Beyond the last stable offset, but not beyond the end: the transaction there is not over.
-    if (offset < bounds.start || offset > highest[static_cast<size_t>(partition)])
-      return lost(partition, offset);
-  }
+  ASSIGN(KafkaAdmin::Extent extent, admin_.extent(topic_, partition));
+  // Beyond the last stable offset, but not beyond the end: the transaction there is not over.
+  if (offset < extent.start || offset > extent.high) return lost(partition, offset);
   Part& part = parts_[partition];
   part.waiting.clear();
   part.next = offset;
-  part.end = bounds.end;
+  part.end = extent.stable;
   part.eof = -1;
   assigned_ = false;
   return {};
+}
+
+void KafkaReader::seek_start(int32_t partition) {
+  Part& part = parts_[partition];
+  part = Part();
+  part.next = RD_KAFKA_OFFSET_BEGINNING;
+  assigned_ = false;
 }
 
 Result<void> KafkaReader::assign() {

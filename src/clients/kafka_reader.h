@@ -21,6 +21,8 @@ class KafkaReader final : public stream::TopicReader {
   ~KafkaReader() override;
 
   Result<void> seek(int32_t partition, int64_t offset) override;
+  /// Reads a partition from its first record on, without asking where that is.
+  void seek_start(int32_t partition);
   Result<bool> poll(stream::RecordBatch& out, const stream::ReadLimits& limits,
                     std::stop_token stop, std::chrono::milliseconds timeout) override;
   Result<stream::PartitionBounds> bounds(int32_t partition) override;

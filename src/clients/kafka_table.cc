@@ -42,9 +42,8 @@ Result<bool> KafkaTable::start() {
   next_.clear();
   rows_.clear();
   for (int32_t p = 0; p < topic_->spec.partitions; ++p) {
-    ASSIGN(stream::PartitionBounds bounds, admin_.bounds(*topic_, p));
-    TRY(reader->seek(p, bounds.start));
-    next_[p] = bounds.start;
+    reader->seek_start(p);
+    next_[p] = 0;
   }
   reader_ = std::move(reader);
   return true;

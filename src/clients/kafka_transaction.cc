@@ -187,7 +187,6 @@ class Transaction final : public stream::LogTransaction {
 
   void abort() {
     ended_ = true;
-    rd_kafka_purge(handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     RdError error(rd_kafka_abort_transaction(handle(), kEndMs));
     if (error) producers_.give_up(producer_);
   }
