@@ -25,6 +25,7 @@ class KafkaAdmin final : public stream::TopicAdmin {
   /// The end is the last stable offset: what readers of committed records can reach.
   Result<stream::PartitionBounds> bounds(const stream::TopicInfo& topic,
                                          int32_t partition) override;
+  bool has_gaps() const override { return true; }
   Result<int64_t> offset_for_time(const stream::TopicInfo& topic, int32_t partition,
                                   int64_t timestamp_ms) override;
 

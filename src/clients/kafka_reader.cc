@@ -67,21 +67,26 @@ Result<std::unique_ptr<KafkaReader>> KafkaReader::open(const KafkaOptions& optio
 KafkaReader::~KafkaReader() = default;
 
 Error KafkaReader::lost(int32_t partition, int64_t offset) {
-  const std::string place = fmt::format("topic {} partition {}", topic_.spec.name, partition);
-  auto now = admin_.find(topic_.spec.name);
+  const std::string& name = topic_.spec.name;
+  auto now = admin_.find(name);
   if (now && now->id != topic_.id)
-    return Error(ErrorCode::kDataLost, fmt::format("topic {} was recreated", topic_.spec.name));
-  auto bounds = admin_.bounds(topic_, partition);
-  if (!bounds) return std::move(bounds).error();
-  if (offset > bounds->end) {
+    return Error(ErrorCode::kDataLost, fmt::format("topic {} was recreated", name))
+        .with_hint("`leat reset PIPELINE --to start` reads the new topic from its start");
+  auto extent = admin_.extent(topic_, partition);
+  if (!extent) return std::move(extent).error();
+  if (offset > extent->high) {
     return Error(ErrorCode::kDataLost,
-                 fmt::format("{} ends at offset {}, before {}, which was read next: its end is "
-                             "gone",
-                             place, bounds->end, offset));
+                 fmt::format("{}[{}] ends at offset {}, but offset {} was read before: records {} "
+                             "to {} are lost",
+                             name, partition, extent->high, offset, extent->high, offset - 1))
+        .with_hint("a broker has lost its last records; `leat reset PIPELINE --to end` goes on");
   }
   return Error(ErrorCode::kDataLost,
-               fmt::format("{}: offsets {} to {} have been deleted by retention", place, offset,
-                           bounds->start));
+               fmt::format("records {}[{}] from offset {} to {} were deleted by retention before "
+                           "they were read",
+                           name, partition, offset, extent->start - 1))
+      .with_hint(
+          fmt::format("`leat reset PIPELINE --to start` goes on at offset {}", extent->start));
 }
 
 Result<void> KafkaReader::seek(int32_t partition, int64_t offset) {

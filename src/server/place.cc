@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <deque>
 
+#include "stream/read_span.h"
 #include "types/temporal.h"
 
 namespace leat::server {
@@ -45,6 +47,26 @@ bool parse_offsets(std::string_view text, std::map<int32_t, int64_t>& offsets) {
   }
 }
 
+/// Where the last `count` records of a partition begin, when not every offset has one.
+Result<int64_t> last_records(stream::Log& log, const stream::TopicInfo& topic, int32_t partition,
+                             const stream::PartitionBounds& bounds, int64_t count) {
+  for (int64_t window = count;; window *= 4) {
+    const int64_t from = std::max(bounds.start, bounds.end - std::min(window, bounds.end));
+    std::deque<int64_t> offsets;  // of the last ones so far
+    const auto each = [&](const stream::RecordBatch& batch) -> Result<bool> {
+      for (const stream::Record& record : batch.records) {
+        offsets.push_back(record.offset);
+        if (static_cast<int64_t>(offsets.size()) > count) offsets.pop_front();
+      }
+      return true;
+    };
+    ASSIGN(auto reader, log.reader(topic));
+    TRY(stream::read_span(*reader, partition, from, bounds.end, {}, {}, each));
+    if (static_cast<int64_t>(offsets.size()) == count) return offsets.front();
+    if (from == bounds.start) return from;
+  }
+}
+
 }  // namespace
 
 Result<Place> parse_place(std::string_view text) {
@@ -75,8 +97,9 @@ Result<Place> parse_place(std::string_view text) {
           "2026-11-22T10:00:00Z, or offsets by partition as 0:120,1:98");
 }
 
-Result<std::optional<int64_t>> resolve(const Place& place, stream::TopicAdmin& topics,
+Result<std::optional<int64_t>> resolve(const Place& place, stream::Log& log,
                                        const stream::TopicInfo& topic, int32_t partition) {
+  stream::TopicAdmin& topics = log.topics();
   ASSIGN(stream::PartitionBounds bounds, topics.bounds(topic, partition));
   int64_t offset = bounds.start;
   switch (place.kind) {
@@ -90,6 +113,9 @@ Result<std::optional<int64_t>> resolve(const Place& place, stream::TopicAdmin& t
       break;
     case Place::Kind::kLast:
       offset = bounds.end - std::min(place.number, bounds.end);
+      if (topics.has_gaps() && place.number > 0) {
+        ASSIGN(offset, last_records(log, topic, partition, bounds, place.number));
+      }
       break;
     case Place::Kind::kTime: {
       ASSIGN(offset, topics.offset_for_time(topic, partition, place.number));

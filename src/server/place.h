@@ -27,7 +27,7 @@ Result<Place> parse_place(std::string_view text);
 
 /// The offset of the place in one partition, within [start, end]. nullopt: kOffsets leaves the
 /// partition out.
-Result<std::optional<int64_t>> resolve(const Place& place, stream::TopicAdmin& topics,
+Result<std::optional<int64_t>> resolve(const Place& place, stream::Log& log,
                                        const stream::TopicInfo& topic, int32_t partition);
 
 }  // namespace leat::server

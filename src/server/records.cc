@@ -144,7 +144,7 @@ Result<std::vector<Span>> spans_of(stream::Log& log, const stream::TopicInfo& to
   std::vector<Span> spans;
   for (int32_t p = 0; p < topic.spec.partitions; ++p) {
     if (partition >= 0 && p != partition) continue;
-    ASSIGN(std::optional<int64_t> offset, resolve(from, log.topics(), topic, p));
+    ASSIGN(std::optional<int64_t> offset, resolve(from, log, topic, p));
     if (!offset) continue;
     ASSIGN(stream::PartitionBounds bounds, log.topics().bounds(topic, p));
     spans.push_back({p, *offset, bounds.end});
@@ -156,7 +156,7 @@ Result<net::Response> get_records(const Backend& backend, const Call& call) {
   ASSIGN(stream::Log * log, need_log(backend));
   ASSIGN(stream::TopicInfo topic, log->topics().find(call.path("topic")));
   const bool follow = call.flag("follow");
-  if (follow && !backend.supervisor) {
+  if (follow && !backend.supervisor && !backend.plan->log) {
     return Error(ErrorCode::kUnavailable, "nothing runs here that could write to the topic")
         .with_hint("`leat run` in another terminal, or leave --follow out");
   }

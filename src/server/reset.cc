@@ -97,7 +97,7 @@ class Planner {
     // A topic made anew, or another one, inherits the version, not the position.
     const int64_t inherited = runtime::inherited_version(ours, topic, retry_topic());
     for (int32_t p = 0; p < topic.spec.partitions; ++p) {
-      ASSIGN(std::optional<int64_t> target, resolve(to_, backend_.log->topics(), topic, p));
+      ASSIGN(std::optional<int64_t> target, resolve(to_, *backend_.log, topic, p));
       if (!target) continue;
       Move move;
       move.row.project = backend_.plan->project;

@@ -88,6 +88,8 @@ class TopicAdmin {
   virtual Result<std::vector<TopicInfo>> list() = 0;
   virtual Result<void> remove(const std::string& name) = 0;
   virtual Result<PartitionBounds> bounds(const TopicInfo& topic, int32_t partition) = 0;
+  /// True where offsets between a partition's ends may have no record (Kafka: markers, compaction).
+  virtual bool has_gaps() const { return false; }
   /// First offset whose record time is at or after `timestamp_ms`; the end when there is none.
   virtual Result<int64_t> offset_for_time(const TopicInfo& topic, int32_t partition,
                                           int64_t timestamp_ms) = 0;
