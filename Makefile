@@ -20,7 +20,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test test-fast bench faults lint fmt fuzz asan tsan install package clean services-up services-down
+.PHONY: help deps build run test test-fast bench faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ test-fast: ## unit tests and the laws of the source tree
 
 faults: ## the long run of tests/faults
 	@JOBS=$(JOBS) LEAT_FAULTS=full scripts/test faults
+
+faults-cluster: deps ## processes on real Kafka and PostgreSQL: killed, stopped, started, cut off (ROUNDS=25 of each)
+	$(call compile,release,leat)
+	@scripts/deps --services
+	@PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/cluster.py --rounds $(or $(ROUNDS),25)
 
 asan: ## unit and golden tests under AddressSanitizer and UBSan
 	@JOBS=$(JOBS) scripts/test --preset asan unit golden

@@ -8,7 +8,7 @@ A page says how in comments that its reader does not see, each before a fenced b
     <!-- shown: WHY -->                     not run
 
 PROJECT is a folder that lasts for the page: `users` begins as a copy of the example, with USERS_API at a replay of
-its recorded pages and WAREHOUSE_DSN at a real PostgreSQL; any other begins empty. The lines under a command must appear in what it prints, in their order;
+its recorded pages, WAREHOUSE_DSN at a real PostgreSQL and KAFKA_BROKERS at a real Kafka without its topics; any other begins empty. The lines under a command must appear in what it prints, in their order;
 `…` stands for whatever is there. A block that calls leat and has no comment is a failure.
 """
 import contextlib
@@ -20,7 +20,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import leat, postgres  # noqa: E402
+from support import kafka, leat, postgres  # noqa: E402
 
 FENCE = re.compile(r"(?:<!-- (?P<kind>test|file|shown): (?P<what>[^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
                    re.M | re.S)
@@ -75,7 +75,8 @@ class Page:
 
     def environment(self, project):
         path = f"{leat.LEAT.parent}{os.pathsep}{os.environ['PATH']}"
-        return project.environment({"USERS_API": self.url + "api/", "WAREHOUSE_DSN": postgres.DSN, "PATH": path,
+        return project.environment({"USERS_API": self.url + "api/", "WAREHOUSE_DSN": postgres.DSN,
+                                    "KAFKA_BROKERS": kafka.service("brokers"), "PATH": path,
                                     "NO_COLOR": "1"})
 
     def run(self, name, text, exit_code, live):
@@ -105,7 +106,11 @@ class Page:
 class Docs(unittest.TestCase):
     def test_every_command_of_every_page(self):
         postgres.need()
-        drop = "DROP SCHEMA IF EXISTS page_serving CASCADE; DROP SCHEMA IF EXISTS page_warehouse CASCADE"
+        kafka.need()
+        # What an earlier run has left would be gone on with.
+        kafka.service("topics", "--delete", "--if-exists", "--topic", r"users_created|users\..*|_leat_.*")
+        drop = "".join(f"DROP SCHEMA IF EXISTS page_{schema} CASCADE;"
+                       for schema in ("serving", "warehouse", "kafka_serving", "kafka_warehouse"))
         postgres.psql(drop)
         self.addCleanup(postgres.psql, drop)
         with leat.api() as url:

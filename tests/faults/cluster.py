@@ -54,7 +54,8 @@ sinks:
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "k": {"type": "string"},
                                            "n": {"type": "integer"}}, "required": ["id", "k", "n"]}
 ASLEEP_S = 8  # beyond the session
-FAULTS = ("kill", "zombie", "terminate", "join")
+FAULTS = ("kill", "zombie", "terminate", "join", "broker", "database", "away")
+AWAY_S = 60  # of the database
 
 
 class Cluster:
@@ -72,6 +73,7 @@ class Cluster:
         self.produced = 0
         self.numbers = iter(range(1_000_000))
         self.running, self.logs = {}, {}
+        self.resident = 0  # MiB, the most that was seen
         for topic in ("in", "out"):
             kafka.service("topics", "--create", "--topic", f"{self.name}_{topic}", "--partitions", "4",
                           "--config", "message.timestamp.type=LogAppendTime")
@@ -158,12 +160,35 @@ class Cluster:
                 raise leat.Failed(f"ended with {code} at SIGTERM\n{self.tails()}")
             self.produce(200)
             self.start(victim)
-        else:
+        elif fault == "join":
             extra = self.start()
             time.sleep(2)
             self.produce(200)
             self.end(extra, signal.SIGTERM)
+        elif fault == "broker":
+            kafka.service("kill", "1")
+            time.sleep(self.random.uniform(0, 3))
+            kafka.service("start", "1")
+            self.produce(200)
+        else:
+            postgres.service("kill")
+            time.sleep(AWAY_S if fault == "away" else 1)
+            if fault == "away":
+                self.away_check()
+            postgres.service("up")
+            self.produce(200)
         return self.catch_up()
+
+    def away_check(self):
+        """While the database is away the copy goes on, nothing grows without bound, and no process has ended."""
+        self.produce(200)
+        leat.wait_until(lambda: len(kafka.consume(f"{self.name}_out")) >= self.produced, "the copy of all records", 30)
+        for number, process in self.running.items():
+            if process.poll() is not None:
+                raise leat.Failed(f"process {number} ended with {process.returncode}\n{self.tails()}")
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+            self.resident = max(self.resident, resident // 1024)
 
     def check(self):
         """(lost, doubled) over topic and table; the rest of what must hold is asserted."""
@@ -204,6 +229,8 @@ def run(rounds, seed, processes=3, faults=FAULTS, say=print):
         for fault in faults:
             times = sorted(took[fault])
             say(f"{fault:10} {len(times):6}  {times[len(times) // 2]:8.1f} {times[-1]:8.1f}")
+        if cluster.resident:
+            say(f"resident while the database was away: at most {cluster.resident} MiB")
         say(f"{cluster.produced} records: lost {lost}, doubled {doubled}")
         return lost, doubled
 
@@ -213,10 +240,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=25, help="of each fault (default 25)")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS)
     options = parser.parse_args()
     kafka.need()
     postgres.need()
-    if run(options.rounds, options.seed, options.processes) != (0, 0):
+    if run(options.rounds, options.seed, options.processes, options.faults) != (0, 0):
         sys.exit(1)
 
 
