@@ -281,7 +281,7 @@ TEST_F(KafkaLogTest, ARecordBeyondTheLimitIsRefused) {
 TEST_F(KafkaLogTest, MembersShareThePartitionsOut) {
   auto of = topic(4);
   auto first = log_->join(name_, of).value();
-  while (first->assignment({})->size() != 4) std::this_thread::sleep_for(milliseconds(20));
+  while (first->assignment({})->size() != 4) io::system_clock().sleep_ms(20, {});
   first->report(0, 0);
   auto other = KafkaLog::open(options()).value();
   auto second = other->join(name_, of).value();
@@ -295,7 +295,7 @@ TEST_F(KafkaLogTest, MembersShareThePartitionsOut) {
     mine = first->assignment({}).value();
     if (mine.size() == 2) break;
     EXPECT_TRUE(first->changing().stop_possible());
-    std::this_thread::sleep_for(milliseconds(20));
+    io::system_clock().sleep_ms(20, {});
   }
   along.join();
   std::vector<int32_t> all = mine;
@@ -305,10 +305,10 @@ TEST_F(KafkaLogTest, MembersShareThePartitionsOut) {
   EXPECT_FALSE(change.stop_requested());
   second.reset();  // leaves
   while (!change.stop_requested() && io::system_clock().steady_ms() < until)
-    std::this_thread::sleep_for(milliseconds(20));
+    io::system_clock().sleep_ms(20, {});
   EXPECT_TRUE(change.stop_requested());
   while (first->assignment({})->size() != 4 && io::system_clock().steady_ms() < until)
-    std::this_thread::sleep_for(milliseconds(20));
+    io::system_clock().sleep_ms(20, {});
   EXPECT_EQ(first->assignment({})->size(), 4u);
 }
 

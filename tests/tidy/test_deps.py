@@ -30,6 +30,10 @@ class Deps(unittest.TestCase):
             entry.size = 4
             tar.addfile(entry, io.BytesIO(b"code"))
         self.lock(self.tarball.read_bytes())
+        self.crates("")
+
+    def crates(self, text):
+        (self.tree / "deps/crates.txt").write_text("# NAME VERSION SHA256\n" + text)
 
     def lock(self, tarball):
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
@@ -38,7 +42,8 @@ class Deps(unittest.TestCase):
         (self.tree / "deps/package-lock.json").write_text(json.dumps({"packages": packages}))
 
     def run_deps(self):
-        environment = dict(os.environ, npm_config_registry=f"file://{self.tree}/registry")
+        environment = dict(os.environ, npm_config_registry=f"file://{self.tree}/registry",
+                           CRATES_REGISTRY=f"file://{self.tree}/crates")
         ended = subprocess.run(["scripts/deps"], cwd=self.tree, env=environment, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return ended.returncode, ended.stdout, list((self.tree / ".deps").glob("*"))
@@ -54,6 +59,26 @@ class Deps(unittest.TestCase):
         code, said, there = self.run_deps()
         self.assertEqual((code, there), (1, []), said)
         self.assertIn("thing-1.2.tgz: its hash is sha512-", said)
+
+    def test_a_crates_source(self):
+        folder = self.tree / "crates/some"
+        folder.mkdir(parents=True)
+        crate = folder / "some-1.0+2.crate"
+        with tarfile.open(crate, "w:gz") as tar:
+            entry = tarfile.TarInfo("some-1.0+2/source.c")
+            entry.size = 4
+            tar.addfile(entry, io.BytesIO(b"code"))
+        self.crates("some 1.0+2 " + "0" * 64 + "\n")
+        code, said, _ = self.run_deps()
+        self.assertEqual(code, 1, said)
+        self.assertIn("some-1.0+2.crate: its hash is ", said)
+        digest = hashlib.sha256(crate.read_bytes()).hexdigest()
+        self.crates(f"some 1.0+2 {digest}\n")
+        code, said, there = self.run_deps()
+        self.assertEqual(code, 0, said)
+        found = [path / "source.c" for path in there if path.name == f"crate-some-{digest}"]
+        self.assertEqual([path.read_text() for path in found], ["code"])
+        self.assertEqual(self.run_deps()[:2], (0, ""))
 
     def test_no_answer(self):
         self.tarball.unlink()
