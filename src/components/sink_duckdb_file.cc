@@ -126,6 +126,7 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
   file->keeper_ = std::make_unique<PlainSession>(*file);
   file->vacuum_guard_ = std::make_unique<PlainSession>(*file);
   MutexLock lock(file->maintenance_);
+  if (!options.read_only) TRY(file->make_file());
   TRY(file->open_database());
   if (!options.read_only) TRY(file->prepare());
   return file;
@@ -138,8 +139,26 @@ StoreFile::~StoreFile() {
   database_.reset();
 }
 
-Result<void> StoreFile::open_database() {
-  const std::vector<sql::Database::Setting> settings = {
+/// Makes the file under another name first: a process killed while DuckDB writes its headers would leave one that
+/// cannot be opened.
+Result<void> StoreFile::make_file() {
+  bool there = io::exists(path_);
+  for (std::string_view suffix : kWalSuffixes) there |= io::exists(path_ + std::string(suffix));
+  if (there) return {};
+  const std::string made = path_ + ".new";
+  TRY(io::remove_all(made));
+  TRY(io::remove_all(made + ".wal"));
+  {
+    ASSIGN(sql::Database database, sql::Database::open(made, settings()));
+    ASSIGN(sql::Connection connection, sql::Connection::open(database));
+    TRY(connection.run("CHECKPOINT"));
+  }
+  TRY(io::fault_point("store.make"));
+  return io::rename_file(made, path_);
+}
+
+std::vector<sql::Database::Setting> StoreFile::settings() const {
+  return {
       {"access_mode", options_.read_only ? "READ_ONLY" : "READ_WRITE"},
       {"threads", fmt::format("{}", options_.threads)},
       {"memory_limit", fmt::format("{}B", options_.memory_bytes)},
@@ -152,10 +171,13 @@ Result<void> StoreFile::open_database() {
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
   };
-  auto opened = sql::Database::open(path_, settings);
+}
+
+Result<void> StoreFile::open_database() {
+  auto opened = sql::Database::open(path_, settings());
   if (!opened && !options_.read_only) {
     TRY(quarantine(std::move(opened).error()));
-    opened = sql::Database::open(path_, settings);
+    opened = sql::Database::open(path_, settings());
   }
   if (!opened) return std::move(opened).error().with_retry(Retry::kReconnect);
   database_ = std::make_unique<sql::Database>(std::move(*opened));

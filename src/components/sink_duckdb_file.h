@@ -146,6 +146,8 @@ class StoreFile {
   friend class Session;
   StoreFile(std::string path, const DuckdbOptions& options)
       : path_(std::move(path)), options_(options) {}
+  Result<void> make_file();
+  std::vector<sql::Database::Setting> settings() const;
   Result<void> open_database();
   Result<void> quarantine(Error why);
   Result<void> prepare();
