@@ -26,7 +26,9 @@ Result<std::unique_ptr<KafkaGroup>> KafkaGroup::open(const KafkaOptions& options
                             {"auto.offset.reset", "latest"},  // nothing is read by it
                             {"partition.assignment.strategy", "cooperative-sticky"},
                             {"session.timeout.ms", std::to_string(options.session_ms)},
-                            {"heartbeat.interval.ms", std::to_string(options.session_ms / 4)},
+                            // Members learn of a rebalance by their heartbeat.
+                            {"heartbeat.interval.ms", std::to_string(std::clamp<int64_t>(
+                                                          options.session_ms / 20, 300, 3'000))},
                             {"fetch.message.max.bytes", "1024"},
                             {"queued.max.messages.kbytes", "64"}};
   if (!options.instance_id.empty())
