@@ -59,6 +59,8 @@ Result<std::unique_ptr<stream::LogTransaction>> KafkaLog::begin(const std::strin
   return impl_->producers.begin(owner);
 }
 
+void KafkaLog::release(const std::string& owner) { impl_->producers.release(owner); }
+
 Result<std::vector<stream::Progress>> KafkaLog::progress(const std::string& project,
                                                          const std::string& pipeline) {
   ASSIGN(auto found, impl_->positions.below(""));

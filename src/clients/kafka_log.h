@@ -48,6 +48,7 @@ class KafkaLog final : public stream::Log {
   Result<std::unique_ptr<stream::Membership>> join(const std::string& group,
                                                    const stream::TopicInfo& topic) override;
   Result<std::unique_ptr<stream::LogTransaction>> begin(const std::string& owner) override;
+  void release(const std::string& owner) override;
   Result<std::vector<stream::Progress>> progress(const std::string& project,
                                                  const std::string& pipeline) override;
   Result<std::optional<std::string>> state(std::string_view key) override;

@@ -249,6 +249,20 @@ TEST_F(KafkaLogTest, AnOwnerThatWasTakenOverCommitsNothing) {
   EXPECT_THAT(values(to), ElementsAre("late"));
 }
 
+TEST_F(KafkaLogTest, AReleasedOwnerIsTakenOverAnew) {
+  auto to = topic();
+  ASSERT_OK(put(name_, to, "one"));
+  auto other = KafkaLog::open(options()).value();
+  ASSERT_OK_AND_ASSIGN(auto between, other->begin(name_));
+  log_->release(name_);
+  ASSERT_OK(log_->begin(name_));  // the partition came back
+  const OutRecord late = record("k", "late");
+  ASSERT_OK(between->append(to, 0, {&late, 1}));
+  EXPECT_EQ(between->commit().error().code(), ErrorCode::kConflict);
+  ASSERT_OK(put(name_, to, "two"));
+  EXPECT_THAT(values(to), ElementsAre("one", "two"));
+}
+
 TEST_F(KafkaLogTest, ALostOffsetIsNamed) {
   auto to = topic();
   ASSERT_OK(put(name_, to, "one"));

@@ -212,6 +212,15 @@ std::shared_ptr<KafkaProducer> KafkaProducers::find(const std::string& owner) {
   return producer;
 }
 
+void KafkaProducers::release(const std::string& owner) {
+  std::shared_ptr<KafkaProducer> last;  // ended without the lock
+  MutexLock lock(mutex_);
+  if (auto it = producers_.find(owner); it != producers_.end()) {
+    last = std::move(it->second);
+    producers_.erase(it);
+  }
+}
+
 void KafkaProducers::give_up(const std::shared_ptr<KafkaProducer>& producer) {
   MutexLock lock(mutex_);
   auto it = producers_.find(producer->owner);

@@ -27,6 +27,7 @@ class KafkaProducers {
 
   /// Whoever had this owner's name before, here or in another process, can commit no more from now on.
   Result<std::unique_ptr<stream::LogTransaction>> begin(const std::string& owner);
+  void release(const std::string& owner);
   /// The next begin() of its owner makes a new one.
   void give_up(const std::shared_ptr<KafkaProducer>& producer);
 

@@ -165,6 +165,7 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
     services_.clock.sleep_ms(ms, stop);
   }
   slot.membership.reset();
+  release(slot, std::exchange(slot.partitions, {}));
   forget_start(slot);
 }
 
@@ -172,7 +173,8 @@ Result<bool> Pipeline::live(LaneSlot& slot, std::stop_token stop, bool& progress
   if (!slot.membership) {
     ASSIGN(slot.membership, join(slot));
   }
-  ASSIGN(slot.partitions, slot.membership->assignment(stop));
+  ASSIGN(std::vector<int32_t> ours, slot.membership->assignment(stop));
+  release(slot, std::exchange(slot.partitions, std::move(ours)));
   std::stop_source over;
   std::stop_callback on_stop(stop, [&] { over.request_stop(); });
   std::stop_callback on_change(slot.membership->changing(), [&] { over.request_stop(); });
@@ -196,6 +198,15 @@ Result<bool> Pipeline::live(LaneSlot& slot, std::stop_token stop, bool& progress
   progressed = slot.last.ledger.in != before;
   TRY(std::move(ran));
   return ended || stop.stop_requested();
+}
+
+/// Of the partitions that the lane had before, those that are not its process's now.
+void Pipeline::release(const LaneSlot& slot, const std::vector<int32_t>& before) {
+  for (int32_t partition : before) {
+    if (std::find(slot.partitions.begin(), slot.partitions.end(), partition) ==
+        slot.partitions.end())
+      services_.log.release(slot.name.owner(partition));
+  }
 }
 
 bool Pipeline::stand_by(LaneSlot& slot, const std::stop_token& over) {

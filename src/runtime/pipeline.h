@@ -89,6 +89,7 @@ class Pipeline {
   /// One life of the lane, over the partitions that are its process's now. False: they are shared out anew.
   Result<bool> live(LaneSlot& slot, std::stop_token stop, bool& progressed);
   Result<std::unique_ptr<stream::Membership>> join(const LaneSlot& slot);
+  void release(const LaneSlot& slot, const std::vector<int32_t>& before);
   /// Until others give partitions back. False: they did; true: it is over.
   bool stand_by(LaneSlot& slot, const std::stop_token& over);
   void forget_start(LaneSlot& slot);

@@ -57,9 +57,13 @@ Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop)
   ASSIGN(std::optional<types::Schema> sample, sample_schema(stop));
   if (!sample) return sample;
   types::Schema schema = std::move(*sample);
-  ASSIGN(auto transaction, services_.log.begin(project_.project + "." + plan_.name + ".schema"));
-  TRY(transaction->put_state(key, types::schema_to_json(schema)));
-  TRY(transaction->commit());
+  const std::string owner = project_.project + "." + plan_.name + ".schema";
+  {
+    ASSIGN(auto transaction, services_.log.begin(owner));
+    TRY(transaction->put_state(key, types::schema_to_json(schema)));
+    TRY(transaction->commit());
+  }
+  services_.log.release(owner);
   spdlog::info(
       "pipeline {}: no `source.schema:`, so its types come from a sample; `leat schema infer {}` "
       "writes "

@@ -125,6 +125,8 @@ class Log {
   /// `owner` names the lane's partition (the transactional.id on Kafka): a new owner of that name fences the old one. So whoever
   /// takes a lane over calls it first, and reads progress() then.
   virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;
+  /// This process has done with what `owner` names: the next begin() takes it over from whoever had it meanwhile.
+  virtual void release(const std::string& owner) { static_cast<void>(owner); }
   /// Progress rows of a pipeline (all pipelines of the project when empty).
   virtual Result<std::vector<Progress>> progress(const std::string& project,
                                                  const std::string& pipeline) = 0;
