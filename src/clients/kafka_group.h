@@ -6,7 +6,9 @@
 // already: what it writes is refused by the fences of sinks and log, not here.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>

@@ -177,7 +177,7 @@ TEST_F(PostgresSinkTest, ALostSessionIsToldAndOpenGoesOn) {
   ASSERT_OK(rows);
   EXPECT_EQ((*rows)[0].next, 1);
   put(s, table, {{2, "b", 2}}, 1, 2);
-  EXPECT_EQ(ask("SELECT name FROM " + in_schema("users") + " ORDER BY id"), "a|b");
+  EXPECT_EQ(ask("SELECT name FROM " + in_schema("lost") + " ORDER BY id"), "a|b");
 }
 
 TEST_F(PostgresSinkTest, ATableEvolvesByColumnsAndRefusesTheRest) {
