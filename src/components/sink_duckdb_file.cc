@@ -15,6 +15,7 @@ namespace leat::components {
 namespace {
 
 // DuckDB's own names beside the file; the last two exist while a checkpoint runs, or died.
+constexpr std::string_view kMakingSuffix = ".making";
 constexpr std::array<std::string_view, 3> kWalSuffixes = {".wal", ".wal.checkpoint",
                                                           ".wal.recovery"};
 
@@ -126,9 +127,14 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
   file->keeper_ = std::make_unique<PlainSession>(*file);
   file->vacuum_guard_ = std::make_unique<PlainSession>(*file);
   MutexLock lock(file->maintenance_);
-  if (!options.read_only) TRY(file->make_file());
+  if (options.read_only) {
+    TRY(file->open_database());
+    return file;
+  }
+  ASSIGN(bool fresh, file->begin_file());
   TRY(file->open_database());
-  if (!options.read_only) TRY(file->prepare());
+  TRY(file->prepare());
+  if (fresh) TRY(file->end_file());
   return file;
 }
 
@@ -139,22 +145,28 @@ StoreFile::~StoreFile() {
   database_.reset();
 }
 
-/// Makes the file under another name first: a process killed while DuckDB writes its headers would leave one that
-/// cannot be opened.
-Result<void> StoreFile::make_file() {
+/// A process killed while DuckDB writes a new file's headers leaves one that cannot be opened. So a mark stands beside the
+/// file until it is made: with it, nothing has ever been in there.
+Result<bool> StoreFile::begin_file() {
+  const std::string mark = path_ + std::string(kMakingSuffix);
   bool there = io::exists(path_);
   for (std::string_view suffix : kWalSuffixes) there |= io::exists(path_ + std::string(suffix));
-  if (there) return {};
-  const std::string made = path_ + ".new";
-  TRY(io::remove_all(made));
-  TRY(io::remove_all(made + ".wal"));
-  {
-    ASSIGN(sql::Database database, sql::Database::open(made, settings()));
-    ASSIGN(sql::Connection connection, sql::Connection::open(database));
-    TRY(connection.run("CHECKPOINT"));
+  if (io::exists(mark)) {
+    TRY(io::remove_all(path_));
+    for (std::string_view suffix : kWalSuffixes) TRY(io::remove_all(path_ + std::string(suffix)));
+    return true;
   }
+  if (there) return false;
+  TRY(io::write_file_atomic(mark, "The store beside it is being made. leat removes both.\n"));
+  return true;
+}
+
+Result<void> StoreFile::end_file() {
   TRY(io::fault_point("store.make"));
-  return io::rename_file(made, path_);
+  // Gone for good before the first row comes: renaming syncs the directory, removing does not.
+  const std::string mark = path_ + std::string(kMakingSuffix);
+  TRY(io::rename_file(mark, path_ + ".made"));
+  return io::remove_all(path_ + ".made");
 }
 
 std::vector<sql::Database::Setting> StoreFile::settings() const {

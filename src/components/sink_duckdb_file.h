@@ -146,7 +146,9 @@ class StoreFile {
   friend class Session;
   StoreFile(std::string path, const DuckdbOptions& options)
       : path_(std::move(path)), options_(options) {}
-  Result<void> make_file();
+  /// True when the file is being made; then end_file() follows when it is.
+  Result<bool> begin_file();
+  Result<void> end_file();
   std::vector<sql::Database::Setting> settings() const;
   Result<void> open_database();
   Result<void> quarantine(Error why);
