@@ -54,8 +54,8 @@ Result<void> run_project(GlobalOptions options, const std::string& project, bool
   config::Diagnostics& diagnostics = loaded.diagnostics;
   std::vector<config::TestFile> tests;
   if (loaded.env && diagnostics.ok()) {
-    tests =
-        config::load_tests(loaded.env->files, loaded.env->environment, stream::file_access(), diagnostics);
+    tests = config::load_tests(loaded.env->files, loaded.env->environment, stream::file_access(),
+                               diagnostics);
   }
   if (!diagnostics.ok()) {
     diagnostics.sort();
