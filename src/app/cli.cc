@@ -51,8 +51,8 @@ Option Option::required() {
   return *this;
 }
 
-Option Option::group(std::string name) {
-  option_->group(std::move(name));
+Option Option::group(const std::string& name) {
+  option_->group(name);
   return *this;
 }
 

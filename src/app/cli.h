@@ -48,7 +48,7 @@ class Option {
   Option type_name(std::string name);
   Option required();
   /// The heading that it stands under in --help.
-  Option group(std::string name);
+  Option group(const std::string& name);
   /// --help shows the value that it has now.
   Option show_default();
   /// Only these values.

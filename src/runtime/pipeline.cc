@@ -166,6 +166,7 @@ void Pipeline::run_lane(LaneSlot& slot, std::stop_token stop) {
   }
   slot.membership.reset();
   release(slot, std::exchange(slot.partitions, {}));
+  release(slot, std::exchange(slot.retry_partitions, {}));
   forget_start(slot);
 }
 
@@ -175,6 +176,7 @@ Result<bool> Pipeline::live(LaneSlot& slot, std::stop_token stop, bool& progress
   }
   ASSIGN(std::vector<int32_t> ours, slot.membership->assignment(stop));
   release(slot, std::exchange(slot.partitions, std::move(ours)));
+  release(slot, std::exchange(slot.retry_partitions, {}));
   std::stop_source over;
   std::stop_callback on_stop(stop, [&] { over.request_stop(); });
   std::stop_callback on_change(slot.membership->changing(), [&] { over.request_stop(); });

@@ -64,8 +64,9 @@ class Pipeline {
     LaneName name;
     std::vector<size_t> sinks;  // indices of plan_.sinks; several only for a source's topics
     std::unique_ptr<stream::Membership> membership;  // of the processes that run this lane
-    std::vector<int32_t> partitions;  // of the input: what this process reads just now
-    std::unique_ptr<Lane> lane;       // the present one; null while it is being made
+    std::vector<int32_t> partitions;        // of the input: what this process reads just now
+    std::vector<int32_t> retry_partitions;  // of the retry topic, likewise
+    std::unique_ptr<Lane> lane;             // the present one; null while it is being made
     std::unique_ptr<LaneMetrics> metrics;
     bool counted = false;  // this start, by the crash guard
     LaneSnapshot last;     // of the one before
@@ -96,10 +97,14 @@ class Pipeline {
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
   Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
                                                         std::vector<stream::TopicInfo>& topics);
+  /// Finds the retry topic, and what of it goes with the lane's partitions.
+  Result<stream::TopicInfo> share_retry(LaneSlot& slot);
   Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery,
+                                                const stream::TopicInfo& retry,
                                                 ProgressMap& committed);
   Result<std::unique_ptr<LaneInput>> make_source(ProgressMap& committed);
   Result<CrashGuard::Waiting> waiting(const LaneSlot& slot, const ProgressMap& committed);
+  bool is_ours(const LaneSlot& slot, const stream::TopicPartition& input) const;
   Result<StartPositions> topic_positions(const LaneSlot& slot, const stream::TopicInfo& topic,
                                          Delivery& delivery, ProgressMap& committed);
   Result<void> store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,

@@ -10,8 +10,8 @@
 namespace leat::runtime {
 namespace {
 
-bool is_ours(const std::vector<int32_t>& partitions, const stream::TopicPartition& input) {
-  return std::find(partitions.begin(), partitions.end(), input.partition) != partitions.end();
+bool holds(const std::vector<int32_t>& partitions, int32_t partition) {
+  return std::find(partitions.begin(), partitions.end(), partition) != partitions.end();
 }
 
 std::string instant_text(int64_t ms) {
@@ -20,6 +20,26 @@ std::string instant_text(int64_t ms) {
 }
 
 }  // namespace
+
+bool Pipeline::is_ours(const LaneSlot& slot, const stream::TopicPartition& input) const {
+  const bool retry = input.topic == project_.retry_topic(plan_.name);
+  return holds(retry ? slot.retry_partitions : slot.partitions, input.partition);
+}
+
+Result<stream::TopicInfo> Pipeline::share_retry(LaneSlot& slot) {
+  int32_t partitions = 1;
+  if (const std::string* name = plan_.input_topic()) {
+    ASSIGN(stream::TopicInfo topic, services_.log.topics().ensure(project_.topic_spec(*name)));
+    partitions = topic.spec.partitions;
+  }
+  ASSIGN(stream::TopicInfo retry,
+         ensure_retry_topic(services_.log, project_.retry_topic(plan_.name), partitions));
+  // It may have more than the input has: the pipeline read another topic when it was made.
+  slot.retry_partitions.clear();
+  for (int32_t p = 0; p < retry.spec.partitions; ++p)
+    if (holds(slot.partitions, p % partitions)) slot.retry_partitions.push_back(p);
+  return retry;
+}
 
 Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   stream::TopicSpec dead_letters;
@@ -32,6 +52,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
 
   std::vector<stream::TopicInfo> topics;
   ASSIGN(auto transformer, make_transformer(slot, topics));
+  ASSIGN(stream::TopicInfo retry, share_retry(slot));
   std::unique_ptr<Delivery> delivery;
   const SinkPlan& first = plan_.sinks[slot.sinks.front()];
   if (first.kind == SinkPlan::Kind::kStore) {
@@ -39,11 +60,14 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
     ASSIGN(auto sink, store->make_sink(sink_table(project_, plan_, first, transformer->output())));
     delivery = make_store_delivery(services_.log, slot.name, target, std::move(sink));
   } else {
-    delivery = make_topic_delivery(services_.log, slot.name, target, topics, slot.partitions);
+    std::vector<int32_t> owned = slot.partitions;
+    for (int32_t p : slot.retry_partitions)
+      if (!holds(owned, p)) owned.push_back(p);
+    delivery = make_topic_delivery(services_.log, slot.name, target, topics, std::move(owned));
   }
 
   ProgressMap committed;
-  ASSIGN(auto input, make_input(slot, *delivery, committed));
+  ASSIGN(auto input, make_input(slot, *delivery, retry, committed));
   if (!slot.counted) {
     ASSIGN(CrashGuard::Waiting behind, waiting(slot, committed));
     const size_t in_flight =
@@ -91,14 +115,15 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
 }
 
 Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery& delivery,
+                                                        const stream::TopicInfo& retry,
                                                         ProgressMap& committed) {
   ASSIGN(std::vector<stream::Progress> rows, delivery.open());
   for (stream::Progress& row : rows) committed.emplace(row.input, row);
   std::vector<std::unique_ptr<LaneInput>> inputs;
-  int32_t partitions = 1;
+  stream::TopicId read;
   if (const std::string* name = plan_.input_topic()) {
     ASSIGN(stream::TopicInfo topic, services_.log.topics().ensure(project_.topic_spec(*name)));
-    partitions = topic.spec.partitions;
+    read = topic.id;
     ASSIGN(StartPositions positions, topic_positions(slot, topic, delivery, committed));
     ASSIGN(auto input, make_topic_input(services_.log, topic, positions, plan_.batch, "",
                                         {&services_.clock, plan_.batch_delay_ms}, slot.partitions));
@@ -107,15 +132,16 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
     ASSIGN(auto input, make_source(committed));
     inputs.push_back(std::move(input));
   }
-  ASSIGN(stream::TopicInfo retry,
-         ensure_retry_topic(services_.log, project_.retry_topic(plan_.name), partitions));
   StartPositions positions;
   for (auto& [input, row] : committed) positions[input] = {row.next, row.v_prev};
   ASSIGN(auto input, make_topic_input(services_.log, retry, positions, plan_.batch, slot.name.sink,
-                                      {}, slot.partitions));
+                                      {}, slot.retry_partitions));
   inputs.push_back(std::move(input));
-  // The rows of other processes' partitions grow old here.
-  std::erase_if(committed, [&](const auto& row) { return !is_ours(slot.partitions, row.first); });
+  // The rows of other processes' partitions grow old here. Those of topics that were read before are nobody's.
+  std::erase_if(committed, [&](const auto& row) {
+    return (row.first.topic_id == retry.id || row.first.topic_id == read) &&
+           !is_ours(slot, row.first);
+  });
   return join_inputs(std::move(inputs));
 }
 
@@ -132,7 +158,7 @@ Result<CrashGuard::Waiting> Pipeline::waiting(const LaneSlot& slot, const Progre
     ASSIGN(stream::TopicInfo topic, services_.log.topics().find(name));
     for (int32_t p = 0; p < topic.spec.partitions; ++p) {
       const stream::TopicPartition input{name, topic.id, p};
-      if (!is_ours(slot.partitions, input)) continue;
+      if (!is_ours(slot, input)) continue;
       ASSIGN(stream::PartitionBounds bounds, services_.log.topics().bounds(topic, p));
       auto it = committed.find(input);
       const int64_t next = it == committed.end() ? bounds.start : it->second.next;
@@ -166,7 +192,7 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot,
   }
   for (int32_t p = 0; p < topic.spec.partitions; ++p) {
     stream::TopicPartition input{topic.spec.name, topic.id, p};
-    if (!is_ours(slot.partitions, input)) continue;
+    if (!is_ours(slot, input)) continue;
     ASSIGN(stream::PartitionBounds bounds, services_.log.topics().bounds(topic, p));
     auto it = committed.find(input);
     if (it != committed.end()) {

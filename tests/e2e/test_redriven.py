@@ -171,6 +171,16 @@ class Redriven(unittest.TestCase):
             self.assertEqual({r["k"]: r["n"] for r in self.project.sql("SELECT k, n FROM serving.latest")},
                              {"a": n, "b": n})
 
+    def test_letters_of_a_topic_that_had_more_partitions(self):
+        """Re-driven when the pipeline reads a topic of one partition by now; the first had two."""
+        self.stored(100)
+        late = CAPTURE.replace("capture", "late").replace("data/", "late/").replace("orders", "late_orders")
+        self.project.write("late/a.ndjson", '{"k": "k6", "n": 20}\n{"k": "k0", "n": 21}\n')
+        self.pipelines(100, store=STORE.replace("topic: orders", "topic: late_orders"), late=late)
+        self.redrive("store")
+        self.run_all()
+        self.check_each_once(range(22))
+
     def test_another_topic_goes_on_above_the_first(self):
         """The topic that is read second has older records: what comes later to the table wins all the same."""
         self.append([("a", 1), ("b", 2)])
