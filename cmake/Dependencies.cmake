@@ -22,6 +22,7 @@ pkg_check_modules(pc_lz4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)    # PkgConfig:
 pkg_check_modules(pc_edit REQUIRED IMPORTED_TARGET GLOBAL libedit)  # PkgConfig::pc_edit
 include(DuckDB)                           # duckdb::duckdb
 include(Librdkafka)                       # rdkafka::rdkafka
+include(Native)                           # leat::native
 
 # For tests and benchmarks only.
 find_package(GTest REQUIRED)              # GTest::gtest_main, GTest::gmock

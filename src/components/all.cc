@@ -2,6 +2,7 @@
 #include "components/all.h"
 
 #include "components/log_kafka.h"
+#include "components/sink_cassandra.h"
 #include "components/sink_duckdb.h"
 #include "components/sink_postgres.h"
 #include "components/source_file.h"
@@ -15,6 +16,7 @@ void register_all(stream::Registry& registry, std::shared_ptr<DuckdbHub> hub) {
   register_source_file(registry);
   register_source_generate(registry);
   register_source_http(registry);
+  register_sink_cassandra(registry);
   register_sink_duckdb(registry, std::move(hub));
   register_sink_postgres(registry);
 }

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/strings.h"
 #include "clients/postgres.h"
+#include "components/chosen_rows.h"
 #include "components/progress_row.h"
 #include "components/sink_postgres_rows.h"
 #include "components/sink_postgres_table.h"
@@ -88,11 +88,6 @@ Result<std::vector<stream::Progress>> read_rows(PostgresConnection& connection,
   return rows;
 }
 
-/// Where a row of the batch is.
-struct Place {
-  size_t chunk, row;
-};
-
 class PostgresSink final : public stream::Sink {
  public:
   PostgresSink(const Config& config, PostgresTable plan, stream::SinkTable table, io::Clock& clock)
@@ -113,7 +108,12 @@ class PostgresSink final : public stream::Sink {
 
   Result<std::vector<stream::RefusedRow>> write(const stream::SinkBatch& batch) override {
     std::vector<stream::RefusedRow> refused;
-    const std::vector<Place> places = chosen(batch, refused);
+    const std::vector<Place>& places = chosen_.choose(
+        batch, plan_.schema(), plan_.key(),
+        [this](const types::Vector& column, size_t row, std::string& out) {
+          return rows_.append_value(column, row, out);
+        },
+        refused);
     if (!refused.empty()) return refused;
     encode(batch, places, 0, places.size(), refused);
     if (!refused.empty()) return refused;
@@ -269,62 +269,6 @@ class PostgresSink final : public stream::Sink {
 
   // ---- write
 
-  /// The rows that go in: of a key the one of the highest version, among equal ones the last.
-  std::vector<Place> chosen(const stream::SinkBatch& batch,
-                            std::vector<stream::RefusedRow>& refused) {
-    std::vector<Place> places;
-    std::unordered_map<std::string_view, size_t> latest;  // by the key's bytes, which lie in keys_
-    std::vector<std::pair<size_t, size_t>> spans;
-    keys_.clear();
-    size_t total = 0;
-    for (const types::Batch& chunk : batch.chunks) total += chunk.rows;
-    places.reserve(total);
-    for (size_t c = 0; c < batch.chunks.size(); ++c) {
-      for (size_t r = 0; r < batch.chunks[c].rows; ++r) {
-        const size_t begin = keys_.size();
-        if (plan_.keyed() && !append_key(batch, {c, r}, refused)) continue;
-        spans.emplace_back(begin, keys_.size() - begin);
-        places.push_back({c, r});
-      }
-    }
-    if (!plan_.keyed() || !refused.empty()) return places;
-    latest.reserve(places.size());
-    const auto version = [&](const Place& p) { return batch.versions[p.chunk][p.row]; };
-    size_t kept = 0;
-    for (size_t i = 0; i < places.size(); ++i) {
-      const std::string_view key = std::string_view(keys_).substr(spans[i].first, spans[i].second);
-      auto [it, is_new] = latest.try_emplace(key, kept);
-      if (is_new)
-        places[kept++] = places[i];
-      else if (version(places[i]) >= version(places[it->second]))
-        places[it->second] = places[i];
-    }
-    places.resize(kept);
-    return places;
-  }
-
-  bool append_key(const stream::SinkBatch& batch, Place at,
-                  std::vector<stream::RefusedRow>& refused) {
-    for (size_t key : plan_.key()) {
-      const types::Vector& column = batch.chunks[at.chunk].columns[key];
-      const std::string& name = plan_.schema().fields[key].name;
-      if (!column.valid(at.row)) {
-        refused.push_back({at.chunk, at.row, fmt::format("key {} is NULL", name)});
-        return false;
-      }
-      const size_t begin = keys_.size();
-      keys_.append(sizeof(uint32_t), '\0');  // its length, so that parts cannot run together
-      if (auto problem = rows_.append_value(column, at.row, keys_)) {
-        refused.push_back({at.chunk, at.row, fmt::format("key {}: {}", name, *problem)});
-        return false;
-      }
-      const auto length = static_cast<uint32_t>(keys_.size() - begin - sizeof(uint32_t));
-      std::copy_n(reinterpret_cast<const char*>(&length), sizeof length,
-                  keys_.begin() + static_cast<ptrdiff_t>(begin));
-    }
-    return true;
-  }
-
   /// Rows [from, to) of `places` as COPY takes them, into copy_.
   void encode(const stream::SinkBatch& batch, const std::vector<Place>& places, size_t from,
               size_t to, std::vector<stream::RefusedRow>& refused) {
@@ -448,7 +392,8 @@ class PostgresSink final : public stream::Sink {
   io::Clock& clock_;
   PostgresRows rows_;
   std::optional<PostgresConnection> connection_;
-  std::string copy_, keys_;  // kept between batches
+  ChosenRows chosen_;
+  std::string copy_;  // kept between batches
 };
 
 class PostgresStore final : public stream::Store {

@@ -168,6 +168,7 @@ stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& pla
   table.sink = sink.id;
   table.table = sink.table;
   table.schema = output;
+  table.partition_columns = sink.partition_columns;
   for (const std::string& key : sink.key) {
     // In the table's own spelling: SQL names have no case.
     auto column = output.find(key);

@@ -162,7 +162,7 @@ class StoreDelivery final : public Delivery {
     return io::fault_point("delivery.store.after_dead_letters");
   }
 
-  /// A record with a refused row goes to the dead letter whole; its other rows leave the batch.
+  /// A record with a refused row goes to the dead letter whole, an expired one nowhere; its other rows leave the batch.
   static Result<void> drop_refused(Outcome& outcome, const std::vector<stream::RefusedRow>& refused,
                                    stream::Progress& progress) {
     const stream::Ledger was = outcome.delta;
@@ -174,8 +174,9 @@ class StoreDelivery final : public Delivery {
                                  row.row, row.chunk));
       }
       const uint32_t record = outcome.query.records[row.chunk][row.row];
-      if (outcome.fates[record] == Fate::kRejected) continue;
-      outcome.fates[record] = Fate::kRejected;
+      if (outcome.fates[record] != Fate::kDelivered) continue;
+      outcome.fates[record] = row.expired ? Fate::kExpired : Fate::kRejected;
+      if (row.expired) continue;
       outcome.rejects.push_back(
           {record, stream::Stage::kSink, stream::Reason::kSinkRefused, {}, row.message});
     }
@@ -187,6 +188,7 @@ class StoreDelivery final : public Delivery {
     outcome.count();
     progress.ledger.delivered += outcome.delta.delivered - was.delivered;
     progress.ledger.rejected += outcome.delta.rejected - was.rejected;
+    progress.ledger.expired += outcome.delta.expired - was.expired;
     progress.ledger.rows += outcome.delta.rows - was.rows;
     return {};
   }

@@ -38,6 +38,9 @@ void Outcome::count() {
       case Fate::kFiltered:
         ++delta.filtered;
         break;
+      case Fate::kExpired:
+        ++delta.expired;
+        break;
     }
   }
   if (to_store) delta.rows = static_cast<int64_t>(query.rows());

@@ -15,7 +15,7 @@
 namespace leat::runtime {
 
 /// What became of one record of a batch; duplicates have left the batch before and are counted apart.
-enum class Fate : uint8_t { kFiltered, kDelivered, kDropped, kRejected };
+enum class Fate : uint8_t { kFiltered, kDelivered, kDropped, kRejected, kExpired };
 
 /// Rows encoded for one topic sink, ready to append.
 struct TopicRows {

@@ -42,7 +42,8 @@ struct SinkPlan {
   std::string topic;         // kTopic
   std::string store, table;  // kStore
   std::vector<std::string> key;
-  bool upsert = false;  // exactly when there is a key (stores)
+  size_t partition_columns = 0;  // the first so many of `key` choose the partition; 0: all
+  bool upsert = false;           // exactly when there is a key (stores)
   config::Mark key_mark;
 };
 

@@ -61,12 +61,14 @@ struct SinkTable {
   std::string table;
   types::Schema schema;          // of the pipeline's output
   std::vector<std::string> key;  // empty: append
+  size_t partition_columns = 0;  // the first so many of `key` choose the partition; 0: all
 };
 
-/// A row that a store refuses: by position in the SinkBatch.
+/// A row that a store refuses, or that has outlived the store's time to live: by position in the SinkBatch.
 struct RefusedRow {
   size_t chunk, row;
   std::string message;
+  bool expired = false;
 };
 
 /// A store's table. One thread per sink.

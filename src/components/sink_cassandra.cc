@@ -1,0 +1,305 @@
+#include "components/sink_cassandra.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "components/chosen_rows.h"
+#include "components/sink_cassandra_config.h"
+#include "components/sink_cassandra_rows.h"
+#include "components/sink_cassandra_store.h"
+#include "components/sink_cassandra_table.h"
+#include "components/sink_table.h"
+#include "io/fault.h"
+
+namespace leat::components {
+namespace {
+
+using clients::CassandraRowBytes;
+using clients::CassandraSession;
+using clients::CassandraStatement;
+
+// Of one request with rows of one partition.
+constexpr size_t kGroupRows = 50;
+constexpr size_t kGroupBytes = 64 * 1024;
+
+class CassandraSink final : public stream::Sink {
+ public:
+  CassandraSink(CassandraCluster& cluster, CassandraTable plan, stream::SinkTable table,
+                io::Clock& clock)
+      : cluster_(cluster),
+        plan_(std::move(plan)),
+        table_(std::move(table)),
+        clock_(clock),
+        rows_(plan_.schema()) {}
+
+  Result<std::vector<stream::Progress>> open() override {
+    auto rows = open_table(nullptr);
+    // Perhaps only this session is broken: its nodes have gone, or the password is another one now.
+    if (!rows && rows.error().retry() == Retry::kReconnect && session_)
+      rows = open_table(session_.get());
+    if (!rows) return std::move(rows).error().at(name());
+    return rows;
+  }
+
+  Result<std::vector<stream::RefusedRow>> write(const stream::SinkBatch& batch) override {
+    std::vector<stream::RefusedRow> refused;
+    if (!session_)
+      return Error(ErrorCode::kUnavailable, "not connected")
+          .with_retry(Retry::kReconnect)
+          .at(name());
+    find_expired(batch, refused);
+    if (!refused.empty()) return refused;
+    const auto& places = chosen_.choose(
+        batch, plan_.schema(), plan_.key(),
+        [this](const types::Vector& column, size_t row, std::string& out) {
+          return rows_.append_key(column, row, out);
+        },
+        refused);
+    if (!refused.empty()) return refused;
+    order(places);
+    encode(batch, places, refused);
+    if (!refused.empty()) return refused;
+    auto done = send(batch, places, refused);
+    if (!done) return std::move(done).error().at(name());
+    return refused;
+  }
+
+  Result<std::string> ddl() const override { return plan_.create() + ";\n"; }
+
+  Result<void> reset(std::span<const stream::Progress> rows, bool truncate) override {
+    auto done = rewrite(rows, truncate);
+    if (!done) return std::move(done).error().at(name());
+    return done;
+  }
+
+ private:
+  std::string name() const { return "store " + table_.sink; }
+  const std::string& keyspace() const { return cluster_.config().keyspace; }
+
+  // ---- open
+
+  Result<std::vector<stream::Progress>> open_table(const CassandraSession* broken) {
+    ASSIGN(session_, cluster_.session(broken));
+    TRY(cluster_.prepare(*session_));
+    ASSIGN(auto stored, cluster_.columns(*session_, plan_.name()));
+    std::string change = plan_.create();
+    if (!stored.empty()) {
+      ASSIGN(change, plan_.evolve(stored));
+    }
+    if (!change.empty()) TRY(session_->change(change));
+    ASSIGN(insert_, session_->prepare(plan_.insert()));
+    ASSIGN(move_, session_->prepare(insert_position(keyspace())));
+    ASSIGN(auto positions, mine());
+    std::vector<stream::Progress> rows;
+    for (CassandraPosition& position : positions) {
+      written_us_[position.progress.input] = position.written_us;
+      rows.push_back(std::move(position.progress));
+    }
+    return rows;
+  }
+
+  Result<std::vector<CassandraPosition>> mine() {
+    ASSIGN(auto positions, cluster_.positions(*session_, table_.project));
+    std::erase_if(positions, [&](const CassandraPosition& position) {
+      return position.progress.pipeline != table_.pipeline || position.progress.sink != table_.sink;
+    });
+    return positions;
+  }
+
+  // ---- write
+
+  /// Whole seconds that a row of this version still has; 0 or less: none.
+  int64_t seconds_left(int64_t version, int64_t now_us) const {
+    return cluster_.config().ttl_s - (now_us - version) / 1'000'000;
+  }
+
+  void find_expired(const stream::SinkBatch& batch, std::vector<stream::RefusedRow>& refused) {
+    now_us_ = clock_.now_us();
+    if (cluster_.config().ttl_s == 0) return;
+    for (size_t c = 0; c < batch.chunks.size(); ++c) {
+      for (size_t r = 0; r < batch.chunks[c].rows; ++r)
+        if (seconds_left(batch.versions[c][r], now_us_) <= 0)
+          refused.push_back({c, r, "it has outlived `ttl`", true});
+    }
+  }
+
+  /// The order in which rows are sent: those of one partition together, partitions as they come.
+  void order(const std::vector<Place>& places) {
+    order_.resize(places.size());
+    std::iota(order_.begin(), order_.end(), size_t{0});
+    if (!plan_.clustered()) return;
+    partitions_.clear();
+    partition_of_.resize(places.size());
+    for (size_t i = 0; i < places.size(); ++i) {
+      const std::string_view key = chosen_.key(i, plan_.partition_columns());
+      partition_of_[i] = partitions_.try_emplace(key, partitions_.size()).first->second;
+    }
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](size_t a, size_t b) { return partition_of_[a] < partition_of_[b]; });
+  }
+
+  void encode(const stream::SinkBatch& batch, const std::vector<Place>& places,
+              std::vector<stream::RefusedRow>& refused) {
+    bytes_.clear(), ends_.clear(), groups_.clear();
+    size_t group_begin = 0;
+    for (size_t i = 0; i < order_.size(); ++i) {
+      const auto [chunk, row] = places[order_[i]];
+      const int64_t version = batch.versions[chunk][row];
+      std::optional<int32_t> ttl;
+      if (cluster_.config().ttl_s > 0) ttl = static_cast<int32_t>(seconds_left(version, now_us_));
+      if (auto problem = rows_.append(batch.chunks[chunk], row, version, ttl, bytes_))
+        refused.push_back({chunk, row, *problem});
+      const size_t first = groups_.empty() ? 0 : groups_.back();
+      const bool joins = plan_.clustered() && i > first &&
+                         partition_of_[order_[i]] == partition_of_[order_[i - 1]] &&
+                         i - first < kGroupRows && bytes_.size() - group_begin <= kGroupBytes;
+      if (i > 0 && !joins) {
+        groups_.push_back(i);
+        group_begin = ends_.back();
+      }
+      ends_.push_back(bytes_.size());
+    }
+    if (!ends_.empty()) groups_.push_back(ends_.size());
+  }
+
+  Result<void> send(const stream::SinkBatch& batch, const std::vector<Place>& places,
+                    std::vector<stream::RefusedRow>& refused) {
+    TRY(io::fault_point("store.write.begin"));
+    TRY(session_->write(*insert_, {bytes_, ends_, groups_, cluster_.config().concurrency},
+                        [&](size_t row, std::string message) {
+                          const Place at = places[order_[row]];
+                          refused.push_back({at.chunk, at.row, std::move(message)});
+                        }));
+    TRY(io::fault_point("store.write.after_rows"));
+    // A table that was dropped or changed makes all rows invalid, and none of them is to blame.
+    if (!refused.empty()) return check_table_again();
+    TRY(io::fault_point("store.write.before_commit"));
+    TRY(move(batch.progress));
+    return io::fault_point("store.write.after_commit");
+  }
+
+  Result<void> check_table_again() {
+    ASSIGN(auto stored, cluster_.columns(*session_, plan_.name()));
+    if (!stored.empty()) {
+      ASSIGN(std::string change, plan_.evolve(stored));
+      if (change.empty()) return {};
+    }
+    return Error(ErrorCode::kIncompatible, fmt::format("table {} was changed or dropped", plan_.table()))
+        .with_blame(Blame::kExternal)
+        .with_retry(Retry::kReconnect);
+  }
+
+  /// Writes the position so that it wins over the one this process knows, and loses against one of newer records.
+  Result<void> move(const stream::Progress& progress) {
+    int64_t& written_us = written_us_[progress.input];
+    const int64_t now = std::max(progress.v_prev, written_us + 1);
+    position_.clear();
+    put_position(position_, progress, now);
+    TRY(write_one(*move_, position_));
+    written_us = now;
+    return {};
+  }
+
+  Result<void> write_one(const CassandraStatement& statement, std::string_view row) {
+    const uint64_t end = row.size(), group = 1;
+    std::optional<std::string> refused;
+    TRY(session_->write(statement, {row, {&end, 1}, {&group, 1}, 1},
+                        [&](size_t, std::string message) { refused = std::move(message); }));
+    if (!refused) return {};
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("{}.leat_progress: {}", keyspace(), *refused))
+        .with_blame(Blame::kExternal);
+  }
+
+  // ---- reset
+
+  Result<void> rewrite(std::span<const stream::Progress> rows, bool truncate) {
+    ASSIGN(auto kept, open());
+    if (truncate) TRY(session_->change("TRUNCATE " + plan_.table()));
+    ASSIGN(auto positions, mine());
+    ASSIGN(auto remove, session_->prepare(delete_position(keyspace())));
+    for (const CassandraPosition& position : positions) {
+      const bool stays = !truncate || std::any_of(rows.begin(), rows.end(), [&](auto& row) {
+        return row.input == position.progress.input;
+      });
+      if (stays) continue;
+      std::string row;
+      put_deleted_position(row, position);
+      TRY(write_one(remove, row));
+    }
+    for (const stream::Progress& row : rows) TRY(move(row));
+    return {};
+  }
+
+  CassandraCluster& cluster_;
+  const CassandraTable plan_;
+  const stream::SinkTable table_;
+  io::Clock& clock_;
+  const CassandraRows rows_;
+  std::shared_ptr<CassandraSession> session_;
+  std::optional<CassandraStatement> insert_, move_;
+  std::map<stream::TopicPartition, int64_t>
+      written_us_;  // timestamp of each position, as read or written
+  int64_t now_us_ = 0;
+  // Kept between batches.
+  ChosenRows chosen_;
+  std::vector<size_t> order_, partition_of_;
+  std::unordered_map<std::string_view, size_t> partitions_;  // by bytes in chosen_
+  std::string bytes_, position_;
+  std::vector<uint64_t> ends_, groups_;
+};
+
+class CassandraStore final : public stream::Store {
+ public:
+  CassandraStore(CassandraConfig config, io::Clock& clock)
+      : cluster_(std::move(config)), clock_(clock) {}
+  Result<std::unique_ptr<stream::Sink>> make_sink(const stream::SinkTable& table) override {
+    const CassandraConfig& config = cluster_.config();
+    ASSIGN(CassandraTable plan, CassandraTable::make(config.keyspace, table, config.ttl_s > 0));
+    return std::unique_ptr<stream::Sink>(
+        std::make_unique<CassandraSink>(cluster_, std::move(plan), table, clock_));
+  }
+  Result<std::vector<stream::Progress>> progress(const std::string& project) override {
+    ASSIGN(auto session, cluster_.session());
+    ASSIGN(auto positions, cluster_.positions(*session, project));
+    std::vector<stream::Progress> rows;
+    for (CassandraPosition& position : positions) rows.push_back(std::move(position.progress));
+    return rows;
+  }
+  Result<bool> maintain() override { return false; }
+
+ private:
+  CassandraCluster cluster_;
+  io::Clock& clock_;
+};
+
+}  // namespace
+
+void register_sink_cassandra(stream::Registry& registry) {
+  stream::StoreType type;
+  type.name = "cassandra";
+  type.summary = "Apache Cassandra 4.0 or newer: keyed tables.";
+  type.guarantee =
+      "Each row is written with its record's version as its timestamp, and the position when all "
+      "rows are acknowledged: whatever dies when, rows may be written again and come out the same. "
+      "An older version of a row never replaces a newer one, whoever writes it.";
+  type.example_yaml =
+      "{contact_points: [\"${CASSANDRA_HOST:-127.0.0.1}\"], keyspace: spark_streams, username: "
+      "cassandra, password: \"${CASSANDRA_PASSWORD}\"}";
+  type.spec = &cassandra_spec();
+  type.open = [](const config::Node& node,
+                 const stream::StoreContext& context) -> Result<std::unique_ptr<stream::Store>> {
+    ASSIGN(auto config, read_cassandra_config(node, context));
+    return std::unique_ptr<stream::Store>(
+        std::make_unique<CassandraStore>(std::move(config), *context.clock));
+  };
+  registry.add(std::move(type));
+}
+
+}  // namespace leat::components

@@ -1,0 +1,62 @@
+// CassandraStore: what the sinks of a store share: its session, its keyspace, its table of positions.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "clients/cassandra.h"
+#include "components/sink_cassandra_table.h"
+#include "io/clock.h"
+#include "stream/registry.h"
+
+namespace leat::components {
+
+struct CassandraConfig {
+  clients::CassandraOptions client;
+  std::string keyspace;
+  int32_t replication = 0;  // of a keyspace that is made; 0: only where one node is all there is
+  int64_t ttl_s = 0;        // 0: rows stay
+  uint32_t concurrency = 256;
+};
+
+/// A position as its row has it, and the timestamp it was written with.
+struct CassandraPosition {
+  stream::Progress progress;
+  int64_t written_us = 0;
+};
+
+/// The cluster as a store of leat's sees it. Any thread.
+class CassandraCluster {
+ public:
+  explicit CassandraCluster(CassandraConfig config) : config_(std::move(config)) {}
+
+  const CassandraConfig& config() const { return config_; }
+  /// The session, which is opened when there is none, or when it is `broken`.
+  Result<std::shared_ptr<clients::CassandraSession>> session(
+      const clients::CassandraSession* broken = nullptr);
+  /// Makes the keyspace and the table of positions where they are missing.
+  Result<void> prepare(clients::CassandraSession& session);
+  /// The columns of a table; none: there is no such table.
+  Result<std::vector<StoredCassandraColumn>> columns(clients::CassandraSession& session,
+                                                     const std::string& table) const;
+  /// Rows of `leat_progress`: of a project, or of one of its sinks. None when there is no such table.
+  Result<std::vector<CassandraPosition>> positions(clients::CassandraSession& session,
+                                                   const std::string& project) const;
+
+ private:
+  const CassandraConfig config_;
+  Mutex mutex_;
+  std::shared_ptr<clients::CassandraSession> session_ GUARDED_BY(mutex_);
+};
+
+/// The statement that writes a row of `leat_progress`, and its parameters: the row at timestamp `written_us`.
+std::string insert_position(const std::string& keyspace);
+void put_position(std::string& out, const stream::Progress& progress, int64_t written_us);
+/// The statement that deletes one; its parameters are the timestamp and the row's identity.
+std::string delete_position(const std::string& keyspace);
+void put_deleted_position(std::string& out, const CassandraPosition& position);
+
+}  // namespace leat::components
