@@ -20,7 +20,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test test-fast bench faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
+.PHONY: help deps build run run-cluster test test-fast bench faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ build: deps ## build/leat (PRESET=dev: build/dev/leat)
 
 run: build ## build, then run the example project
 	@scripts/run-example
+
+run-cluster: build ## build, then run the example project on real Kafka, Cassandra and PostgreSQL
+	@scripts/deps --services
+	@scripts/run-cluster
 
 test: ## every test, with a table of times; the last line counts them
 	@JOBS=$(JOBS) scripts/test

@@ -1,7 +1,7 @@
 //! Opening a session: login, TLS with a check of whom it reaches, the local data centre.
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use foreign_types_shared::ForeignTypeRef;
@@ -75,8 +75,9 @@ impl Client {
         if let Some(user) = unsafe { text(o.user)? } {
             builder = builder.user(user, unsafe { text(o.password)? }.unwrap_or(""));
         }
+        let doubt = Doubt::default();
         if o.tls != 0 {
-            builder = builder.tls_context(Some(unsafe { tls(o)? }));
+            builder = builder.tls_context(Some(unsafe { tls(o, doubt.clone())? }));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -84,7 +85,7 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|e| Error::new(OTHER, false, e))?;
-        let cql = runtime.block_on(builder.build())?;
+        let cql = runtime.block_on(builder.build()).map_err(|e| doubt.explain(e.into()))?;
         let client = Client { runtime: Some(runtime), cql, limit: Limit::new() };
         client.check_datacenter(datacenter)?;
         Ok(client)
@@ -142,8 +143,25 @@ impl Drop for Client {
     }
 }
 
+/// Why the last certificate was refused; the driver's error does not say it.
+#[derive(Clone, Default)]
+struct Doubt(Arc<Mutex<Option<&'static str>>>);
+
+impl Doubt {
+    fn tell(&self, why: &'static str) {
+        *self.0.lock().unwrap() = Some(why);
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        match *self.0.lock().unwrap() {
+            Some(why) => Error { message: format!("certificate verify failed: {why}"), ..error },
+            None => error,
+        }
+    }
+}
+
 /// The driver has the certificate checked against the node's address. Where it has names only, one of `tls_names` does.
-unsafe fn tls(o: &Options) -> Result<SslConnectorBuilder, Error> {
+unsafe fn tls(o: &Options, doubt: Doubt) -> Result<SslConnectorBuilder, Error> {
     let mut tls = SslConnector::builder(SslMethod::tls_client()).map_err(Error::argument)?;
     let file = |what: &str, name: &str, e: openssl::error::ErrorStack| {
         Error::argument(format!("{what} {name}: {e}"))
@@ -162,8 +180,12 @@ unsafe fn tls(o: &Options) -> Result<SslConnectorBuilder, Error> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::argument)?;
     tls.set_verify_callback(SslVerifyMode::PEER, move |ok, context| {
-        ok || (context.error().as_raw() == openssl_sys::X509_V_ERR_IP_ADDRESS_MISMATCH
-            && has_name(context, &names))
+        let mismatch = openssl_sys::X509_V_ERR_IP_ADDRESS_MISMATCH;
+        let ok = ok || (context.error().as_raw() == mismatch && has_name(context, &names));
+        if !ok {
+            doubt.tell(context.error().error_string());
+        }
+        ok
     });
     Ok(tls)
 }

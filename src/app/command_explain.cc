@@ -31,9 +31,7 @@ std::string guarantee(const runtime::PipelinePlan& plan, const runtime::SinkPlan
                : "each record the source gives is committed once, with the source's cursor, in one "
                  "log transaction";
   }
-  return sink.upsert ? "effectively once: rows and position in one transaction; the highest "
-                       "version of a key wins"
-                     : "effectively once: rows and position in one transaction";
+  return "";  // the store says it
 }
 
 Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& plan,
@@ -64,6 +62,8 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
         if (!made) return std::move(made).error().at("sink " + sink.id);
         ASSIGN(std::string ddl, (*made)->ddl());
         entry["ddl"] = ddl;
+        entry["guarantee"] = fmt::format("{}{}", (*store)->promise(),
+                                         sink.upsert ? "; the highest version of a key wins" : "");
       } else {
         entry["note"] = "its table is not shown: " + store.error().to_string();
       }

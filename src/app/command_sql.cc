@@ -1,5 +1,4 @@
-// leat sql ["QUERY"]: asks the embedded store, also while `leat run` runs; without a query, a
-// prompt.
+// leat sql ["QUERY"]: asks a store, also while `leat run` runs; without a query, a prompt.
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +16,7 @@ namespace leat::app {
 namespace {
 
 struct Args {
-  std::string query, deadline = "30s";
+  std::string query, store, deadline = "30s";
   int64_t max_rows = limits::kSqlRows;
 };
 
@@ -28,7 +27,9 @@ Result<Json> body_of(const Args& args, const std::string& query) {
                  fmt::format("--deadline {} is no duration", args.deadline))
         .with_hint("such as 500ms, 30s, 5m");
   }
-  return Json{{"query", query}, {"max_rows", args.max_rows}, {"deadline_ms", *deadline_ms}};
+  Json body{{"query", query}, {"max_rows", args.max_rows}, {"deadline_ms", *deadline_ms}};
+  if (!args.store.empty()) body["store"] = args.store;
+  return body;
 }
 
 Result<void> ask(Session& session, const GlobalOptions& options, const Args& args,
@@ -199,12 +200,18 @@ Result<int> sql(const GlobalOptions& options, const Args& args) {
 void add_sql(Cli& cli) {
   auto args = std::make_shared<Args>();
   Command app = cli.add(
-      "sql", "Ask the embedded store, also while `leat run` runs; without a query, a prompt",
+      "sql", "Ask a store, also while `leat run` runs; without a query, a prompt",
       "leat sql \"SELECT country, count(*) FROM created_users GROUP BY ALL ORDER BY 2 DESC\"\n"
       "leat sql \"SELECT * FROM serving.created_users LIMIT 10\" --output json\n"
+      "leat sql --profile cluster --store warehouse \"SELECT count(*) FROM created_users\"\n"
       "leat sql",
       [&cli, args] { return sql(cli.options(), *args); });
   app.add_option("query", args->query, "One SELECT").type_name("QUERY");
+  app.add_option(
+         "--store", args->store,
+         "A store of the profile; one that is a server is asked in its own language (SQL of "
+         "PostgreSQL, CQL of Cassandra)")
+      .type_name("NAME");
   app.add_option("--max-rows", args->max_rows, "Rows shown at most")
       .type_name("N")
       .whole_number(1)

@@ -234,7 +234,8 @@ Result<void> PostgresConnection::run(const std::string& sql) {
 }
 
 Result<std::vector<PostgresRow>> PostgresConnection::query(const std::string& sql,
-                                                           PostgresParams params) {
+                                                           PostgresParams params,
+                                                           std::vector<PostgresColumn>* about) {
   TRY(impl_->begin());
   const int64_t deadline = impl_->clock.steady_ms() + impl_->statement_ms;
   const TextParams texts(params);
@@ -244,6 +245,8 @@ Result<std::vector<PostgresRow>> PostgresConnection::query(const std::string& sq
   ASSIGN(PgResult result, impl_->finish(deadline));
   std::vector<PostgresRow> rows;
   const int columns = result ? PQnfields(result.get()) : 0;
+  for (int c = 0; about && c < columns; ++c)
+    about->push_back({PQfname(result.get(), c), PQftype(result.get(), c)});
   for (int r = 0; r < (result ? PQntuples(result.get()) : 0); ++r) {
     PostgresRow& row = rows.emplace_back();
     for (int c = 0; c < columns; ++c) {

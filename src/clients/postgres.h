@@ -9,6 +9,7 @@
 // the default (`sslmode=verify-full` with the host's authorities); a weaker mode has to be written down.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,6 +38,11 @@ std::vector<std::string> postgres_hosts(const std::string& dsn);
 /// Values as text; nullopt: NULL.
 using PostgresRow = std::vector<std::optional<std::string>>;
 using PostgresParams = std::span<const std::optional<std::string_view>>;
+/// Of a result: its name, and its type's number in pg_type.
+struct PostgresColumn {
+  std::string name;
+  uint32_t type = 0;
+};
 
 /// One thread. Errors: kUnavailable with Retry::kReconnect when the session is gone, kTimeout, kPermission, kNoSpace
 /// (each with what may be tried), else kInvalidArgument; sqlstate() of a statement the server refused.
@@ -49,8 +55,9 @@ class PostgresConnection {
 
   /// One or more statements without parameters; rows are thrown away.
   Result<void> run(const std::string& sql);
-  /// One statement.
-  Result<std::vector<PostgresRow>> query(const std::string& sql, PostgresParams params = {});
+  /// One statement; what its columns are goes to `columns`.
+  Result<std::vector<PostgresRow>> query(const std::string& sql, PostgresParams params = {},
+                                         std::vector<PostgresColumn>* columns = nullptr);
   /// Prepares a statement under a name, for execute().
   Result<void> prepare(const std::string& name, const std::string& sql);
   /// Runs a prepared statement. Returns how many rows it changed.

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "components/ask_store.h"
 #include "components/chosen_rows.h"
 #include "components/sink_cassandra_config.h"
 #include "components/sink_cassandra_rows.h"
@@ -190,7 +191,8 @@ class CassandraSink final : public stream::Sink {
       ASSIGN(std::string change, plan_.evolve(stored));
       if (change.empty()) return {};
     }
-    return Error(ErrorCode::kIncompatible, fmt::format("table {} was changed or dropped", plan_.table()))
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("table {} was changed or dropped", plan_.table()))
         .with_blame(Blame::kExternal)
         .with_retry(Retry::kReconnect);
   }
@@ -273,6 +275,13 @@ class CassandraStore final : public stream::Store {
     return rows;
   }
   Result<bool> maintain() override { return false; }
+  std::string_view promise() const override {
+    return "effectively once: each row at its record's version, the position after all rows";
+  }
+  Result<stream::StoreAnswer> ask(const stream::StoreQuery& query) override {
+    ASSIGN(auto session, cluster_.session());
+    return ask_cassandra(*session, query);
+  }
 
  private:
   CassandraCluster cluster_;

@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "clients/postgres.h"
+#include "components/ask_store.h"
 #include "components/chosen_rows.h"
 #include "components/progress_row.h"
 #include "components/sink_postgres_rows.h"
@@ -412,6 +413,12 @@ class PostgresStore final : public stream::Store {
     return read_rows(c, config_, "project = $1", Params{project});
   }
   Result<bool> maintain() override { return false; }
+  Result<stream::StoreAnswer> ask(const stream::StoreQuery& query) override {
+    Config bounded = config_;
+    bounded.timeout_ms = query.deadline_ms;
+    ASSIGN(PostgresConnection c, connect_to(bounded, "leat sql", clock_));
+    return ask_postgres(c, config_.schema, query);
+  }
 
  private:
   const Config config_;

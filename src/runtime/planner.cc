@@ -124,8 +124,7 @@ class Planner {
     }
     if (sink.key) {
       plan.key_mark = sink.key->mark;
-      for (const auto* part : {&sink.key->columns, &sink.key->partition, &sink.key->clustering})
-        for (const auto& column : *part) plan.key.push_back(column.value);
+      for (const auto& column : sink.key->columns) plan.key.push_back(column.value);
       plan.partition_columns = sink.key->partition.size();
     }
     return plan;

@@ -1,9 +1,10 @@
-// The embedded store: ask it, see its tables, export, copy.
+// Stores: ask them; of the embedded one, see its tables, export, copy.
 //
-//   POST /api/v1/sql          one SELECT; guarded by the store: no files, no settings, a deadline,
-//   caps GET  /api/v1/tables POST /api/v1/export       a table or SELECT to a Parquet or CSV file
-//   on this machine POST /api/v1/backup       log and store, each a consistent copy, into a new
-//   directory on this machine
+//   POST /api/v1/sql      one SELECT; guarded by the store: no files, no settings, a deadline, caps. With `store`
+//                         the question goes to a store that is a server, in its own language.
+//   GET  /api/v1/tables
+//   POST /api/v1/export   a table or SELECT to a Parquet or CSV file on this machine
+//   POST /api/v1/backup   log and store, each a consistent copy, into a new directory on this machine
 //
 // Export and backup write with the process's rights where the caller says: so only with the token,
 // or by the socket, which only the owner can open; and never over something that is there.
@@ -32,14 +33,32 @@ Error name_servers(const Backend& backend, const std::string& sql, Error error) 
   if (!backend.stores) return error;
   for (const auto& [name, declared] : backend.plan->stores) {
     if (!backend.stores->is_remote(name) || sql.find(name + ".") == std::string::npos) continue;
-    return std::move(error).with_hint(fmt::format(
-        "store {} is a server of its own ({}): ask it with its own client", name, declared.name()));
+    return std::move(error).with_hint(
+        fmt::format("store {0} is a server of its own ({1}): `--store {0}` asks it, in its own "
+                    "language and without `{0}.`",
+                    name, declared.name()));
   }
   return error;
 }
 
+Result<StoreAnswer> answer(const Backend& backend, const std::string& store,
+                           const StoreQuery& query) {
+  if (!store.empty() && backend.stores && backend.stores->is_remote(store)) {
+    ASSIGN(stream::Store * server, backend.stores->open(store));
+    auto answered = server->ask(query);
+    if (!answered) return std::move(answered).error().at("store " + store);
+    return answered;
+  }
+  if (!backend.store.query) {
+    Error error = name_servers(backend, query.sql, no_store(backend));
+    return error;
+  }
+  auto answered = backend.store.query(query);
+  if (!answered) return name_servers(backend, query.sql, std::move(answered).error());
+  return answered;
+}
+
 Result<net::Response> ask(const Backend& backend, std::atomic<int>& running, const Call& call) {
-  if (!backend.store.query) return no_store(backend);
   StoreQuery query;
   query.sql = call.text_or("query", "");
   if (query.sql.size() > limits::kMaxSqlBytes) {
@@ -61,17 +80,15 @@ Result<net::Response> ask(const Backend& backend, std::atomic<int>& running, con
         .with_hint("ask again when one has ended; deadline_ms bounds each");
   }
   const int64_t begin = backend.clock->steady_ns();
-  auto answered = backend.store.query(query);
-  if (!answered) return name_servers(backend, query.sql, std::move(answered).error());
-  const StoreAnswer answer = std::move(*answered);
+  ASSIGN(const StoreAnswer answered, answer(backend, call.text_or("store", ""), query));
   const auto elapsed_ms = static_cast<double>(backend.clock->steady_ns() - begin) / 1e6;
   Json columns = Json::array();
-  for (const auto& [name, type] : answer.columns)
+  for (const auto& [name, type] : answered.columns)
     columns.push_back({{"name", name}, {"type", type}});
-  return net::Response::json(
-      fmt::format("{{\"columns\":{},\"rows\":{},\"row_count\":{},\"truncated\":{},"
-                  "\"elapsed_ms\":{:.3f}}}\n",
-                  dump(columns), answer.rows, answer.row_count, answer.truncated, elapsed_ms));
+  return net::Response::json(fmt::format(
+      "{{\"columns\":{},\"rows\":{},\"row_count\":{},\"truncated\":{},"
+      "\"elapsed_ms\":{:.3f}}}\n",
+      dump(columns), answered.rows, answered.row_count, answered.truncated, elapsed_ms));
 }
 
 Result<std::string> new_path(const Call& call, std::string_view argument) {
@@ -140,9 +157,11 @@ void add_sql(Api& api, Backend& backend) {
   query.method = "POST";
   query.path = "/api/v1/sql";
   query.tag = "store";
-  query.summary = "Ask the embedded store: one SELECT";
+  query.summary = "Ask a store: one SELECT";
   query.arguments = {
       {"query", ValueType::kString, "The SELECT", true},
+      {"store", ValueType::kString,
+       "A store that is a server: it is asked in its own language; else the embedded one", false},
       {"max_rows", ValueType::kInteger, "Rows given at most; 10000 when left out", false},
       {"deadline_ms", ValueType::kInteger, "When to give up; 30000 when left out", false}};
   query.response =

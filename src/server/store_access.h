@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/limits.h"
 #include "base/result.h"
 #include "server/json.h"
 #include "stream/record.h"
+#include "stream/store.h"
 
 namespace leat::components {
 class DuckdbStore;
@@ -19,21 +19,8 @@ class DuckdbStore;
 
 namespace leat::server {
 
-/// One question to the store.
-struct StoreQuery {
-  std::string sql;
-  int64_t max_rows = limits::kSqlRows;
-  int64_t deadline_ms = limits::kSqlDeadlineMs;
-  std::stop_token stop;
-};
-
-struct StoreAnswer {
-  std::vector<std::pair<std::string, std::string>> columns;  // name, SQL type
-  std::string rows =
-      "[]";  // JSON: an array of arrays; numbers are exact literals, so never parse them as doubles
-  int64_t row_count = 0;
-  bool truncated = false;  // there were more than max_rows
-};
+using stream::StoreAnswer;
+using stream::StoreQuery;
 
 /// Empty functions: there is no store yet. Any thread.
 struct StoreAccess {

@@ -21,6 +21,7 @@
 #include "metrics/metrics.h"
 #include "stream/log.h"
 #include "stream/ports.h"
+#include "stream/store.h"
 
 namespace leat::stream {
 
@@ -80,19 +81,6 @@ struct StoreContext {
   io::Clock* clock = nullptr;
   const config::Environment* environment = nullptr;
   metrics::Registry* metrics = nullptr;
-};
-
-/// An open store, shared by the sinks of one process. Any thread; each sink belongs to one.
-class Store {
- public:
-  virtual ~Store() = default;
-  virtual Result<std::unique_ptr<Sink>> make_sink(const SinkTable& table) = 0;
-  /// Committed progress rows of the project's sinks in this store; connects when it must. None when no sink has ever
-  /// been opened.
-  virtual Result<std::vector<Progress>> progress(const std::string& project) = 0;
-  /// Called every few hundred ms from a thread of the runtime's: folds, checkpoints. True: call
-  /// again soon.
-  virtual Result<bool> maintain() = 0;
 };
 
 /// A kind of store: `stores: {serving: {NAME: {...}}}`; embedded, `duckdb` is every store of

@@ -8,7 +8,8 @@ A page says how in comments that its reader does not see, each before a fenced b
     <!-- shown: WHY -->                     not run
 
 PROJECT is a folder that lasts for the page: `users` begins as a copy of the example, with USERS_API at a replay of
-its recorded pages, WAREHOUSE_DSN at a real PostgreSQL and KAFKA_BROKERS at a real Kafka without its topics; any other begins empty. The lines under a command must appear in what it prints, in their order;
+its recorded pages, WAREHOUSE_DSN at a real PostgreSQL KAFKA_BROKERS at a real
+Kafka without its topics and CASSANDRA_HOST at a real Cassandra; any other begins empty. The lines under a command must appear in what it prints, in their order;
 `…` stands for whatever is there. A block that calls leat and has no comment is a failure.
 """
 import contextlib
@@ -20,7 +21,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import kafka, leat, postgres  # noqa: E402
+from support import cassandra, kafka, leat, postgres  # noqa: E402
 
 FENCE = re.compile(r"(?:<!-- (?P<kind>test|file|shown): (?P<what>[^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
                    re.M | re.S)
@@ -74,9 +75,12 @@ class Page:
         return self.projects[name]
 
     def environment(self, project):
-        path = f"{leat.LEAT.parent}{os.pathsep}{os.environ['PATH']}"
+        cqlsh = pathlib.Path(cassandra.service("dir").strip()) / "venv" / "bin"
+        path = f"{leat.LEAT.parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}{cqlsh}"
         return project.environment({"USERS_API": self.url + "api/", "WAREHOUSE_DSN": postgres.DSN,
                                     "KAFKA_BROKERS": kafka.service("brokers"), "PATH": path,
+                                    "CASSANDRA_HOST": cassandra.HOST, "CASSANDRA_PASSWORD": "cassandra",
+                                    "CASSANDRA_CQLSH": cassandra.HOST.replace(":", " "),
                                     "NO_COLOR": "1"})
 
     def run(self, name, text, exit_code, live):
@@ -107,12 +111,14 @@ class Docs(unittest.TestCase):
     def test_every_command_of_every_page(self):
         postgres.need()
         kafka.need()
+        cassandra.need()
         # What an earlier run has left would be gone on with.
         kafka.service("topics", "--delete", "--if-exists", "--topic", r"users_created|users\..*|_leat_.*")
         drop = "".join(f"DROP SCHEMA IF EXISTS page_{schema} CASCADE;"
-                       for schema in ("serving", "warehouse", "kafka_serving", "kafka_warehouse"))
+                       for schema in ("serving", "warehouse", "cassandra", "kafka_serving", "kafka_warehouse"))
         postgres.psql(drop)
         self.addCleanup(postgres.psql, drop)
+        cassandra.cql("DROP KEYSPACE IF EXISTS leat_page", "SELECT key FROM system.local")
         with leat.api() as url:
             for path in pages():
                 with self.subTest(path.name), contextlib.ExitStack() as stack:

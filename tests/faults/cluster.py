@@ -2,10 +2,11 @@
 
     tests/faults/cluster.py [--rounds N] [--seed N] [--processes N]
 
-A pipeline copies one topic into another, a second one that topic into an append table of PostgreSQL. While records
-come, processes are killed, stopped beyond their session and woken, ended, started. Then everything is counted: each
-record once in topic and table, in order for each key, nothing in the dead letters. Prints a table: fault, rounds,
-seconds until the processes had caught up.
+A pipeline copies one topic into another, a second one that topic into an append table of PostgreSQL and two tables of
+Cassandra. While records come, processes are killed, stopped beyond their session and woken, ended, started; servers
+are killed and started. Then everything is counted: each record once in topic and tables, in order for each key, of
+each key the newest in Cassandra, nothing in the dead letters. Prints a table: fault, rounds, lost, doubled, seconds
+until the processes had caught up.
 """
 import argparse
 import collections
@@ -20,7 +21,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import kafka, leat, postgres  # noqa: E402
+from support import cassandra, kafka, leat, postgres  # noqa: E402
 
 PROJECT = """\
 project: {name}
@@ -32,6 +33,8 @@ profiles:
     log: {{kafka: {{brokers: "{brokers}", session_timeout: 6s, transaction_timeout: 6s}}}}
     stores:
       warehouse: {{postgres: {{dsn: "{dsn}", schema: {name}}}}}
+      serving:
+        cassandra: {{contact_points: ["{host}"], keyspace: leat_faults, username: cassandra, password: cassandra}}
 """
 COPY = """\
 pipeline: copy
@@ -50,11 +53,13 @@ source: {{topic: {name}_out}}
 batch: {{records: 50}}
 sinks:
   - {{store: warehouse, table: history}}
+  - {{store: serving, table: {name}_latest, key: [k]}}
+  - {{store: serving, table: {name}_history, key: {{partition: [k], clustering: [id]}}}}
 """
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "k": {"type": "string"},
                                            "n": {"type": "integer"}}, "required": ["id", "k", "n"]}
 ASLEEP_S = 8  # beyond the session
-FAULTS = ("kill", "zombie", "terminate", "join", "broker", "database", "away")
+FAULTS = ("kill", "zombie", "terminate", "join", "broker", "database", "cassandra", "away")
 AWAY_S = 60  # of the database
 
 
@@ -65,11 +70,12 @@ class Cluster:
         self.random = random.Random(seed)
         self.name = f"cluster_{os.getpid()}_{seed}"
         self.project = leat.Project(template=None)
-        values = {"name": self.name, "brokers": kafka.service("brokers"), "dsn": postgres.DSN}
+        values = {"name": self.name, "brokers": kafka.service("brokers"), "dsn": postgres.DSN, "host": cassandra.HOST}
         self.project.write("leat.yaml", PROJECT.format(**values))
         self.project.write("pipelines/copy.yaml", COPY.format(**values))
         self.project.write("pipelines/load.yaml", LOAD.format(**values))
         self.project.write("schemas/event.json", json.dumps(SCHEMA))
+        self.tables = [f"leat_faults.{self.name}_latest", f"leat_faults.{self.name}_history"]
         self.produced = 0
         self.numbers = iter(range(1_000_000))
         self.running, self.logs = {}, {}
@@ -91,6 +97,7 @@ class Cluster:
         for log in self.logs.values():
             log.close()
         postgres.psql(f"DROP SCHEMA IF EXISTS {self.name} CASCADE")
+        cassandra.cql(*(f"DROP TABLE IF EXISTS {table}" for table in self.tables), "SELECT key FROM system.local")
         kafka.service("topics", "--delete", "--topic", f"{self.name}.*")
         self.project.__exit__()
 
@@ -124,13 +131,27 @@ class Cluster:
         except AssertionError:
             return 0  # not made yet
 
-    def catch_up(self, seconds=90):
+    def served(self):
+        """Of the records in Cassandra's history: (how many, their identities); of each key, its newest."""
+        latest, history = self.tables
+        rows = cassandra.cql(f"SELECT id FROM {history}")
+        newest = {row["k"]: row["n"] for row in cassandra.cql(f"SELECT k, n FROM {latest}")}
+        return len(rows), {row["id"] for row in rows}, newest
+
+    def catch_up(self, seconds=120):
         start = time.monotonic()
         try:
             leat.wait_until(lambda: self.stored() >= self.produced, f"{self.produced} rows", seconds)
+            leat.wait_until(lambda: self.served()[0] >= self.produced, f"{self.produced} rows in Cassandra", seconds)
         except leat.Failed as error:
             raise leat.Failed(f"{error}; there are {self.stored()}\n{self.tails()}") from error
         return time.monotonic() - start
+
+    def lost_and_doubled(self):
+        """In PostgreSQL, so far."""
+        rows, records = map(int, postgres.psql(
+            f"SELECT count(*), count(DISTINCT id) FROM {self.name}.history").strip().split("|"))
+        return self.produced - records, rows - records
 
     def tails(self):
         out = []
@@ -170,6 +191,10 @@ class Cluster:
             time.sleep(self.random.uniform(0, 3))
             kafka.service("start", "1")
             self.produce(200)
+        elif fault == "cassandra":
+            cassandra.service("kill")
+            self.produce(200)
+            cassandra.service("up")
         else:
             postgres.service("kill")
             time.sleep(AWAY_S if fault == "away" else 1)
@@ -191,10 +216,11 @@ class Cluster:
             self.resident = max(self.resident, resident // 1024)
 
     def check(self):
-        """(lost, doubled) over topic and table; the rest of what must hold is asserted."""
+        """(lost, doubled) over topic and tables; the rest of what must hold is asserted."""
         lost = doubled = 0
         seen = collections.Counter()
         last = {}
+        _, served, newest = self.served()
         for record in kafka.consume(f"{self.name}_out"):
             value = json.loads(record["payload"])
             seen[value["id"]] += 1
@@ -203,7 +229,9 @@ class Cluster:
                 raise leat.Failed(f"key {value['k']}: {value['n']} stands behind {last[value['k']]}")
             last[value["k"]] = value["n"]
         rows = collections.Counter(row["id"] for row in postgres.rows(f"SELECT id FROM {self.name}.history"))
-        for counts in (seen, rows):
+        if newest != last:
+            raise leat.Failed(f"Cassandra's newest of each key: {newest}, expected {last}")
+        for counts in (seen, rows, collections.Counter(served)):
             lost += sum(1 for n in range(self.produced) if n not in counts)
             doubled += sum(count - 1 for count in counts.values())
         for pipeline in ("copy", "load"):
@@ -221,14 +249,20 @@ def run(rounds, seed, processes=3, faults=FAULTS, say=print):
         say(f"{processes} processes, first 400 records stored after {first:.1f} s")
         plan = [fault for fault in faults for _ in range(rounds)]
         cluster.random.shuffle(plan)
-        took = collections.defaultdict(list)
+        took, lost, doubled = collections.defaultdict(list), collections.Counter(), collections.Counter()
+        before = (0, 0)
         for fault in plan:
             took[fault].append(cluster.strike(fault))
-        lost, doubled = cluster.check()
-        say("fault      rounds  seconds to catch up: median, most")
+            now = cluster.lost_and_doubled()
+            lost[fault] += now[0] - before[0]
+            doubled[fault] += now[1] - before[1]
+            before = now
+        say("fault      rounds  lost  doubled  seconds to catch up: median, most")
         for fault in faults:
             times = sorted(took[fault])
-            say(f"{fault:10} {len(times):6}  {times[len(times) // 2]:8.1f} {times[-1]:8.1f}")
+            say(f"{fault:10} {len(times):6} {lost[fault]:5} {doubled[fault]:8}  "
+                f"{times[len(times) // 2]:8.1f} {times[-1]:8.1f}")
+        lost, doubled = cluster.check()
         if cluster.resident:
             say(f"resident while the database was away: at most {cluster.resident} MiB")
         say(f"{cluster.produced} records: lost {lost}, doubled {doubled}")
@@ -244,6 +278,7 @@ def main():
     options = parser.parse_args()
     kafka.need()
     postgres.need()
+    cassandra.need()
     if run(options.rounds, options.seed, options.processes, options.faults) != (0, 0):
         sys.exit(1)
 

@@ -6,7 +6,7 @@ import unittest
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1])]
 import cluster  # noqa: E402
 import harness  # noqa: E402
-from support import kafka, postgres  # noqa: E402
+from support import cassandra, kafka, postgres  # noqa: E402
 
 
 class Cluster(unittest.TestCase):
@@ -14,6 +14,7 @@ class Cluster(unittest.TestCase):
     def setUpClass(cls):
         kafka.need()
         postgres.need()
+        cassandra.need()
 
     def test_processes_that_die_sleep_come_and_go(self):
         rounds, faults = (25, cluster.FAULTS) if harness.FULL else (1, ("kill", "zombie", "terminate", "join"))
