@@ -86,7 +86,7 @@ typedef void (*lcql_refused)(void* user, uint64_t row, const char* message);
 
 /* Writes rows by an idempotent statement. Returns 0 when each row is acknowledged or was reported as refused. How many
  * requests are in flight follows what the server bears: fewer after it was overloaded or late, then more again. Such a
- * request is tried a few times before the call fails. */
+ * request is tried a few times, while request_ms have not passed, before the call fails. */
 int lcql_write(lcql_session* session, const lcql_statement* statement, const lcql_rows* rows, lcql_refused refused,
                void* user, lcql_error* error);
 

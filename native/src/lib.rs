@@ -193,6 +193,7 @@ pub unsafe extern "C" fn lcql_write(
         rows: Rows { bytes, ends },
         limit: &client.limit,
         most: c.concurrency.max(1) as usize,
+        retry_until: std::time::Instant::now() + client.timeout,
     };
     let refused = |row: usize, message: &str| {
         let message = CString::new(message.replace('\0', " ")).unwrap_or_default();

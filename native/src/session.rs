@@ -40,6 +40,7 @@ pub struct Client {
     runtime: Option<Runtime>,
     pub cql: Session,
     pub limit: Limit,
+    pub timeout: Duration,
 }
 
 pub unsafe fn text<'a>(p: *const c_char) -> Result<Option<&'a str>, Error> {
@@ -86,7 +87,7 @@ impl Client {
             .build()
             .map_err(|e| Error::new(OTHER, false, e))?;
         let cql = runtime.block_on(builder.build()).map_err(|e| doubt.explain(e.into()))?;
-        let client = Client { runtime: Some(runtime), cql, limit: Limit::new() };
+        let client = Client { runtime: Some(runtime), cql, limit: Limit::new(), timeout };
         client.check_datacenter(datacenter)?;
         Ok(client)
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -71,6 +71,7 @@ pub struct Writer<'a> {
     pub rows: Rows<'a>,
     pub limit: &'a Limit,
     pub most: usize,
+    pub retry_until: Instant,
 }
 
 impl Writer<'_> {
@@ -103,7 +104,10 @@ impl Writer<'_> {
                 refused(request.rows.start, &e.message);
             } else if e.code == INVALID {
                 again.extend(request.rows.map(|row| Request { rows: row..row + 1, tried: 0 }));
-            } else if is_load(&e) && request.tried + 1 < ATTEMPTS {
+            } else if is_load(&e)
+                && request.tried + 1 < ATTEMPTS
+                && Instant::now() < self.retry_until
+            {
                 self.limit.too_much();
                 request.tried += 1;
                 again.push_back(request);

@@ -31,16 +31,16 @@ struct Keys {
   std::vector<std::string> contact_points;
   int32_t port = 9042;
   std::string keyspace;
-  int32_t replication = 0;
+  std::optional<int32_t> replication;
   std::string username;
   config::Secret password;
   std::string datacenter;
   std::optional<Tls> tls;
   bool allow_plaintext = false;
   Consistency consistency = Consistency::kLocalQuorum;
-  int64_t ttl_ms = 0;
+  std::optional<int64_t> ttl_ms;
   int32_t concurrency = 256;
-  int64_t connect_ms = 10'000, timeout_ms = 30'000;
+  int64_t connect_ms = 10'000, timeout_ms = 10'000;
 };
 
 /// HOST, [HOST] or either with :PORT; of an address with colons only the brackets tell. Port -1: none.
@@ -213,8 +213,8 @@ Result<CassandraConfig> read_cassandra_config(const config::Node& node,
   client.request_ms = keys.timeout_ms;
   client.consistency = static_cast<uint16_t>(keys.consistency);
   config.keyspace = keys.keyspace;
-  config.replication = keys.replication;
-  config.ttl_s = keys.ttl_ms / 1000;
+  config.replication = keys.replication.value_or(0);
+  config.ttl_s = keys.ttl_ms.value_or(0) / 1000;
   config.concurrency = static_cast<uint32_t>(keys.concurrency);
   return config;
 }
