@@ -73,7 +73,7 @@ services-down: ## stop them
 
 fmt: ## format src/, bench/ and fuzz/
 	@scripts/deps --lint
-	@git ls-files --cached --others --exclude-standard 'src/*.cc' 'src/*.h' 'bench/*.cc' 'fuzz/*.cc' | xargs -r clang-format-14 -i
+	@git ls-files --cached --others --exclude-standard 'src/*.cc' 'src/*.h' 'bench/*.cc' 'bench/*.h' 'fuzz/*.cc' | xargs -r clang-format-14 -i
 
 fuzz: ## run each fuzz target for SECONDS_EACH=60 (ONLY=name)
 	@scripts/deps --lint
