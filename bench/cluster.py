@@ -4,8 +4,8 @@
 
 A ceiling is what the servers and their client libraries do by themselves: librdkafka's consumer and producer, COPY,
 libcurl. Figures are medians over the rounds, with least and most; a ratio is the median of the rounds' own ratios. CPU
-is processor time of leat's process alone, start and end included, for a million records; MiB its highest resident
-memory. A goal that is not met is shown and fails nothing: machines differ.
+is processor time of leat's process alone for a million records, from its first batch to its last; MiB its highest
+resident memory. A goal that is not met is shown and fails nothing: machines differ.
 
 * Figures of Flink 1.20, Spark 3.5 and Kafka Connect are constants: peers, measured on such a machine (2 cores), with
 the same records. They are not measured here.

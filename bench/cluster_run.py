@@ -47,12 +47,9 @@ class Run:
     """Of a process: records per second while it was at work, its own processor seconds and highest memory."""
     records: int
     rate: float
-    cpu: float  # seconds
+    cpu_per_million: float  # processor seconds, while it was at work
     mib: float = 0.0
-
-    @property
-    def cpu_per_million(self):
-        return self.cpu / self.records * 1e6
+    whole: float = 0.0  # the same with start and end of the process
 
 
 @dataclasses.dataclass
@@ -84,6 +81,12 @@ def reap(process, block=True):
 
 def seconds_of(used):
     return used.ru_utime + used.ru_stime
+
+
+def cpu_so_far(pid):
+    """User and system seconds of a process that runs."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Bench:
@@ -147,7 +150,7 @@ class Bench:
 
     def raw(self, name, *arguments):
         told = self.program(name, *arguments)
-        return Run(told["records"], told["records"] / told["seconds"], told["cpu"])
+        return Run(told["records"], told["records"] / told["seconds"], told["cpu"] / told["records"] * 1e6)
 
     def topic(self, name):
         name = f"{self.name}_{name}"
@@ -210,24 +213,25 @@ class Bench:
         return sum(int(float(n)) for n in re.findall(r"^leat_records_delivered_total\{[^}]*\} (\S+)$", text, re.M))
 
     def drain(self, records):
-        """leat until all of a topic's records are delivered: the rate from its first batch to its last, start and end
-        apart; processor time of the whole process."""
+        """leat until all of a topic's records are delivered. Rate and processor time are those from its first batch to
+        its last, without start and end."""
         process = self.leat("--drain")
         samples, used, begin = [], None, time.monotonic()
         while used is None:
             count = self.delivered()
             if count and (not samples or samples[-1][1] < count):
-                samples.append((time.monotonic(), count))
+                samples.append((time.monotonic(), count, cpu_so_far(process.pid)))
             time.sleep(SAMPLE_S)
             if time.monotonic() - begin > RUN_S:
                 raise leat.Failed(f"leat did not deliver {records} records in {RUN_S} s")
             used = reap(process, block=False)
         if process.returncode != 0:
             raise self.failed(process)
-        run = Run(records, records / (time.monotonic() - begin), seconds_of(used), used.ru_maxrss / 1024)
+        whole = seconds_of(used) / records * 1e6
+        run = Run(records, records / (time.monotonic() - begin), whole, used.ru_maxrss / 1024, whole)
         if len(samples) > 2:
-            (t0, n0), (t1, n1) = samples[0], samples[-1]
-            run.rate = (n1 - n0) / (t1 - t0)
+            (t0, n0, c0), (t1, n1, c1) = samples[0], samples[-1]
+            run.rate, run.cpu_per_million = (n1 - n0) / (t1 - t0), (c1 - c0) / (n1 - n0) * 1e6
         self.peaks.append(run.mib)
         return run
 
@@ -278,7 +282,7 @@ class Bench:
 def told(thing):
     if isinstance(thing, Run):
         return f"{thing.rate:>12,.0f} records/s, {thing.cpu_per_million:.2f} CPU s/M" + (
-            f", {thing.mib:.0f} MiB" if thing.mib else "")
+            f" ({thing.whole:.2f} whole), {thing.mib:.0f} MiB" if thing.mib else "")
     return json.dumps(thing) if isinstance(thing, dict) else f"{thing:.3f}"
 
 
