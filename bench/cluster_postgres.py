@@ -7,7 +7,8 @@ import time
 
 from cluster_run import COLUMNS, PROGRAMS, SQL, leat, postgres, reap, seconds_of, spread, told, verdict
 
-APPEND_RECORDS, UPSERT_RECORDS, BATCH = 600_000, 200_000, 5_000
+APPEND_RECORDS, UPSERT_RECORDS = 600_000, 200_000
+BATCH, LARGE = 5_000, 20_000  # records of a batch, and so of a transaction
 FIRST_RECORDS = 1_000
 CONNECT_LOW, CONNECT = 48_000, 70_000  # records/s of its JDBC sink, by batch size; the higher one counts
 RATES, LATENCY_S, SPARK_P99_MS = (1_000, 20_000), 6, 771
@@ -40,8 +41,8 @@ def append(bench):
 
     def ours():
         table = bench.table("appended")
-        store(bench, topic, "appended", "mode: append")
-        run = bench.drain(records)
+        store(bench, topic, "appended", "mode: append", batch=LARGE)
+        run = bench.drain(records, LARGE)
         check(table, records)
         return run
 
@@ -62,7 +63,7 @@ def upsert(bench):
         if fresh:
             tables["leat"] = bench.table("kept")
         store(bench, topic, "kept", "key: [id]")
-        run = bench.drain(records)
+        run = bench.drain(records, BATCH)
         check(tables["leat"], records)
         return run
 
@@ -91,7 +92,7 @@ def latency(bench):
         for number in range(bench.rounds):
             topic = bench.topic(f"stamped_{rate}_{number}")
             table = bench.table("seen", columns, "CREATE INDEX ON {table} (part, n)")
-            store(bench, topic, "seen", "key: [id]", sql=sql, schema="numbered", batch=None)
+            store(bench, topic, "seen", "key: [id]", sql=sql, schema="numbered", batch=BATCH)
             with bench.running() as process:
                 found.append(bench.program("latency", bench.brokers, topic, postgres.DSN, table, rate, LATENCY_S))
             if process.returncode != 0:
@@ -99,7 +100,7 @@ def latency(bench):
             costs.append(seconds_of(process.used) / int(postgres.psql(f"SELECT count(*) FROM {table}")) * 1e6)
             peaks.append(process.used.ru_maxrss / 1024)
             print(f"  {rate}/s, round {number + 1}: {told(found[-1])}", flush=True)
-        bench.peaks += peaks
+        bench.peaks += [(BATCH, mib) for mib in peaks]
         p99 = [one["p99"] for one in found]
         figures = ", ".join(spread([one[p] for one in found], "{:.0f}") for p in ("p50", "p95", "p99"))
         median = statistics.median(p99)
@@ -144,6 +145,7 @@ def memory_row(bench, what, values, jvm):
 
 
 def memory(bench):
-    """The highest memory of the runs before this one."""
-    if bench.peaks:
-        memory_row(bench, "highest memory under load", bench.peaks, JVM_LOADED_MIB)
+    """The highest memory of the runs before this one, by the size of their batches."""
+    for batch in sorted({batch for batch, _ in bench.peaks}):
+        memory_row(bench, f"highest memory, batches of {batch:,}", [mib for b, mib in bench.peaks if b == batch],
+                   JVM_LOADED_MIB)

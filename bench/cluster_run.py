@@ -96,7 +96,7 @@ class Bench:
         self.rounds, self.scale = rounds, records
         self.name = f"bench_{os.getpid()}"
         self.rows, self.children, self.made = [], [], {}
-        self.peaks = []  # MiB of every run under load
+        self.peaks = []  # of every run under load: its batches' size, MiB
         self.pipelines = 0
         self.project = leat.Project(template=None)
 
@@ -212,7 +212,7 @@ class Bench:
         text = self.ask("/metrics") or ""
         return sum(int(float(n)) for n in re.findall(r"^leat_records_delivered_total\{[^}]*\} (\S+)$", text, re.M))
 
-    def drain(self, records):
+    def drain(self, records, batch):
         """leat until all of a topic's records are delivered. Rate and processor time are those from its first batch to
         its last, without start and end."""
         process = self.leat("--drain")
@@ -232,7 +232,7 @@ class Bench:
         if len(samples) > 2:
             (t0, n0, c0), (t1, n1, c1) = samples[0], samples[-1]
             run.rate, run.cpu_per_million = (n1 - n0) / (t1 - t0), (c1 - c0) / (n1 - n0) * 1e6
-        self.peaks.append(run.mib)
+        self.peaks.append((batch, run.mib))
         return run
 
     @contextlib.contextmanager
