@@ -66,13 +66,14 @@ def parse():
     return options
 
 
-def terminated(*_):
+def interrupted(*_):
     raise KeyboardInterrupt
 
 
 def main():
     options = parse()
-    signal.signal(signal.SIGTERM, terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
     print(f"load before: {load()}; {os.cpu_count()} cores; {options.rounds} rounds", flush=True)
     failures = 0
     try:
