@@ -20,7 +20,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run run-cluster test test-fast bench faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
+.PHONY: help deps build run run-cluster test test-fast bench bench-cluster faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ bench: deps ## each rate beside its ceiling, and a table of goals at the end (ON
 	$(call compile,release,leat)
 	@PYTHONDONTWRITEBYTECODE=1 python3 bench/run.py $(ONLY)
 
+bench-cluster: deps ## rates on real Kafka and PostgreSQL beside their ceilings (ONLY="read append" ROUNDS=5)
+	$(call compile,release,bench)
+	$(call compile,release,leat)
+	@scripts/deps --services
+	@PYTHONDONTWRITEBYTECODE=1 python3 bench/cluster.py $(ONLY) --rounds $(or $(ROUNDS),5)
+
 lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every file)
 	@scripts/deps --lint
 	@JOBS=$(JOBS) scripts/lint $(LINT)
@@ -77,7 +83,7 @@ services-down: ## stop them
 
 fmt: ## format src/, bench/ and fuzz/
 	@scripts/deps --lint
-	@git ls-files --cached --others --exclude-standard 'src/*.cc' 'src/*.h' 'bench/*.cc' 'fuzz/*.cc' | xargs -r clang-format-14 -i
+	@git ls-files --cached --others --exclude-standard 'src/*.cc' 'src/*.h' 'bench/*.cc' 'bench/*.h' 'fuzz/*.cc' | xargs -r clang-format-14 -i
 
 fuzz: ## run each fuzz target for SECONDS_EACH=60 (ONLY=name)
 	@scripts/deps --lint

@@ -19,7 +19,7 @@ constexpr size_t kMaxBatchRecords = 100'000;
 constexpr size_t kDefaultBatchBytes = 8 * kMiB;  // batch.bytes
 constexpr int64_t kDefaultBatchDelayMs = 0;      // batch.delay: how long a batch may wait to fill
 constexpr size_t kLaneQueueBytes = 32 * kMiB;    // between two stages of a lane
-constexpr size_t kLaneQueueItems = 4;
+constexpr size_t kLaneQueueItems = 2;
 constexpr size_t kMaxRowsPerRecord = 100'000;  // UNNEST
 constexpr size_t kMaxRecordResultBytes =
     64 * kMiB;  // of the rows of one record; more cuts the batch

@@ -236,7 +236,7 @@ Result<std::unique_ptr<stream::LogTransaction>> KafkaProducers::begin(const std:
          {"enable.idempotence", "true"},
          {"acks", "all"},
          {"compression.type", "lz4"},
-         {"linger.ms", "5"},
+         {"linger.ms", "0"},
          {"transaction.timeout.ms", std::to_string(options_.transaction_ms)},
          {"message.timeout.ms", std::to_string(std::max<int64_t>(options_.transaction_ms - 2'000,
                                                                  options_.transaction_ms / 2))},

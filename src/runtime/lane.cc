@@ -13,7 +13,7 @@ namespace {
 
 constexpr auto kPollTimeout = std::chrono::milliseconds(100);
 constexpr int64_t kRateWindowMs = 5000;
-constexpr int64_t kTurnMs = 1;  // between two looks whether another lane's trial is over
+constexpr int64_t kTurnMs = 1;  // between two looks: is another lane's trial over, or a commit
 
 }  // namespace
 
@@ -73,6 +73,8 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   }
   ASSIGN(bool busy, on_trial(timeout, stop));
   if (busy) return false;
+  ASSIGN(bool later, gathers(timeout, stop));
+  if (later) return false;
   std::unique_ptr<Outcome> outcome = take_spare();
   const int64_t start = clock_.steady_ns();
   ASSIGN(bool some, input_->next(outcome->input, stop, timeout));
@@ -117,6 +119,17 @@ Result<bool> Lane::on_trial(std::chrono::milliseconds timeout, std::stop_token s
     if (careful != careful_) input_->one_by_one(careful_ = careful);
     return false;
   }
+  clock_.sleep_ms(std::min<int64_t>(kTurnMs, timeout.count()), stop);
+  return true;
+}
+
+/// True while a batch is on its way and less than another one waits: read now, small batches would fill the queues,
+/// each with a commit of its own, and the newest record would stand behind them all.
+Result<bool> Lane::gathers(std::chrono::milliseconds timeout, std::stop_token stop) {
+  if (options_.gather == 0 || in_flight_.load() == 0) return false;
+  ASSIGN(int64_t waiting, input_->waiting());
+  if (waiting >= static_cast<int64_t>(options_.gather)) return false;
+  waiting_.store(waiting);
   clock_.sleep_ms(std::min<int64_t>(kTurnMs, timeout.count()), stop);
   return true;
 }

@@ -74,7 +74,9 @@ struct LaneOptions {
   uint64_t jitter_seed = 0;
   CrashGuard* guard = nullptr;  // outlives the lane; null: none
   size_t sinks = 1;             // topics that an outcome has rows for
-  types::Schema input;          // the types that records are expected to have
+  size_t gather = 0;    // of a topic's lane: fewer waiting records than these gather while a
+                        // batch is on its way; 0: whatever is there is read at once
+  types::Schema input;  // the types that records are expected to have
   std::function<void(const stream::TopicPartition&, int64_t next)>
       report;  // of what has been committed; may be empty
 };
@@ -105,6 +107,7 @@ class Lane {
   Result<bool> transform(std::unique_ptr<Outcome> outcome, std::stop_token stop);
   Result<bool> transform_halves(std::unique_ptr<Outcome> outcome, std::stop_token stop);
   Result<bool> on_trial(std::chrono::milliseconds timeout, std::stop_token stop);
+  Result<bool> gathers(std::chrono::milliseconds timeout, std::stop_token stop);
   Result<void> write_patiently(Outcome& outcome, stream::Progress& progress, std::stop_token stop);
   /// One try. `reopen`: the session was lost, and what its last write did is unknown; false again
   /// once it stands.

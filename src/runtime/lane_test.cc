@@ -73,6 +73,7 @@ class LaneTest : public ::testing::Test {
     options.pipeline_hash = "hash";
     options.rules = {"positive", "small"};
     options.input = schema_;
+    options.gather = gather_;
     return std::make_unique<Lane>(options, clock_, std::move(input), std::move(transformer),
                                   std::move(delivery), std::move(committed), *metrics_);
   }
@@ -107,6 +108,7 @@ class LaneTest : public ::testing::Test {
   std::unique_ptr<LoadedEngine> engine_;
   metrics::Registry registry_;
   std::unique_ptr<LaneMetrics> metrics_;
+  size_t gather_ = 0;
 };
 
 const std::vector<std::string> kRecords = {R"({"k":"a","n":"1"})",    R"({"k":"b","n":"x"})",
@@ -199,6 +201,30 @@ TEST_F(LaneTest, TheAgeOfAnAppendedRecordAtItsCommitIsMeasured) {
                         .snapshot();
   EXPECT_EQ(ages.count, 1u);
   EXPECT_NEAR(ages.sum_seconds, 0.7, 0.001);
+}
+
+TEST_F(LaneTest, LessThanABatchGathersWhileAnotherIsOnItsWay) {
+  gather_ = 2;
+  auto lane = make_lane();
+  const auto read = [&] { return lane->step_read({}, milliseconds(0)).value(); };
+  produce({kRecords[0]});
+  EXPECT_TRUE(read());  // nothing is on its way: at once
+  produce({kRecords[6]});
+  EXPECT_FALSE(read());
+  EXPECT_EQ(lane->snapshot().waiting, 1);
+  EXPECT_EQ(lane->snapshot().in_flight, 1);
+  ASSERT_TRUE(lane->step_transform({}).value());
+  EXPECT_FALSE(read());
+  ASSERT_TRUE(lane->step_write({}).value());
+  EXPECT_TRUE(read());
+  produce({kRecords[2], kRecords[2]});  // a whole batch
+  EXPECT_TRUE(read());
+  EXPECT_EQ(lane->snapshot().in_flight, 3);
+  for (int batch = 0; batch < 2; ++batch) {
+    ASSERT_TRUE(lane->step_transform({}).value());
+    ASSERT_TRUE(lane->step_write({}).value());
+  }
+  EXPECT_EQ(read_out(), kRows);
 }
 
 TEST_F(LaneTest, DroppedBetweenAnyTwoStepsNothingIsLostOrDoubled) {

@@ -81,7 +81,10 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   options.name = slot.name;
   options.sinks = slot.sinks.size();
   options.pipeline_hash = hash_;
-  if (!plan_.reads_topic()) options.run_id = services_.run_id;
+  if (plan_.reads_topic())
+    options.gather = plan_.batch.max_records;
+  else
+    options.run_id = services_.run_id;
   for (const RulePlan& rule : plan_.rules) options.rules.push_back(rule.name);
   options.jitter_seed = services_.seed;
   if (const std::string* topic = plan_.input_topic()) {
