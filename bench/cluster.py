@@ -1,13 +1,13 @@
-"""leat's rates on a real Kafka and PostgreSQL, each beside its ceiling of the same run, in turn, and a table of goals.
+"""leat's rates on a real Kafka, PostgreSQL and Cassandra, each beside its ceiling of the same run, in turn, and a table of goals.
 
     bench/cluster.py [NAME...] [--rounds N] [--records SHARE]
 
 A ceiling is what the servers and their client libraries do by themselves: librdkafka's consumer and producer, COPY,
-libcurl. Figures are medians over the rounds, with least and most; a ratio is the median of the rounds' own ratios. CPU
+Cassandra's driver, libcurl. Figures are medians over the rounds, with least and most; a ratio is the median of the rounds' own ratios. CPU
 is processor time of leat's process alone for a million records, from its first batch to its last; MiB its highest
 resident memory. A goal that is not met is shown and fails nothing: machines differ.
 
-* Figures of Flink 1.20, Spark 3.5 and Kafka Connect are constants: peers, measured on such a machine (2 cores), with
+* Figures of Flink SQL 2.3, Spark 3.5 and Kafka Connect 4.3 are constants: peers, measured on such a machine (2 cores), with
 the same records. They are not measured here.
 
 Topics and schemas are made with `bench_` in front and removed at the end, also after an interrupt. Servers are those
@@ -20,17 +20,19 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
+import cluster_cassandra  # noqa: E402
 import cluster_kafka  # noqa: E402
 import cluster_postgres  # noqa: E402
 from cluster_run import Bench, leat  # noqa: E402
 
-# A measure is a function that takes the Bench, runs its rounds and adds rows. Those of another store (Apache
-# Cassandra, beside its driver alone) are a file cluster_STORE.py, its lines here, and a line of cluster_run.STORES.
+# A measure is a function that takes the Bench, runs its rounds and adds rows. Those of another store are a file
+# cluster_STORE.py, its lines here, and a line of cluster_run.STORES.
 PARTS = {
     "read": cluster_kafka.read,
     "sql": cluster_kafka.sql,
     "append": cluster_postgres.append,
     "upsert": cluster_postgres.upsert,
+    "cassandra": cluster_cassandra.serve,
     "http": cluster_kafka.http,
     "latency": cluster_postgres.latency,
     "first": cluster_postgres.first,

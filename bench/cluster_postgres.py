@@ -20,13 +20,14 @@ source: {{topic: {topic}, schema: schemas/{schema}.json}}
 {batch}transform:
   - sql: {sql}
 sinks:
-  - {{store: warehouse, table: {table}, {mode}}}
+  - {{store: {store}, table: {table}, {mode}}}
 """
 
 
-def store(bench, topic, table, mode, *, sql=SQL, schema="user", batch=BATCH):
+def store(bench, topic, table, mode, *, sql=SQL, schema="user", batch=BATCH, store="warehouse"):
     batch = f"batch: {{records: {batch}}}\n" if batch else ""
-    bench.pipeline(STORE, topic=topic, table=table, mode=mode, sql=sql, schema=schema, batch=batch)
+    bench.pipeline(STORE, topic=topic, table=table, mode=mode, sql=sql, schema=schema, batch=batch,
+                   store=store)
 
 
 def check(table, rows):

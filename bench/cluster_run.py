@@ -16,7 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "build" / "bench"
 sys.path.insert(0, str(ROOT / "tests"))
-from support import kafka, leat, postgres  # noqa: E402
+from support import cassandra, kafka, leat, postgres  # noqa: E402
 
 PARTITIONS = 2
 SAMPLE_S = 0.015  # between two looks at a running pipeline's counters
@@ -39,7 +39,9 @@ profiles:
 {stores}
 """
 # A store that is measured: its name and what the profile says of it. Another one is a line here.
-STORES = {"warehouse": 'postgres: {{dsn: "{dsn}", schema: {name}}}'}
+STORES = {"warehouse": 'postgres: {{dsn: "{dsn}", schema: {name}}}',
+          "serving": 'cassandra: {{contact_points: ["{cassandra}"], keyspace: leat_bench, username: cassandra, '
+                     'password: cassandra}}'}
 
 
 @dataclasses.dataclass
@@ -98,12 +100,13 @@ class Bench:
         self.rows, self.children, self.made = [], [], {}
         self.peaks = []  # of every run under load: its batches' size, MiB
         self.pipelines = 0
+        self.undo = []  # (what, how) of measures that make more than tables of PostgreSQL and topics
         self.project = leat.Project(template=None)
 
     def __enter__(self):
         self.brokers = kafka.need()
         postgres.need()
-        values = {"name": self.name, "brokers": self.brokers, "dsn": postgres.DSN}
+        values = {"name": self.name, "brokers": self.brokers, "dsn": postgres.DSN, "cassandra": cassandra.HOST}
         stores = "\n".join(f"      {store}: {{{text.format(**values)}}}" for store, text in STORES.items())
         self.project.write("leat.yaml", PROJECT.format(stores=stores, **values))
         schema = {"type": "object", "properties": {f: {"type": "string"} for f in FIELDS}, "required": list(FIELDS)}
@@ -125,7 +128,7 @@ class Bench:
         self.project.__exit__()
         for what, undo in (("schema", lambda: postgres.psql(f"DROP SCHEMA IF EXISTS {self.name} CASCADE")),
                            ("topics", lambda: kafka.service("topics", "--delete", "--if-exists", "--topic",
-                                                            rf"{self.name}[._].*"))):
+                                                            rf"{self.name}[._].*")), *self.undo):
             try:
                 undo()
             except (AssertionError, subprocess.SubprocessError) as error:

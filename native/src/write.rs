@@ -25,7 +25,7 @@ pub struct Limit(Mutex<f64>);
 
 impl Limit {
     pub fn new() -> Self {
-        Limit(Mutex::new(64.0))
+        Limit(Mutex::new(256.0))
     }
 
     fn now(&self, most: usize) -> usize {

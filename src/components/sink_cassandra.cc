@@ -171,6 +171,7 @@ class CassandraSink final : public stream::Sink {
 
   Result<void> send(const stream::SinkBatch& batch, const std::vector<Place>& places,
                     std::vector<stream::RefusedRow>& refused) {
+    if (io::planted_bug("store_commit_before_rows")) TRY(move(batch.progress));
     TRY(io::fault_point("store.write.begin"));
     TRY(session_->write(*insert_, {bytes_, ends_, groups_, cluster_.config().concurrency},
                         [&](size_t row, std::string message) {
