@@ -36,6 +36,7 @@ typedef struct {
   const char* contact_points;        /* "host:port,host:port" */
   const char *user, *password;       /* NULL: no login */
   const char* datacenter;            /* NULL: the only one; an error when there are several */
+  int32_t loopback_only;             /* other nodes than those on loopback are left alone */
   int32_t tls;                       /* 0: none */
   const char* tls_ca_file;           /* NULL: the host's authorities */
   const char* tls_certificate_file;  /* leat's own, with its key; NULL: none */
@@ -53,6 +54,9 @@ uint32_t lcql_nodes(const lcql_session* session);
 /* A statement without parameters or rows. All processes send theirs to the same node, one by one, since Cassandra
  * does not settle schema changes made through several; returns when the nodes agree on the schema. */
 int lcql_change(lcql_session* session, const char* cql, lcql_error* error);
+
+/* Returns when the nodes agree on the schema. */
+int lcql_settle(lcql_session* session, lcql_error* error);
 
 int lcql_prepare(lcql_session* session, const char* cql, lcql_statement** out, lcql_error* error);
 void lcql_statement_free(lcql_statement* statement);

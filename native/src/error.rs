@@ -84,7 +84,7 @@ fn db_error(e: &DbError) -> (i32, bool) {
         DbError::ConfigError => (0x2300, false),
         DbError::AlreadyExists { .. } => (0x2400, false),
         DbError::Unprepared { .. } => (0x2500, true),
-        DbError::Other(code) => (*code, false),
+        DbError::Other(code) => (*code, true),
         _ => (OTHER, true),
     }
 }
@@ -95,12 +95,19 @@ fn attempt_error(e: &RequestAttemptError) -> Error {
         RequestAttemptError::DbError(e, message) => {
             let (code, retryable) = db_error(e);
             let text = if message.is_empty() { e.to_string() } else { message.clone() };
+            // A guardrail of the cluster's, which no row is to blame for.
+            if code == INVALID && text.contains("disk usage") {
+                return Error::new(OTHER, true, text);
+            }
             return Error::new(code, retryable, text);
         }
         RequestAttemptError::SerializationError(_)
         | RequestAttemptError::CqlRequestSerialization(_) => (ENCODING, false),
+        // The last two pass when the statement is prepared anew.
         RequestAttemptError::BrokenConnectionError(_)
-        | RequestAttemptError::UnableToAllocStreamId => (CONNECT, true),
+        | RequestAttemptError::UnableToAllocStreamId
+        | RequestAttemptError::RepreparedIdChanged { .. }
+        | RequestAttemptError::RepreparedIdMissingInBatch => (CONNECT, true),
         _ => (OTHER, false),
     };
     Error::new(code, retryable, e)
@@ -131,6 +138,7 @@ impl From<ExecutionError> for Error {
     fn from(e: ExecutionError) -> Self {
         let (code, retryable) = match &e {
             ExecutionError::BadQuery(BadQuery::SerializationError(_)) => (ENCODING, false),
+            ExecutionError::BadQuery(BadQuery::ValuesTooLongForKey(..)) => (INVALID, false),
             ExecutionError::BadQuery(_) => (ARGUMENT, false),
             ExecutionError::LastAttemptError(e) => return attempt_error(e),
             ExecutionError::ConnectionPoolError(e) => return pool_error(e),

@@ -71,6 +71,14 @@ pub unsafe extern "C" fn lcql_change(
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn lcql_settle(client: *mut Client, error: *mut CError) -> c_int {
+    let client = unsafe { &*client };
+    let settled = client.runtime().block_on(client.cql.await_schema_agreement());
+    let result = settled.map(|_| ()).map_err(|e| Error::new(error::TIMEOUT, true, e));
+    unsafe { finish(result, error) }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn lcql_prepare(
     client: *mut Client,
     cql: *const c_char,

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use foreign_types_shared::ForeignTypeRef;
 use openssl::ssl::{SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, SslVerifyMode};
+use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509StoreContextRef, X509VerifyResult};
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::cluster::Node;
+use scylla::cluster::metadata::Peer;
+use scylla::policies::host_filter::HostFilter;
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::statement::Consistency;
@@ -20,12 +23,16 @@ use tokio::runtime::Runtime;
 use crate::error::{CONNECT, Error, OTHER};
 use crate::write::Limit;
 
+/// A node's own bound for TRUNCATE is 60 s.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(70);
+
 #[repr(C)]
 pub struct Options {
     contact_points: *const c_char,
     user: *const c_char,
     password: *const c_char,
     datacenter: *const c_char,
+    loopback_only: i32,
     tls: i32,
     tls_ca_file: *const c_char,
     tls_certificate_file: *const c_char,
@@ -76,6 +83,9 @@ impl Client {
         if let Some(user) = unsafe { text(o.user)? } {
             builder = builder.user(user, unsafe { text(o.password)? }.unwrap_or(""));
         }
+        if o.loopback_only != 0 {
+            builder = builder.host_filter(Arc::new(LoopbackOnly));
+        }
         let doubt = Doubt::default();
         if o.tls != 0 {
             builder = builder.tls_context(Some(unsafe { tls(o, doubt.clone())? }));
@@ -86,7 +96,13 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|e| Error::new(OTHER, false, e))?;
-        let cql = runtime.block_on(builder.build()).map_err(|e| doubt.explain(e.into()))?;
+        let cql = match runtime.block_on(builder.build()) {
+            Ok(cql) => cql,
+            Err(e) => {
+                runtime.shutdown_background(); // a name may still be looked up
+                return Err(doubt.explain(e.into()));
+            }
+        };
         let client = Client { runtime: Some(runtime), cql, limit: Limit::new(), timeout };
         client.check_datacenter(datacenter)?;
         Ok(client)
@@ -127,6 +143,7 @@ impl Client {
             state.get_nodes_info().iter().filter(|n| n.is_connected()).min_by_key(|n| n.host_id);
         let node = node.ok_or_else(|| Error::new(CONNECT, true, "no node is connected"))?;
         let mut statement = Statement::new(cql);
+        statement.set_request_timeout(Some(self.timeout.max(CHANGE_TIMEOUT)));
         statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(
             NodeIdentifier::Node(node.clone()),
             None,
@@ -141,6 +158,15 @@ impl Drop for Client {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
+    }
+}
+
+/// Where a login without TLS may go.
+struct LoopbackOnly;
+
+impl HostFilter for LoopbackOnly {
+    fn accept(&self, peer: &Peer) -> bool {
+        peer.address.ip().is_loopback()
     }
 }
 
@@ -168,6 +194,8 @@ unsafe fn tls(o: &Options, doubt: Doubt) -> Result<SslConnectorBuilder, Error> {
         Error::argument(format!("{what} {name}: {e}"))
     };
     if let Some(name) = unsafe { text(o.tls_ca_file)? } {
+        // Instead of the host's authorities, which the connector begins with.
+        tls.set_cert_store(X509StoreBuilder::new().map_err(Error::argument)?.build());
         tls.set_ca_file(name).map_err(|e| file("authorities", name, e))?;
     }
     if let Some(name) = unsafe { text(o.tls_certificate_file)? } {

@@ -61,6 +61,7 @@ Result<std::shared_ptr<CassandraSession>> CassandraSession::open(const Cassandra
   c.user = or_null(options.username);
   c.password = password.c_str();
   c.datacenter = or_null(options.datacenter);
+  c.loopback_only = options.loopback_only;
   c.tls = options.tls.has_value();
   c.tls_ca_file = or_null(tls.ca_file);
   c.tls_certificate_file = or_null(tls.certificate_file);
@@ -86,6 +87,12 @@ Result<void> CassandraSession::change(const std::string& cql) {
   return {};
 }
 
+Result<void> CassandraSession::settle() {
+  lcql_error error{};
+  if (lcql_settle(session_of(handle_), &error) != LCQL_OK) return error_of(error);
+  return {};
+}
+
 Result<CassandraStatement> CassandraSession::prepare(const std::string& cql) {
   lcql_statement* made = nullptr;
   lcql_error error{};
@@ -95,8 +102,8 @@ Result<CassandraStatement> CassandraSession::prepare(const std::string& cql) {
 }
 
 Result<void> CassandraSession::select(const CassandraStatement& statement,
-                                      std::string_view parameters, const OnRow& row) {
-  constexpr uint32_t kPageRows = 5'000;
+                                      std::string_view parameters, const OnRow& row,
+                                      uint32_t page_rows) {
   struct Given {
     const OnRow& row;
     std::vector<std::optional<std::string_view>> values;
@@ -111,7 +118,7 @@ Result<void> CassandraSession::select(const CassandraStatement& statement,
   };
   lcql_error error{};
   if (lcql_select(session_of(handle_), static_cast<lcql_statement*>(statement.handle_.get()),
-                  reinterpret_cast<const uint8_t*>(parameters.data()), parameters.size(), kPageRows,
+                  reinterpret_cast<const uint8_t*>(parameters.data()), parameters.size(), page_rows,
                   on_row, &given, &error) != LCQL_OK)
     return error_of(error);
   return {};

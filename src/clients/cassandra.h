@@ -28,7 +28,8 @@ struct CassandraOptions {
   std::vector<std::string> contact_points;  // HOST:PORT
   std::string username;                     // empty: no login
   config::Secret password;
-  std::string datacenter;  // empty: the only one
+  std::string datacenter;      // empty: the only one
+  bool loopback_only = false;  // leave all other nodes alone
   std::optional<CassandraTls> tls;
   int64_t connect_ms = 10'000;
   int64_t request_ms = 30'000;
@@ -65,11 +66,13 @@ class CassandraSession {
   size_t nodes() const;
   /// A change of the schema; returns when the nodes agree on it.
   Result<void> change(const std::string& cql);
+  /// Returns when the nodes agree on the schema.
+  Result<void> settle();
   Result<CassandraStatement> prepare(const std::string& cql);
   /// Gives each row to `row`: values in CQL's encoding, which live until it returns. It returns false to stop.
   using OnRow = std::function<bool(std::span<const std::optional<std::string_view>>)>;
   Result<void> select(const CassandraStatement& statement, std::string_view parameters,
-                      const OnRow& row);
+                      const OnRow& row, uint32_t page_rows = 5'000);
   /// Returns when each row is acknowledged, or was given to `refused` because the server calls it invalid.
   using OnRefused = std::function<void(size_t row, std::string message)>;
   Result<void> write(const CassandraStatement& statement, const CassandraRowBytes& rows,

@@ -124,15 +124,18 @@ Result<stream::StoreAnswer> ask_postgres(clients::PostgresConnection& connection
 }
 
 Result<stream::StoreAnswer> ask_cassandra(clients::CassandraSession& session,
-                                          const stream::StoreQuery& query) {
+                                          const stream::StoreQuery& query, io::Clock& clock) {
   ASSIGN(const std::string cql, as_json(query.sql));
   ASSIGN(auto statement, session.prepare(cql));
   stream::StoreAnswer answer;
   answer.rows = "[";
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
-  auto done = session.select(statement, {}, [&](auto row) {
-    if (query.stop.stop_requested()) return false;
-    if (answer.row_count == query.max_rows) {
+  const int64_t deadline = clock.steady_ms() + query.deadline_ms;
+  bool late = false;
+  const auto take = [&](auto row) {
+    late = clock.steady_ms() > deadline;
+    if (query.stop.stop_requested() || late) return false;
+    if (answer.row_count == query.max_rows || answer.rows.size() > limits::kSqlResultBytes) {
       answer.truncated = true;
       return false;
     }
@@ -146,7 +149,12 @@ Result<stream::StoreAnswer> ask_cassandra(clients::CassandraSession& session,
     }
     answer.rows += ']';
     return true;
-  });
+  };
+  const auto page = static_cast<uint32_t>(std::min<int64_t>(5'000, query.max_rows + 1));
+  auto done = session.select(statement, {}, take, page);
+  if (late)
+    return Error(ErrorCode::kTimeout, fmt::format("no answer within {} ms", query.deadline_ms))
+        .with_hint("--deadline gives it more time");
   if (query.stop.stop_requested()) return Error(ErrorCode::kCancelled, "stop was asked for");
   if (!done && !answer.truncated) return std::move(done).error();
   answer.rows += ']';

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "clients/cassandra.h"
 #include "clients/postgres.h"
+#include "io/clock.h"
 #include "stream/store.h"
 
 namespace leat::components {
@@ -14,6 +15,6 @@ Result<stream::StoreAnswer> ask_postgres(clients::PostgresConnection& connection
                                          const stream::StoreQuery& query);
 /// A SELECT of CQL. Values as Cassandra's own JSON has them (`SELECT JSON`); types are not told.
 Result<stream::StoreAnswer> ask_cassandra(clients::CassandraSession& session,
-                                          const stream::StoreQuery& query);
+                                          const stream::StoreQuery& query, io::Clock& clock);
 
 }  // namespace leat::components

@@ -41,16 +41,16 @@ const std::vector<Place>& ChosenRows::choose(const stream::SinkBatch& batch,
 bool ChosenRows::add_key(const stream::SinkBatch& batch, Place at, const types::Schema& schema,
                          const std::vector<size_t>& key, const AppendKey& append_key,
                          std::vector<stream::RefusedRow>& refused) {
-  for (size_t each : key) {
-    const types::Vector& column = batch.chunks[at.chunk].columns[each];
-    const std::string& name = schema.fields[each].name;
+  for (size_t part = 0; part < key.size(); ++part) {
+    const types::Vector& column = batch.chunks[at.chunk].columns[key[part]];
+    const std::string& name = schema.fields[key[part]].name;
     if (!column.valid(at.row)) {
       refused.push_back({at.chunk, at.row, fmt::format("key {} is NULL", name)});
       return false;
     }
     const size_t begin = keys_.size();
     keys_.append(sizeof(uint32_t), '\0');  // its length, so that parts cannot run together
-    if (auto problem = append_key(column, at.row, keys_)) {
+    if (auto problem = append_key(part, column, at.row, keys_)) {
       refused.push_back({at.chunk, at.row, fmt::format("key {}: {}", name, *problem)});
       return false;
     }

@@ -22,9 +22,9 @@ struct Place {
 /// One thread; reused from batch to batch, so that nothing is allocated per row once it has grown.
 class ChosenRows {
  public:
-  /// Appends the bytes of one value of a key: equal values, equal bytes. A message: it cannot be one.
-  using AppendKey =
-      std::function<std::optional<std::string>(const types::Vector&, size_t row, std::string& out)>;
+  /// Appends the bytes of the key's value number `part`: equal values, equal bytes. A message: it cannot be one.
+  using AppendKey = std::function<std::optional<std::string>(size_t part, const types::Vector&,
+                                                             size_t row, std::string& out)>;
 
   /// `key`: the key's columns in `schema`; without any, all rows. Rows that cannot be stored go to `refused`; then
   /// what is chosen is of no use.

@@ -19,6 +19,12 @@ inline constexpr std::array<std::string_view, kProgressColumns> kProgressNames =
     "next",     "v_prev",   "pipeline_hash", "cursor",       "in",       "delivered",
     "rejected", "dropped",  "filtered",      "deduplicated", "expired",  "rows"};
 inline constexpr size_t kProgressIdentity = 6;
+/// What a column is: a text, an int, or a bigint.
+enum class ProgressType { kText, kInt, kBigint };
+constexpr ProgressType progress_type(size_t column) {
+  if (column == 5) return ProgressType::kInt;
+  return column < 5 || column == 8 || column == 9 ? ProgressType::kText : ProgressType::kBigint;
+}
 
 using ProgressTexts = std::array<std::string, kProgressColumns>;
 

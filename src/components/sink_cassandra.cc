@@ -28,6 +28,7 @@ using clients::CassandraStatement;
 // Of one request with rows of one partition.
 constexpr size_t kGroupRows = 50;
 constexpr size_t kGroupBytes = 64 * 1024;
+constexpr size_t kMaxKeyBytes = 65'535;
 
 class CassandraSink final : public stream::Sink {
  public:
@@ -58,8 +59,8 @@ class CassandraSink final : public stream::Sink {
     if (!refused.empty()) return refused;
     const auto& places = chosen_.choose(
         batch, plan_.schema(), plan_.key(),
-        [this](const types::Vector& column, size_t row, std::string& out) {
-          return rows_.append_key(column, row, out);
+        [this](size_t part, const types::Vector& column, size_t row, std::string& out) {
+          return append_key(part, column, row, out);
         },
         refused);
     if (!refused.empty()) return refused;
@@ -88,21 +89,34 @@ class CassandraSink final : public stream::Sink {
   Result<std::vector<stream::Progress>> open_table(const CassandraSession* broken) {
     ASSIGN(session_, cluster_.session(broken));
     TRY(cluster_.prepare(*session_));
-    ASSIGN(auto stored, cluster_.columns(*session_, plan_.name()));
-    std::string change = plan_.create();
-    if (!stored.empty()) {
-      ASSIGN(change, plan_.evolve(stored));
+    ASSIGN(const std::string change, wanted_change());
+    if (!change.empty()) {
+      auto changed = session_->change(change);
+      // Another process may have done it in between.
+      if (!changed) {
+        ASSIGN(const std::string left, wanted_change());
+        if (!left.empty()) return std::move(changed).error();
+      }
     }
-    if (!change.empty()) TRY(session_->change(change));
     ASSIGN(insert_, session_->prepare(plan_.insert()));
     ASSIGN(move_, session_->prepare(insert_position(keyspace())));
+    ASSIGN(place_, session_->prepare(select_position(keyspace())));
     ASSIGN(auto positions, mine());
     std::vector<stream::Progress> rows;
+    places_.clear();
     for (CassandraPosition& position : positions) {
-      written_us_[position.progress.input] = position.written_us;
-      rows.push_back(std::move(position.progress));
+      places_[position.progress.input] = {position.progress.next, position.written_us};
+      if (position.progress.next != kNoPosition) rows.push_back(std::move(position.progress));
     }
     return rows;
+  }
+
+  /// What makes the table or adds to it; nothing when it fits.
+  Result<std::string> wanted_change() {
+    ASSIGN(auto stored, cluster_.columns(*session_, plan_.name()));
+    if (stored.empty()) return plan_.create();
+    ASSIGN(auto dropped, cluster_.dropped_columns(*session_, plan_.name()));
+    return plan_.evolve(stored, dropped);
   }
 
   Result<std::vector<CassandraPosition>> mine() {
@@ -130,6 +144,19 @@ class CassandraSink final : public stream::Sink {
     }
   }
 
+  /// What the server is known to refuse is refused before anything is sent.
+  std::optional<std::string> append_key(size_t part, const types::Vector& column, size_t row,
+                                        std::string& out) const {
+    const size_t begin = out.size();
+    if (auto problem = rows_.append_key(column, row, out)) return problem;
+    const size_t bytes = out.size() - begin;
+    if (bytes > kMaxKeyBytes)
+      return fmt::format("{} bytes, and Cassandra takes {} at most", bytes, kMaxKeyBytes);
+    if (bytes == 0 && part == 0 && plan_.partition_columns() == 1)
+      return "an empty value, which Cassandra takes for no partition";
+    return {};
+  }
+
   /// The order in which rows are sent: those of one partition together, partitions as they come.
   void order(const std::vector<Place>& places) {
     order_.resize(places.size());
@@ -153,7 +180,9 @@ class CassandraSink final : public stream::Sink {
       const auto [chunk, row] = places[order_[i]];
       const int64_t version = batch.versions[chunk][row];
       std::optional<int32_t> ttl;
-      if (cluster_.config().ttl_s > 0) ttl = static_cast<int32_t>(seconds_left(version, now_us_));
+      // A record from the future lives no longer than one of now.
+      if (const int64_t all = cluster_.config().ttl_s; all > 0)
+        ttl = static_cast<int32_t>(std::min(all, seconds_left(version, now_us_)));
       if (auto problem = rows_.append(batch.chunks[chunk], row, version, ttl, bytes_))
         refused.push_back({chunk, row, *problem});
       const size_t first = groups_.empty() ? 0 : groups_.back();
@@ -171,27 +200,62 @@ class CassandraSink final : public stream::Sink {
 
   Result<void> send(const stream::SinkBatch& batch, const std::vector<Place>& places,
                     std::vector<stream::RefusedRow>& refused) {
+    TRY(check_place(batch.progress));
     if (io::planted_bug("store_commit_before_rows")) TRY(move(batch.progress));
     TRY(io::fault_point("store.write.begin"));
-    TRY(session_->write(*insert_, {bytes_, ends_, groups_, cluster_.config().concurrency},
-                        [&](size_t row, std::string message) {
-                          const Place at = places[order_[row]];
-                          refused.push_back({at.chunk, at.row, std::move(message)});
-                        }));
+    TRY(write_rows(places, refused));
     TRY(io::fault_point("store.write.after_rows"));
-    // A table that was dropped or changed makes all rows invalid, and none of them is to blame.
-    if (!refused.empty()) return check_table_again();
+    if (!refused.empty()) return {};
+    TRY(check_place(batch.progress));
     TRY(io::fault_point("store.write.before_commit"));
     TRY(move(batch.progress));
     return io::fault_point("store.write.after_commit");
   }
 
-  Result<void> check_table_again() {
-    ASSIGN(auto stored, cluster_.columns(*session_, plan_.name()));
-    if (!stored.empty()) {
-      ASSIGN(std::string change, plan_.evolve(stored));
-      if (change.empty()) return {};
+  /// A process that was taken for dead, and one whose position a reset has moved, stop here. Not a compare-and-set:
+  /// what slips through between this and the write is harmless by its timestamp.
+  Result<void> check_place(const stream::Progress& progress) {
+    ASSIGN(const auto found, stored_place(*session_, *place_, progress));
+    const auto known = places_.find(progress.input);
+    const bool same = known == places_.end() ? !found : found && *found == known->second;
+    if (same) return {};
+    return Error(ErrorCode::kConflict, found ? fmt::format("its position is {}, expected {}",
+                                                           found->next, progress.expected_next)
+                                             : std::string("its position is gone"))
+        .with_retry(Retry::kNever)
+        .with_blame(Blame::kExternal);
+  }
+
+  /// Rows that are invalid twice are to blame themselves: the first time a table may just have been made anew, and not
+  /// all nodes know it.
+  Result<void> write_rows(const std::vector<Place>& places,
+                          std::vector<stream::RefusedRow>& refused) {
+    const uint32_t concurrency = cluster_.config().concurrency;
+    std::vector<size_t> again;
+    TRY(session_->write(*insert_, {bytes_, ends_, groups_, concurrency},
+                        [&](size_t row, const std::string&) { again.push_back(row); }));
+    if (again.empty()) return {};
+    TRY(check_table_again());
+    std::string bytes;
+    std::vector<uint64_t> ends, groups;
+    for (size_t row : again) {
+      const size_t begin = row == 0 ? 0 : ends_[row - 1];
+      bytes.append(bytes_, begin, ends_[row] - begin);
+      ends.push_back(bytes.size());
+      groups.push_back(ends.size());
     }
+    return session_->write(*insert_, {bytes, ends, groups, concurrency},
+                           [&](size_t row, std::string message) {
+                             const Place at = places[order_[again[row]]];
+                             refused.push_back({at.chunk, at.row, std::move(message)});
+                           });
+  }
+
+  /// A table that was dropped or changed makes all rows invalid.
+  Result<void> check_table_again() {
+    TRY(session_->settle());
+    ASSIGN(const std::string change, wanted_change());
+    if (change.empty()) return {};
     return Error(ErrorCode::kIncompatible,
                  fmt::format("table {} was changed or dropped", plan_.table()))
         .with_blame(Blame::kExternal)
@@ -200,12 +264,13 @@ class CassandraSink final : public stream::Sink {
 
   /// Writes the position so that it wins over the one this process knows, and loses against one of newer records.
   Result<void> move(const stream::Progress& progress) {
-    int64_t& written_us = written_us_[progress.input];
-    const int64_t now = std::max(progress.v_prev, written_us + 1);
+    const auto known = places_.find(progress.input);
+    const int64_t after = known == places_.end() ? 0 : known->second.written_us + 1;
+    const CassandraPlace place{progress.next, std::max(progress.v_prev, after)};
     position_.clear();
-    put_position(position_, progress, now);
+    put_position(position_, progress, place.written_us);
     TRY(write_one(*move_, position_));
-    written_us = now;
+    places_[progress.input] = place;
     return {};
   }
 
@@ -222,22 +287,21 @@ class CassandraSink final : public stream::Sink {
 
   // ---- reset
 
+  /// The positions first: who dies in between finds rows that come again, never an empty table behind a position.
   Result<void> rewrite(std::span<const stream::Progress> rows, bool truncate) {
     ASSIGN(auto kept, open());
-    if (truncate) TRY(session_->change("TRUNCATE " + plan_.table()));
     ASSIGN(auto positions, mine());
-    ASSIGN(auto remove, session_->prepare(delete_position(keyspace())));
-    for (const CassandraPosition& position : positions) {
-      const bool stays = !truncate || std::any_of(rows.begin(), rows.end(), [&](auto& row) {
+    for (const stream::Progress& row : rows) TRY(move(row));
+    if (!truncate) return {};
+    for (CassandraPosition& position : positions) {
+      const bool moved = std::any_of(rows.begin(), rows.end(), [&](auto& row) {
         return row.input == position.progress.input;
       });
-      if (stays) continue;
-      std::string row;
-      put_deleted_position(row, position);
-      TRY(write_one(remove, row));
+      if (moved) continue;
+      position.progress.next = kNoPosition;
+      TRY(move(position.progress));
     }
-    for (const stream::Progress& row : rows) TRY(move(row));
-    return {};
+    return session_->change("TRUNCATE " + plan_.table());
   }
 
   CassandraCluster& cluster_;
@@ -246,9 +310,8 @@ class CassandraSink final : public stream::Sink {
   io::Clock& clock_;
   const CassandraRows rows_;
   std::shared_ptr<CassandraSession> session_;
-  std::optional<CassandraStatement> insert_, move_;
-  std::map<stream::TopicPartition, int64_t>
-      written_us_;  // timestamp of each position, as read or written
+  std::optional<CassandraStatement> insert_, move_, place_;
+  std::map<stream::TopicPartition, CassandraPlace> places_;  // as read or written last
   int64_t now_us_ = 0;
   // Kept between batches.
   ChosenRows chosen_;
@@ -272,7 +335,8 @@ class CassandraStore final : public stream::Store {
     ASSIGN(auto session, cluster_.session());
     ASSIGN(auto positions, cluster_.positions(*session, project));
     std::vector<stream::Progress> rows;
-    for (CassandraPosition& position : positions) rows.push_back(std::move(position.progress));
+    for (CassandraPosition& position : positions)
+      if (position.progress.next != kNoPosition) rows.push_back(std::move(position.progress));
     return rows;
   }
   Result<bool> maintain() override { return false; }
@@ -281,7 +345,7 @@ class CassandraStore final : public stream::Store {
   }
   Result<stream::StoreAnswer> ask(const stream::StoreQuery& query) override {
     ASSIGN(auto session, cluster_.session());
-    return ask_cassandra(*session, query);
+    return ask_cassandra(*session, query, clock_);
   }
 
  private:

@@ -71,7 +71,8 @@ std::optional<Point> parse_point(std::string_view text) {
 }
 
 bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  return host == "localhost" || host == "[::1]" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 const config::Spec<Tls>& tls_spec() {
@@ -206,6 +207,8 @@ Result<CassandraConfig> read_cassandra_config(const config::Node& node,
         fmt::format("{}:{}", point->host, point->port < 0 ? keys.port : point->port));
     if (client.tls) client.tls->names.emplace_back(point->host);
   }
+  // The cluster names its other nodes, and they would get the login, too.
+  client.loopback_only = !keys.username.empty() && !keys.tls && !keys.allow_plaintext;
   client.username = keys.username;
   client.password = keys.password;
   client.datacenter = keys.datacenter;

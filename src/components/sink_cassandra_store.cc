@@ -17,10 +17,6 @@ using Values = std::span<const std::optional<std::string_view>>;
 
 constexpr std::string_view kPositions = "leat_progress";
 
-// Of the columns of leat_progress (progress_row.h): the partition is an int, the counts are bigints.
-bool is_text(size_t column) { return column < 5 || column == 8 || column == 9; }
-constexpr size_t kPartitionColumn = 5;
-
 std::string positions_table(const std::string& keyspace) {
   return quote_identifier(keyspace) + "." + quote_identifier(kPositions);
 }
@@ -79,14 +75,15 @@ Result<void> CassandraCluster::prepare(CassandraSession& session) {
                name));
   if (!keyspace) TRY(make_keyspace(session, config_));
   ASSIGN(auto found, columns(session, std::string(kPositions)));
-  if (!found.empty()) return {};
+  // Another process may have made it a moment ago, and not all nodes know.
+  if (!found.empty()) return session.settle();
   std::string definitions, key;
   for (size_t i = 0; i < kProgressColumns; ++i) {
     const std::string each = quote_identifier(kProgressNames[i]);
     definitions += fmt::format("{} {}, ", each,
-                               is_text(i)              ? "text"
-                               : i == kPartitionColumn ? "int"
-                                                       : "bigint");
+                               progress_type(i) == ProgressType::kText  ? "text"
+                               : progress_type(i) == ProgressType::kInt ? "int"
+                                                                        : "bigint");
     if (i < kProgressIdentity) key += (key.empty() ? "" : ", ") + each;
   }
   return session.change(fmt::format("CREATE TABLE IF NOT EXISTS {} ({}PRIMARY KEY ({}))",
@@ -111,6 +108,21 @@ Result<std::vector<StoredCassandraColumn>> CassandraCluster::columns(
   return found;
 }
 
+Result<std::vector<std::string>> CassandraCluster::dropped_columns(CassandraSession& session,
+                                                                   const std::string& table) const {
+  ASSIGN(auto statement, session.prepare("SELECT column_name FROM system_schema.dropped_columns "
+                                         "WHERE keyspace_name = ? AND table_name = ?"));
+  std::string parameters;
+  put_cassandra(parameters, config_.keyspace);
+  put_cassandra(parameters, table);
+  std::vector<std::string> found;
+  TRY(session.select(statement, parameters, [&](Values row) {
+    found.emplace_back(row[0].value_or(""));
+    return true;
+  }));
+  return found;
+}
+
 Result<std::vector<CassandraPosition>> CassandraCluster::positions(
     CassandraSession& session, const std::string& project) const {
   std::vector<CassandraPosition> found;
@@ -126,7 +138,8 @@ Result<std::vector<CassandraPosition>> CassandraCluster::positions(
     std::vector<std::optional<std::string>> texts(kProgressColumns);
     for (size_t i = 0; i < kProgressColumns; ++i) {
       const std::string_view value = row[i].value_or("");
-      texts[i] = is_text(i) ? std::string(value) : std::to_string(big_endian(value));
+      texts[i] = progress_type(i) == ProgressType::kText ? std::string(value)
+                                                         : std::to_string(big_endian(value));
     }
     auto progress = progress_of(texts);
     if (!progress) {
@@ -151,9 +164,9 @@ std::string insert_position(const std::string& keyspace) {
 namespace {
 
 void put_column(std::string& out, size_t column, const std::string& text) {
-  if (is_text(column))
+  if (progress_type(column) == ProgressType::kText)
     put_cassandra(out, std::string_view(text));
-  else if (column == kPartitionColumn)
+  else if (progress_type(column) == ProgressType::kInt)
     put_cassandra(out, static_cast<int32_t>(std::stol(text)));
   else
     put_cassandra(out, static_cast<int64_t>(std::stoll(text)));
@@ -167,17 +180,26 @@ void put_position(std::string& out, const stream::Progress& progress, int64_t wr
   put_cassandra(out, written_us);
 }
 
-std::string delete_position(const std::string& keyspace) {
+std::string select_position(const std::string& keyspace) {
   std::string same;
   for (size_t i = 0; i < kProgressIdentity; ++i)
     same += (same.empty() ? "" : " AND ") + quote_identifier(kProgressNames[i]) + " = ?";
-  return fmt::format("DELETE FROM {} USING TIMESTAMP ? WHERE {}", positions_table(keyspace), same);
+  return fmt::format("SELECT \"next\", WRITETIME(\"next\") FROM {} WHERE {}",
+                     positions_table(keyspace), same);
 }
 
-void put_deleted_position(std::string& out, const CassandraPosition& position) {
-  put_cassandra(out, position.written_us);
-  const ProgressTexts texts = progress_texts(position.progress);
-  for (size_t i = 0; i < kProgressIdentity; ++i) put_column(out, i, texts[i]);
+Result<std::optional<CassandraPlace>> stored_place(CassandraSession& session,
+                                                   const clients::CassandraStatement& select,
+                                                   const stream::Progress& progress) {
+  std::string parameters;
+  const ProgressTexts texts = progress_texts(progress);
+  for (size_t i = 0; i < kProgressIdentity; ++i) put_column(parameters, i, texts[i]);
+  std::optional<CassandraPlace> found;
+  TRY(session.select(select, parameters, [&](Values row) {
+    found = {big_endian(row[0].value_or("")), big_endian(row[1].value_or(""))};
+    return true;
+  }));
+  return found;
 }
 
 }  // namespace leat::components

@@ -22,6 +22,10 @@ struct CassandraConfig {
   uint32_t concurrency = 256;
 };
 
+/// `next` of a row that stands for no position: a reset took it away. A row that was deleted instead would hide a
+/// position that comes back with an older timestamp.
+inline constexpr int64_t kNoPosition = -1;
+
 /// A position as its row has it, and the timestamp it was written with.
 struct CassandraPosition {
   stream::Progress progress;
@@ -42,7 +46,10 @@ class CassandraCluster {
   /// The columns of a table; none: there is no such table.
   Result<std::vector<StoredCassandraColumn>> columns(clients::CassandraSession& session,
                                                      const std::string& table) const;
-  /// Rows of `leat_progress`: of a project, or of one of its sinks. None when there is no such table.
+  /// Columns that a table had once. Cassandra hides what is older than their removal also when they come back.
+  Result<std::vector<std::string>> dropped_columns(clients::CassandraSession& session,
+                                                   const std::string& table) const;
+  /// Rows of `leat_progress` of a project, also those that stand for no position. None when there is no such table.
   Result<std::vector<CassandraPosition>> positions(clients::CassandraSession& session,
                                                    const std::string& project) const;
 
@@ -55,8 +62,15 @@ class CassandraCluster {
 /// The statement that writes a row of `leat_progress`, and its parameters: the row at timestamp `written_us`.
 std::string insert_position(const std::string& keyspace);
 void put_position(std::string& out, const stream::Progress& progress, int64_t written_us);
-/// The statement that deletes one; its parameters are the timestamp and the row's identity.
-std::string delete_position(const std::string& keyspace);
-void put_deleted_position(std::string& out, const CassandraPosition& position);
+/// Where a position stands, and the timestamp it was written with.
+struct CassandraPlace {
+  int64_t next = kNoPosition, written_us = 0;
+  bool operator==(const CassandraPlace&) const = default;
+};
+/// The statement that reads where one stands, and what it finds; none: there is no such row.
+std::string select_position(const std::string& keyspace);
+Result<std::optional<CassandraPlace>> stored_place(clients::CassandraSession& session,
+                                                   const clients::CassandraStatement& select,
+                                                   const stream::Progress& progress);
 
 }  // namespace leat::components

@@ -70,7 +70,8 @@ std::string CassandraTable::create() const {
                      partition, clustering);
 }
 
-Result<std::string> CassandraTable::evolve(const std::vector<StoredCassandraColumn>& stored) const {
+Result<std::string> CassandraTable::evolve(const std::vector<StoredCassandraColumn>& stored,
+                                           const std::vector<std::string>& dropped) const {
   std::string differences, added;
   const auto differ = [&](std::string text) {
     differences += (differences.empty() ? "" : "; ") + std::move(text);
@@ -79,7 +80,13 @@ Result<std::string> CassandraTable::evolve(const std::vector<StoredCassandraColu
     const std::string type = cassandra_type(field.type);
     auto it = std::find_if(stored.begin(), stored.end(),
                            [&](auto& column) { return column.name == field.name; });
-    if (it == stored.end())
+    if (it == stored.end() &&
+        std::find(dropped.begin(), dropped.end(), field.name) != dropped.end())
+      differ(
+          fmt::format("column {}: the table had one and it was dropped; Cassandra would hide what "
+                      "is older than that",
+                      field.name));
+    else if (it == stored.end())
       fmt::format_to(std::back_inserter(added), "{}{} {}", added.empty() ? "" : ", ",
                      quote_identifier(field.name), type);
     else if (!takes(it->type, type))

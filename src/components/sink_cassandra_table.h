@@ -35,8 +35,10 @@ class CassandraTable {
   /// Quoted, with the keyspace.
   std::string table() const;
   std::string create() const;
-  /// A statement that adds columns, or nothing when `stored` fits; kIncompatible with each difference.
-  Result<std::string> evolve(const std::vector<StoredCassandraColumn>& stored) const;
+  /// A statement that adds columns, or nothing when `stored` fits; kIncompatible with each difference. `dropped`: names
+  /// of columns that cannot be added, since Cassandra would hide what is written to them.
+  Result<std::string> evolve(const std::vector<StoredCassandraColumn>& stored,
+                             const std::vector<std::string>& dropped) const;
   /// A row with its timestamp and, with `ttl`, how many seconds it lives.
   std::string insert() const;
 

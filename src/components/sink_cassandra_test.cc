@@ -58,7 +58,7 @@ class CassandraSinkTest : public ::testing::Test {
   stream::SinkTable table(std::vector<std::string> key = {"id"},
                           const std::string& name = "users") {
     auto made = users(std::move(key), fmt::format("{}_{}", name, ::getpid()));
-    made.project = fmt::format("p{}", ::getpid());
+    made.project = project_;
     if (std::find(tables_.begin(), tables_.end(), made.table) == tables_.end())
       tables_.push_back(made.table);
     return made;
@@ -89,6 +89,8 @@ class CassandraSinkTest : public ::testing::Test {
   void run(const std::string& cql) { ASSERT_OK(admin_->change(cql)); }
 
   io::Clock* clock_ = &io::system_clock();
+  static inline int count_ = 0;
+  const std::string project_ = fmt::format("p{}_{}", ::getpid(), count_++);
   stream::Registry registry_;
   std::shared_ptr<clients::CassandraSession> admin_;
   std::unique_ptr<stream::Store> store_;
@@ -135,18 +137,26 @@ TEST_F(CassandraSinkTest, ThePositionComesBackAsItWasAndOfItsSinkAlone) {
   EXPECT_EQ(all->size(), 2u);
 }
 
-TEST_F(CassandraSinkTest, AZombiesPositionLosesAgainstTheOwners) {
+TEST_F(CassandraSinkTest, APositionThatSomebodyElseMovedStopsTheWrite) {
   const auto t = table();
   stream::Sink &zombie = sink(t), &owner = sink(t);
   ASSERT_OK(zombie.open());
   ASSERT_OK(owner.open());
   put(owner, t, {{1, "owner", 50}}, -1, 50);
-  put(zombie, t, {{1, "zombie", 20}, {2, "only it", 21}}, -1, 21);
+  for (int64_t expected : {int64_t{-1}, int64_t{21}}) {
+    auto owned = batch_of(t, {{1, "zombie", 20}, {2, "only it", 21}}, expected, 22);
+    auto written = zombie.write(owned->batch);
+    ASSERT_FALSE(written.has_value());
+    EXPECT_EQ(written.error().code(), ErrorCode::kConflict);
+  }
   EXPECT_EQ(name_of(t, 1), "owner");
-  EXPECT_EQ(name_of(t, 2), "only it");
-  auto rows = sink(t).open();
-  ASSERT_OK(rows);
-  EXPECT_EQ(rows->at(0).next, 50);
+  EXPECT_EQ(name_of(t, 2), "");
+  EXPECT_EQ(sink(t).open()->at(0).next, 50);
+  // A reset, too, stops whoever runs.
+  ASSERT_OK(sink(t).reset(std::vector{progress(t, 50, 0)}, true));
+  auto owned = batch_of(t, {{3, "late", 60}}, 50, 60);
+  EXPECT_EQ(owner.write(owned->batch).error().code(), ErrorCode::kConflict);
+  EXPECT_EQ(sink(t).open()->at(0).next, 0);
 }
 
 TEST_F(CassandraSinkTest, APositionAtTheSameVersionIsMovedAllTheSame) {
@@ -208,7 +218,7 @@ TEST_F(CassandraSinkTest, ARowThatCannotBeStoredIsNamedAndTheOthersGoIn) {
   ASSERT_EQ(refused.size(), 2u);
   std::sort(refused.begin(), refused.end(), [](auto& a, auto& b) { return a.row < b.row; });
   EXPECT_EQ(refused[0].row, 7u);
-  EXPECT_THAT(refused[0].message, HasSubstr("empty"));
+  EXPECT_THAT(refused[0].message, HasSubstr("empty value"));
   EXPECT_EQ(refused[1].row, 50u);
   EXPECT_THAT(refused[1].message, HasSubstr("65535"));
   auto open = sink(t).open();
@@ -217,6 +227,27 @@ TEST_F(CassandraSinkTest, ARowThatCannotBeStoredIsNamedAndTheOthersGoIn) {
   refused = put(s, t, {{std::nullopt, "a", 1}, {1, "b", 2}}, -1, 2);
   ASSERT_EQ(refused.size(), 1u);
   EXPECT_THAT(refused[0].message, HasSubstr("key id is NULL"));
+  // The server's own refusals: of a key that is too long as a whole, all in one group.
+  auto wide = table({"name", "more", "id"}, "wide");
+  wide.schema.fields.push_back(column("more", Kind::kVarchar));
+  wide.partition_columns = 2;
+  stream::Sink& w = sink(wide);
+  ASSERT_OK(w.open());
+  OwnedBatch owned(wide);
+  const std::string half(40'000, 'y');
+  for (int64_t i = 0; i < 3; ++i) {
+    owned.buffer.column(0).append(i);
+    owned.buffer.column(1).append(types::StringRef(i == 1 ? std::string_view(half) : "short"));
+    owned.buffer.column(2).append(types::StringRef(i == 1 ? std::string_view(half) : "short"));
+    owned.versions.push_back(10 + i);
+  }
+  owned.batch.chunks.push_back(owned.buffer.view());
+  owned.batch.versions.emplace_back(owned.versions);
+  owned.batch.progress = progress(wide, -1, 3);
+  auto written = w.write(owned.batch);
+  ASSERT_OK(written);
+  ASSERT_EQ(written->size(), 1u);
+  EXPECT_EQ(written->front().row, 1u);
 }
 
 TEST_F(CassandraSinkTest, ARowTooLargeForTheServerIsRefusedByItself) {
@@ -253,7 +284,16 @@ TEST_F(CassandraSinkTest, ATableEvolvesByColumnsAndRefusesTheRest) {
   stream::Sink& s = sink(t);
   ASSERT_OK(s.open());
   put(s, t, {{1, "a", 1}}, -1, 1);
-  ASSERT_OK(sink(t).open());
+  // Another process that gains the same column at the same time finds it there.
+  auto later = t;
+  later.schema.fields.push_back(column("late", Kind::kInt32));
+  ASSERT_OK(sink(later).open());
+  ASSERT_OK(sink(later).open());
+  run(fmt::format("ALTER TABLE {} DROP late", of(t)));
+  auto gone = sink(later).open();
+  ASSERT_FALSE(gone.has_value());
+  EXPECT_THAT(gone.error().to_string(),
+              HasSubstr("column late: the table had one and it was dropped"));
   t.schema.fields[1].type = Kind::kInt64;
   t.key = {"id", "name"};
   auto refused = sink(t).open();
@@ -289,6 +329,12 @@ TEST_F(CassandraSinkTest, ResetWinsOverThePositionBeforeIt) {
   // A truncating reset without rows forgets the position.
   ASSERT_OK(sink(t).reset({}, true));
   EXPECT_TRUE(sink(t).open()->empty());
+  EXPECT_TRUE(store_->progress(t.project)->empty());
+  // ... and one that comes back is seen, though its version is older than what was there.
+  stream::Sink& back = sink(t);
+  ASSERT_OK(back.open());
+  put(back, t, {{1, "a", 1}}, -1, 1);
+  EXPECT_EQ(sink(t).open()->at(0).next, 1);
 }
 
 TEST_F(CassandraSinkTest, RowsLiveFromTheirRecordsTimeOn) {

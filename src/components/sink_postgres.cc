@@ -111,7 +111,7 @@ class PostgresSink final : public stream::Sink {
     std::vector<stream::RefusedRow> refused;
     const std::vector<Place>& places = chosen_.choose(
         batch, plan_.schema(), plan_.key(),
-        [this](const types::Vector& column, size_t row, std::string& out) {
+        [this](size_t, const types::Vector& column, size_t row, std::string& out) {
           return rows_.append_value(column, row, out);
         },
         refused);
@@ -195,12 +195,12 @@ class PostgresSink final : public stream::Sink {
     if (there) return {};
     std::string columns, keys;
     for (size_t i = 0; i < kProgressColumns; ++i) {
-      const bool text = i < 5 || i == 8 || i == 9;
+      const ProgressType type = progress_type(i);
       const std::string name = quote_identifier(kProgressNames[i]);
       columns += fmt::format("{} {} NOT NULL, ", name,
-                             text     ? "text"
-                             : i == 5 ? "integer"
-                                      : "bigint");
+                             type == ProgressType::kText  ? "text"
+                             : type == ProgressType::kInt ? "integer"
+                                                          : "bigint");
       if (i < kProgressIdentity) keys += (keys.empty() ? "" : ", ") + name;
     }
     return connection_->run(

@@ -109,6 +109,9 @@ class Pipeline {
                                          Delivery& delivery, ProgressMap& committed);
   Result<void> store_start(const LaneSlot& slot, const stream::TopicPartition& input, StartAt at,
                            Delivery& delivery, ProgressMap& committed);
+  /// A position that moves apart from records.
+  Result<void> store_row(const LaneSlot& slot, stream::Progress& row, Delivery& delivery,
+                         ProgressMap& committed);
   void fail(Error error);
 
   const ProjectPlan& project_;

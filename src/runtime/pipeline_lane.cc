@@ -200,9 +200,16 @@ Result<StartPositions> Pipeline::topic_positions(const LaneSlot& slot,
     auto it = committed.find(input);
     if (it != committed.end()) {
       StartAt at{it->second.next, std::max(it->second.v_prev, inherited)};
-      // Another query: its corrected rows win over all that the old one has written.
+      // Another query: its corrected rows win over all that the old one has written, also over what it wrote beyond its
+      // position (to a store without transactions). Stored first, so that a query before it comes behind it, too.
       if (it->second.pipeline_hash != hash_) {
-        at.v_prev = std::max(at.v_prev, 1000 * bounds.last_timestamp_ms);
+        const int64_t beyond = std::max<int64_t>(0, bounds.end - at.next);
+        at.v_prev = std::max(at.v_prev + beyond, 1000 * bounds.last_timestamp_ms);
+        stream::Progress row = it->second;
+        row.expected_next = row.next;
+        row.v_prev = at.v_prev;
+        row.pipeline_hash = hash_;
+        TRY(store_row(slot, row, delivery, committed));
       }
       positions[input] = at;
       continue;
@@ -229,10 +236,16 @@ Result<void> Pipeline::store_start(const LaneSlot& slot, const stream::TopicPart
   row.next = at.next;
   row.v_prev = at.v_prev;
   row.pipeline_hash = hash_;
+  return store_row(slot, row, delivery, committed);
+}
+
+Result<void> Pipeline::store_row(const LaneSlot& slot, stream::Progress& row, Delivery& delivery,
+                                 ProgressMap& committed) {
   Outcome nothing;
   nothing.topics.resize(slot.sinks.size());
+  nothing.input.records.origin = row.input;
   TRY(delivery.write(nothing, row));
-  committed[input] = row;
+  committed[row.input] = row;
   return {};
 }
 

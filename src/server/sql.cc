@@ -10,6 +10,7 @@
 // or by the socket, which only the owner can open; and never over something that is there.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -43,6 +44,10 @@ Error name_servers(const Backend& backend, const std::string& sql, Error error) 
 
 Result<StoreAnswer> answer(const Backend& backend, const std::string& store,
                            const StoreQuery& query) {
+  if (!store.empty() && !backend.plan->stores.empty() &&
+      std::none_of(backend.plan->stores.begin(), backend.plan->stores.end(),
+                   [&](const auto& each) { return each.first == store; }))
+    return Error(ErrorCode::kNotFound, fmt::format("the profile has no store {}", store));
   if (!store.empty() && backend.stores && backend.stores->is_remote(store)) {
     ASSIGN(stream::Store * server, backend.stores->open(store));
     auto answered = server->ask(query);
