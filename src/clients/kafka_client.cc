@@ -4,15 +4,12 @@
 #include <spdlog/spdlog.h>
 
 #include "base/limits.h"
+#include "io/certificate.h"
 
 namespace leat::clients {
 namespace {
 
-void log_line(const rd_kafka_t*, int level, const char* facility, const char* text) {
-  // Connections that come and go are told by whoever they hold up.
-  spdlog::log(level <= 2 ? spdlog::level::warn : spdlog::level::debug, "kafka: {}: {}", facility,
-              text);
-}
+constexpr int64_t kAtOnceMs = 50;
 
 std::string joined(std::string_view what, std::string_view text, std::string_view reason) {
   std::string out = fmt::format("cannot {}: {}", what, text);
@@ -71,8 +68,8 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
   client->on_rebalance_ = std::move(on_rebalance);
   KafkaSettings settings = {{"bootstrap.servers", options.brokers},
                             {"client.id", "leat"},
-                            {"log_level", "5"},
-                            {"log.connection.close", "false"},
+                            {"log_level", "6"},
+                            {"log.thread.name", "false"},
                             {"socket.keepalive.enable", "true"},
                             {"reconnect.backoff.max.ms", "2000"},
                             {"message.max.bytes", std::to_string(limits::kMaxKafkaRecordBytes)}};
@@ -91,10 +88,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
     }
   }
   rd_kafka_conf_set_opaque(conf.get(), client.get());
-  rd_kafka_conf_set_log_cb(conf.get(), log_line);
-  rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int code, const char* why, void* self) {
-    static_cast<KafkaClient*>(self)->note(static_cast<rd_kafka_resp_err_t>(code), why);
-  });
+  client->listen(conf.get());
   if (client->on_rebalance_) {
     rd_kafka_conf_set_rebalance_cb(
         conf.get(),
@@ -117,6 +111,37 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
   return client;
 }
 
+void KafkaClient::listen(rd_kafka_conf_t* conf) {
+  rd_kafka_conf_set_log_cb(
+      conf, [](const rd_kafka_t* handle, int level, const char* facility, const char* text) {
+        // Connections that come and go are told by whoever they hold up. Why one went is told here only, when the
+        // broker has closed it: a listener with TLS or logins that got none.
+        spdlog::log(level <= 2 ? spdlog::level::warn : spdlog::level::debug, "kafka: {}: {}",
+                    facility, text);
+        if (std::string_view(facility) != "FAIL") return;
+        constexpr int kError = 3;  // syslog's; a connection that the broker has closed is less
+        static_cast<KafkaClient*>(rd_kafka_opaque(handle))->note(text, level > kError);
+      });
+  rd_kafka_conf_set_error_cb(conf, [](rd_kafka_t*, int code, const char* why, void* self) {
+    spdlog::debug("kafka: {}: {}", rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code)), why);
+    // What comes later than its log line would hide what has happened since; a token that is refused has none.
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__FATAL)
+      static_cast<KafkaClient*>(self)->note(why, false);
+  });
+  rd_kafka_conf_set_ssl_cert_verify_cb(
+      conf, [](rd_kafka_t*, const char*, int32_t, int* number, int, const char*, size_t, char* text,
+               size_t size, void* self) {
+        if (*number == 0) return 1;
+        const std::string why = io::certificate_error(*number);
+        fmt::format_to_n(text, size - 1, "{}", why).out[0] = '\0';
+        auto* client = static_cast<KafkaClient*>(self);
+        MutexLock lock(client->mutex_);
+        client->certificate_ = why;
+        client->certificate_at_ms_ = io::system_clock().steady_ms();
+        return 0;
+      });
+}
+
 KafkaClient::~KafkaClient() {
   if (!handle_) return;
   if (rd_kafka_type(handle_) == RD_KAFKA_PRODUCER)
@@ -124,12 +149,20 @@ KafkaClient::~KafkaClient() {
   rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
-void KafkaClient::note(rd_kafka_resp_err_t code, std::string reason) {
-  spdlog::debug("kafka: {}: {}", rd_kafka_err2name(code), reason);
-  // It names no broker, and would hide the one that does.
-  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
+void KafkaClient::note(std::string reason, bool closed) {
   MutexLock lock(mutex_);
+  // The same words come twice, as a log line and as an error.
+  if (reason_.find(reason) != reason_.npos) return;
+  // librdkafka says only that a certificate was refused, and that at once or, of many times, once.
+  if (io::system_clock().steady_ms() - certificate_at_ms_ < kAtOnceMs)
+    reason = fmt::format("{}: {}", certificate_, reason);
   reason_ = std::move(reason);
+  closed_ = closed;
+}
+
+bool KafkaClient::was_closed() const {
+  MutexLock lock(mutex_);
+  return closed_;
 }
 
 void KafkaClient::note_failure(rd_kafka_resp_err_t code) {

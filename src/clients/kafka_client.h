@@ -52,18 +52,25 @@ class KafkaClient {
   /// The error with the words "cannot WHAT", and why brokers are not reached when that is known.
   Error error(rd_kafka_resp_err_t code, std::string_view what, std::string_view detail = {}) const;
   Error error(const rd_kafka_error_t* error, std::string_view what) const;
+  /// The last trouble was that a broker closed the connection, as one does that expects TLS or a login, or neither.
+  bool was_closed() const;
   /// First delivery failure since the last call; nothing was lost when it is RD_KAFKA_RESP_ERR_NO_ERROR.
   rd_kafka_resp_err_t take_failure();
 
  private:
   KafkaClient() = default;
-  void note(rd_kafka_resp_err_t code, std::string reason);
+  /// Hears what librdkafka has to say; its callbacks run in its own threads and in whatever thread polls.
+  void listen(rd_kafka_conf_t* conf);
+  void note(std::string reason, bool closed);
   void note_failure(rd_kafka_resp_err_t code);
 
   rd_kafka_t* handle_ = nullptr;
   OnRebalance on_rebalance_;
   mutable Mutex mutex_;
-  std::string reason_ GUARDED_BY(mutex_);  // of the last trouble with a broker
+  std::string reason_ GUARDED_BY(mutex_);       // of the last trouble with a broker
+  std::string certificate_ GUARDED_BY(mutex_);  // what was wrong with the last one that was refused
+  int64_t certificate_at_ms_ GUARDED_BY(mutex_) = -1'000;
+  bool closed_ GUARDED_BY(mutex_) = false;  // that trouble: a broker closed the connection
   rd_kafka_resp_err_t failure_ GUARDED_BY(mutex_) = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 

@@ -8,6 +8,15 @@
 #include "clients/kafka_transaction.h"
 
 namespace leat::clients {
+namespace {
+
+constexpr int kReasonMs = 100;  // why a request failed may come to be known just after it
+constexpr const char* kClosedHint =
+    "the broker closed the connection: does this port expect TLS (`tls:`) and a login (`sasl:`), "
+    "or does it expect "
+    "neither?";
+
+}  // namespace
 
 struct KafkaLog::Impl {
   Impl(const KafkaOptions& given, std::unique_ptr<KafkaClient> opened)
@@ -34,8 +43,9 @@ Result<std::unique_ptr<KafkaLog>> KafkaLog::open(const KafkaOptions& options) {
   auto code =
       rd_kafka_metadata(client->get(), 0, nullptr, &metadata, static_cast<int>(options.connect_ms));
   if (code) {
-    rd_kafka_poll(client->get(), 0);  // the reason
-    return client->error(code, fmt::format("reach Kafka at {}", options.brokers));
+    rd_kafka_poll(client->get(), kReasonMs);
+    Error error = client->error(code, fmt::format("reach Kafka at {}", options.brokers));
+    return client->was_closed() ? std::move(error).with_hint(kClosedHint) : std::move(error);
   }
   rd_kafka_metadata_destroy(metadata);
   return std::unique_ptr<KafkaLog>(

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "clients/kafka_log.h"
 #include "config/spec.h"
+#include "io/file.h"
 
 namespace leat::components {
 namespace {
@@ -151,6 +152,16 @@ const config::Spec<Config>& spec() {
   return spec;
 }
 
+/// librdkafka would not say which file it is.
+Result<void> check_readable(const clients::KafkaOptions& options) {
+  for (const auto& [name, value] : options.settings) {
+    if (!name.ends_with(".location")) continue;
+    if (auto file = io::FileReader::open(value); !file)
+      return Error(ErrorCode::kInvalidArgument, file.error().message()).at("tls");
+  }
+  return {};
+}
+
 clients::KafkaOptions options_of(const Config& config, const stream::LogContext& context) {
   clients::KafkaOptions options;
   options.brokers = config.brokers;
@@ -204,7 +215,9 @@ void register_log_kafka(stream::Registry& registry) {
   type.open = [](const config::Node& node,
                  const stream::LogContext& context) -> Result<std::unique_ptr<stream::Log>> {
     ASSIGN(auto config, spec().parse(node, context.environment, "log"));
-    ASSIGN(auto log, clients::KafkaLog::open(options_of(config, context)));
+    const clients::KafkaOptions options = options_of(config, context);
+    TRY(check_readable(options));
+    ASSIGN(auto log, clients::KafkaLog::open(options));
     return std::unique_ptr<stream::Log>(std::move(log));
   };
   registry.add(std::move(type));
