@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,7 +46,10 @@ class KafkaAdmin final : public stream::TopicAdmin {
     int64_t offset = -1, timestamp_ms = -1;
   };
   Result<std::vector<stream::TopicInfo>> describe(const std::vector<std::string>& names);
-  Result<void> add_retention(std::vector<stream::TopicInfo>& topics);
+  Result<void> add_settings(std::vector<stream::TopicInfo>& topics);
+  void compare(const stream::TopicSpec& declared, const stream::TopicSpec& found);
+  /// A warning, once.
+  void tell(std::string text);
   /// One question: an offset or time of each of some partitions.
   struct Question {
     int64_t of = 0;
@@ -65,6 +69,8 @@ class KafkaAdmin final : public stream::TopicAdmin {
   KafkaClient& client_;
   const int replication_;
   const int64_t timeout_ms_;
+  Mutex mutex_;
+  std::set<std::string> told_ GUARDED_BY(mutex_);
 };
 
 }  // namespace leat::clients

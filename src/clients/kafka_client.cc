@@ -10,6 +10,16 @@ namespace leat::clients {
 namespace {
 
 constexpr int64_t kAtOnceMs = 50;
+constexpr int64_t kRenewMs = 500;  // between two looks at the password's file
+
+Result<std::string> read_anew(const config::Secret& secret) {
+  auto password = secret.current();
+  // Whoever writes a file is not always done at once.
+  if (password && password->empty())
+    password = Error(ErrorCode::kUnavailable, "the file of sasl.password is empty");
+  if (!password) return std::move(password).error().with_retry(Retry::kReconnect);
+  return password;
+}
 
 std::string joined(std::string_view what, std::string_view text, std::string_view reason) {
   std::string out = fmt::format("cannot {}: {}", what, text);
@@ -60,6 +70,12 @@ Error kafka_error(rd_kafka_resp_err_t code, std::string message) {
   }
 }
 
+Error needs(Error error, std::string_view right, std::string_view on) {
+  const bool refused = error.code() == ErrorCode::kPermission && error.retry() == Retry::kNever;
+  if (!refused) return error;
+  return std::move(error).with_hint(fmt::format("the login needs the right {} on {}", right, on));
+}
+
 Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
                                                        const KafkaOptions& options,
                                                        const KafkaSettings& more,
@@ -75,9 +91,14 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
                             {"message.max.bytes", std::to_string(limits::kMaxKafkaRecordBytes)}};
   settings.insert(settings.end(), options.settings.begin(), options.settings.end());
   settings.insert(settings.end(), more.begin(), more.end());
-  if (!options.password.empty()) {
-    ASSIGN(std::string password, options.password.current());
-    settings.emplace_back("sasl.password", std::move(password));
+  if (!options.username.empty()) {
+    client->username_ = options.username;
+    client->secret_ = options.password;
+    ASSIGN(std::string password, read_anew(options.password));
+    settings.emplace_back("sasl.username", options.username);
+    settings.emplace_back("sasl.password", password);
+    MutexLock lock(client->mutex_);
+    client->password_ = std::move(password);
   }
   Rd<rd_kafka_conf_t, rd_kafka_conf_destroy> conf(rd_kafka_conf_new());
   char text[512];
@@ -125,8 +146,13 @@ void KafkaClient::listen(rd_kafka_conf_t* conf) {
   rd_kafka_conf_set_error_cb(conf, [](rd_kafka_t*, int code, const char* why, void* self) {
     spdlog::debug("kafka: {}: {}", rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code)), why);
     // What comes later than its log line would hide what has happened since; a token that is refused has none.
+    auto* client = static_cast<KafkaClient*>(self);
     if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__FATAL)
-      static_cast<KafkaClient*>(self)->note(why, false);
+      client->note(why, false);
+    if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION) return;
+    MutexLock lock(client->mutex_);
+    client->refused_ = true;
+    client->renew_password();
   });
   rd_kafka_conf_set_ssl_cert_verify_cb(
       conf, [](rd_kafka_t*, const char*, int32_t, int* number, int, const char*, size_t, char* text,
@@ -165,6 +191,24 @@ bool KafkaClient::was_closed() const {
   return closed_;
 }
 
+void KafkaClient::tend() {
+  if (rd_kafka_type(handle_) == RD_KAFKA_PRODUCER) rd_kafka_poll(handle_, 0);
+  MutexLock lock(mutex_);
+  // librdkafka tells of the same failure every 30 s only.
+  if (refused_ && io::system_clock().steady_ms() - renewed_at_ms_ >= kRenewMs) renew_password();
+}
+
+void KafkaClient::renew_password() {
+  if (username_.empty() || !handle_) return;
+  renewed_at_ms_ = io::system_clock().steady_ms();
+  auto password = read_anew(secret_);
+  if (!password || *password == password_) return;
+  RdError error(rd_kafka_sasl_set_credentials(handle_, username_.c_str(), password->c_str()));
+  if (error) return;
+  password_ = std::move(*password);
+  refused_ = false;
+}
+
 void KafkaClient::note_failure(rd_kafka_resp_err_t code) {
   MutexLock lock(mutex_);
   if (!failure_) failure_ = code;
@@ -175,16 +219,16 @@ rd_kafka_resp_err_t KafkaClient::take_failure() {
   return std::exchange(failure_, RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
-Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view what,
-                         std::string_view detail) const {
+Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view what, std::string_view detail) {
   MutexLock lock(mutex_);
   Error plain = kafka_error(code, "");
   const bool unreached = plain.code() == ErrorCode::kUnavailable;
+  if (plain.retry() == Retry::kReconnect) renew_password();
   return kafka_error(code, joined(what, detail.empty() ? rd_kafka_err2str(code) : detail,
                                   unreached ? reason_ : std::string()));
 }
 
-Error KafkaClient::error(const rd_kafka_error_t* error, std::string_view what) const {
+Error KafkaClient::error(const rd_kafka_error_t* error, std::string_view what) {
   return this->error(rd_kafka_error_code(error), what, rd_kafka_error_string(error));
 }
 

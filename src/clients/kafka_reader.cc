@@ -161,6 +161,7 @@ Result<void> KafkaReader::fetch(size_t most, int wait_ms) {
     ssize_t more = rd_kafka_consume_batch_queue(queue_.get(), 0, raw_.data() + 1, raw_.size() - 1);
     count += std::max<ssize_t>(more, 0);
   }
+  client_->tend();
   Result<void> result;
   for (ssize_t i = 0; i < count; ++i) {
     auto taken = take(Message(raw_[static_cast<size_t>(i)]));
@@ -189,8 +190,9 @@ Result<void> KafkaReader::take(Message message) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR__BAD_MSG:
-      return client_->error(message->err, fmt::format("read topic {}", topic_.spec.name),
-                            rd_kafka_message_errstr(message.get()));
+      return needs(client_->error(message->err, fmt::format("read topic {}", topic_.spec.name),
+                                  rd_kafka_message_errstr(message.get())),
+                   "Read", "topic " + topic_.spec.name);
     default:
       return {};  // librdkafka tries again by itself
   }

@@ -80,7 +80,8 @@ const config::Spec<Sasl>& sasl_spec() {
                   {"OAUTHBEARER", "OAUTHBEARER"}})
         .doc("How.");
     s.field("username", &Sasl::username).doc("Of PLAIN and SCRAM.");
-    s.field("password", &Sasl::password).doc("Of PLAIN and SCRAM.");
+    s.field("password", &Sasl::password)
+        .doc("Of PLAIN and SCRAM. From `file:` it is read anew when logins fail by now.");
     s.field("token_url", &Sasl::token_url)
         .doc("Of OAUTHBEARER: where tokens come from, by client credentials (OpenID Connect).");
     s.field("client_id", &Sasl::client_id).doc("Of OAUTHBEARER.");
@@ -193,7 +194,7 @@ clients::KafkaOptions options_of(const Config& config, const stream::LogContext&
       set("sasl.oauthbearer.client.secret", config.sasl->client_secret.reveal());
       set("sasl.oauthbearer.scope", config.sasl->scope);
     } else {
-      set("sasl.username", config.sasl->username);
+      options.username = config.sasl->username;
       options.password = config.sasl->password;
     }
   }

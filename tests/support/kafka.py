@@ -47,7 +47,7 @@ def consume(topic, brokers=None):
     return [json.loads(line) for line in lines.splitlines()]
 
 
-def topics():
+def topics(brokers=None):
     """Names, without leat's and the brokers' own."""
-    found = json.loads(kcat("-L", "-J"))["topics"]
+    found = json.loads(kcat("-L", "-J", brokers=brokers))["topics"]
     return [topic["topic"] for topic in found if not topic["topic"].startswith("_")]

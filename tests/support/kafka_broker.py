@@ -91,6 +91,9 @@ class Broker:
     def consume(self, topic):
         return kafka.consume(topic, brokers=self.at())
 
+    def topics(self):
+        return kafka.topics(brokers=self.at())
+
     def values(self, topic):
         return [json.loads(record["payload"]) for record in self.consume(topic)]
 
