@@ -229,8 +229,10 @@ Result<stream::TopicInfo> KafkaAdmin::ensure(const stream::TopicSpec& spec,
                              topic->spec.partitions, spec.partitions))
         .with_hint("say so in `topics:` of leat.yaml, or add partitions with Kafka's own tools");
   }
-  const bool known = topic && topic->max_record_bytes > 0;  // its settings could be read
-  if (known && spec.declared) compare(spec, topic->spec);
+  if (topic && topic->max_record_bytes > 0) {  // its settings could be read
+    if (spec.declared) compare(spec, topic->spec);
+    batch_bytes_ = std::min(batch_bytes_.load(), topic->max_record_bytes);
+  }
   return topic;
 }
 

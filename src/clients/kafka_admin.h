@@ -1,6 +1,7 @@
 // KafkaAdmin: topics of a cluster, and where their partitions begin and end. Internal to clients/.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <set>
 #include <span>
@@ -35,6 +36,8 @@ class KafkaAdmin final : public stream::TopicAdmin {
     int64_t start = 0, stable = 0, high = 0;
   };
   Result<Extent> extent(const stream::TopicInfo& topic, int32_t partition);
+  /// What the topics that this process uses take in one batch, as far as that is known.
+  int64_t batch_bytes() const { return batch_bytes_.load(); }
   /// The offset after the last record of each partition, of open transactions too.
   Result<std::vector<int64_t>> high_watermarks(const stream::TopicInfo& topic);
   /// A topic with settings of leat's own.
@@ -69,6 +72,7 @@ class KafkaAdmin final : public stream::TopicAdmin {
   KafkaClient& client_;
   const int replication_;
   const int64_t timeout_ms_;
+  std::atomic<int64_t> batch_bytes_{1'000'000};
   Mutex mutex_;
   std::set<std::string> told_ GUARDED_BY(mutex_);
 };

@@ -123,7 +123,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type,
                                   const auto code = message->err;
                                   if (code && code != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
                                       code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-                                    static_cast<KafkaClient*>(self)->note_failure(code);
+                                    static_cast<KafkaClient*>(self)->note_failure(*message);
                                 });
   }
   client->handle_ = rd_kafka_new(type, conf.get(), text, sizeof text);
@@ -209,14 +209,14 @@ void KafkaClient::renew_password() {
   refused_ = false;
 }
 
-void KafkaClient::note_failure(rd_kafka_resp_err_t code) {
+void KafkaClient::note_failure(const rd_kafka_message_t& message) {
   MutexLock lock(mutex_);
-  if (!failure_) failure_ = code;
+  if (!failure_.code) failure_ = {message.err, rd_kafka_topic_name(message.rkt)};
 }
 
-rd_kafka_resp_err_t KafkaClient::take_failure() {
+KafkaClient::Failure KafkaClient::take_failure() {
   MutexLock lock(mutex_);
-  return std::exchange(failure_, RD_KAFKA_RESP_ERR_NO_ERROR);
+  return std::exchange(failure_, {});
 }
 
 Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view what, std::string_view detail) {

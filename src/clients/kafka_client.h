@@ -60,15 +60,19 @@ class KafkaClient {
   bool was_closed() const;
   /// For whoever waits, now and then: reads the password anew where logins fail by now, for it may have been changed.
   void tend();
-  /// First delivery failure since the last call; nothing was lost when it is RD_KAFKA_RESP_ERR_NO_ERROR.
-  rd_kafka_resp_err_t take_failure();
+  /// First delivery failure since the last call; nothing was lost when its code is RD_KAFKA_RESP_ERR_NO_ERROR.
+  struct Failure {
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::string topic;
+  };
+  Failure take_failure();
 
  private:
   KafkaClient() = default;
   /// Hears what librdkafka has to say; its callbacks run in its own threads and in whatever thread polls.
   void listen(rd_kafka_conf_t* conf);
   void note(std::string reason, bool closed);
-  void note_failure(rd_kafka_resp_err_t code);
+  void note_failure(const rd_kafka_message_t& message);
 
   void renew_password() REQUIRES_LOCK(mutex_);
 
@@ -84,7 +88,7 @@ class KafkaClient {
   std::string password_ GUARDED_BY(mutex_);       // that librdkafka has
   bool refused_ GUARDED_BY(mutex_) = false;       // with that password a login has failed
   int64_t renewed_at_ms_ GUARDED_BY(mutex_) = 0;  // when its file was read last
-  rd_kafka_resp_err_t failure_ GUARDED_BY(mutex_) = RD_KAFKA_RESP_ERR_NO_ERROR;
+  Failure failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace leat::clients

@@ -25,7 +25,7 @@ struct KafkaLog::Impl {
         admin(*client, options.replication, options.connect_ms),
         positions(options, admin, "_leat_positions"),
         state(options, admin, "_leat_state"),
-        producers(options, positions, state) {}
+        producers(options, admin, positions, state) {}
 
   const KafkaOptions options;
   std::unique_ptr<KafkaClient> client;

@@ -177,9 +177,21 @@ class Transaction final : public stream::LogTransaction {
   }
 
   Result<void> check_failure() {
-    const rd_kafka_resp_err_t code = producer_->client->take_failure();
-    if (!code) return {};
-    return failed(producer_->client->error(code, "write records"));
+    const KafkaClient::Failure failure = producer_->client->take_failure();
+    if (!failure.code) return {};
+    Error error =
+        producer_->client->error(failure.code, fmt::format("write to topic {}", failure.topic));
+    if (failure.code != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return failed(std::move(error));
+    // The topic takes less than it did: whoever ensures it anew knows what, and so does a new producer.
+    producers_.give_up(producer_);
+    abort();
+    return Error(ErrorCode::kUnavailable, error.message())
+        .with_blame(Blame::kExternal)
+        .with_retry(Retry::kNever)
+        .with_hint(
+            "its `max.message.bytes` is smaller than when the lane started, or unknown without the "
+            "right "
+            "DescribeConfigs");
   }
 
   /// The transaction has not happened, and will not.
@@ -242,6 +254,8 @@ Result<std::unique_ptr<stream::LogTransaction>> KafkaProducers::begin(const std:
          {"acks", "all"},
          {"compression.type", "lz4"},
          {"linger.ms", "5"},
+         // A batch of several records is refused whole. One that is larger goes alone.
+         {"batch.size", std::to_string(admin_.batch_bytes())},
          {"transaction.timeout.ms", std::to_string(options_.transaction_ms)},
          {"message.timeout.ms", std::to_string(std::max<int64_t>(options_.transaction_ms - 2'000,
                                                                  options_.transaction_ms / 2))},
