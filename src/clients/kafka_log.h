@@ -34,7 +34,8 @@ struct KafkaOptions {
   int replication = -1;         // of topics that leat creates; -1: the brokers' default
   int64_t connect_ms = 10'000;  // of the first answer, and of each administrative request
   int64_t transaction_ms = 15'000;  // how long the transaction of a dead process holds readers up
-  io::Clock* clock = nullptr;       // null: the host's; outlives the log
+  int64_t stalled_ms = 30'000;  // after which a partition that should move, and does not, is told
+  io::Clock* clock = nullptr;   // null: the host's; outlives the log
 };
 
 /// Any thread; each reader and transaction belongs to one, and is destroyed before the log.

@@ -337,6 +337,35 @@ TEST_F(KafkaLogTest, ARecordBeyondTheLimitIsRefused) {
   EXPECT_OK(put(name_, to, "small"));  // the producer goes on
 }
 
+TEST_F(KafkaLogTest, APartitionThatStandsStillIsTold) {
+  KafkaOptions watchful = options();
+  watchful.stalled_ms = 300;
+  auto log = KafkaLog::open(watchful).value();
+  auto& admin = static_cast<KafkaAdmin&>(log->topics());
+  auto to = topic();
+  ASSERT_OK(put(name_, to, "one"));
+  ASSERT_OK_AND_ASSIGN(auto open, log_->begin(name_ + "-open"));
+  const OutRecord held = record("k", "two");
+  ASSERT_OK(open->append(to, 0, {&held, 1}));
+  const auto until = io::system_clock().steady_ms() + 10'000;
+  while (admin.extent(to, 0)->high < 3 && io::system_clock().steady_ms() < until)
+    io::system_clock().sleep_ms(20, {});
+  auto reader = log->reader(to).value();
+  ASSERT_OK(reader->seek(0, 0));
+  stream::RecordBatch batch;
+  ASSERT_TRUE(reader->poll(batch, {}, {}, milliseconds(10'000)).value());
+  while (reader->trouble().empty() && io::system_clock().steady_ms() < until)
+    reader->poll(batch, {}, {}, milliseconds(100)).value();
+  EXPECT_EQ(reader->trouble(), name_ +
+                                   "[0] has stood at offset 2 for more than 300ms: records 2 to "
+                                   "2 wait for a transaction to end");
+  ASSERT_OK(open->commit());
+  while (!reader->poll(batch, {}, {}, milliseconds(10'000)).value() || batch.records.empty())
+    ASSERT_LT(io::system_clock().steady_ms(), until);
+  EXPECT_EQ(batch.records[0].value, "two");
+  EXPECT_EQ(reader->trouble(), "");
+}
+
 TEST_F(KafkaLogTest, BatchesAreNoLargerThanATopicTakes) {
   auto& admin = static_cast<KafkaAdmin&>(log_->topics());
   stream::TopicSpec spec;

@@ -33,6 +33,7 @@ struct Config {
   int32_t replication = -1;
   std::string instance_id;
   int64_t timeout_ms = 10'000, transaction_timeout_ms = 15'000, session_timeout_ms = 10'000;
+  int64_t stalled_after_ms = 30'000;
 };
 
 /// HOST:PORT{,HOST:PORT}
@@ -132,6 +133,12 @@ const config::Spec<Config>& spec() {
         .unit(config::Unit::kDuration)
         .range(6'000, 1'800'000)
         .doc("How long a process may be silent before the others take its partitions.");
+    s.field("stalled_after", &Config::stalled_after_ms)
+        .unit(config::Unit::kDuration)
+        .range(1'000, 3'600'000)
+        .doc(
+            "How long a partition may stand still while records wait in it, before log and status "
+            "say so.");
     s.field("instance_id", &Config::instance_id)
         .doc(
             "Makes the process a static member of its consumer groups (one name for each process): "
@@ -170,6 +177,7 @@ clients::KafkaOptions options_of(const Config& config, const stream::LogContext&
   options.connect_ms = config.timeout_ms;
   options.transaction_ms = config.transaction_timeout_ms;
   options.session_ms = config.session_timeout_ms;
+  options.stalled_ms = config.stalled_after_ms;
   options.instance_id = config.instance_id;
   auto set = [&](const char* name, const std::string& value) {
     if (!value.empty()) options.settings.emplace_back(name, value);

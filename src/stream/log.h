@@ -61,6 +61,8 @@ class TopicReader {
   virtual Result<PartitionBounds> bounds(int32_t partition) = 0;
   /// The end of a partition that was sought, as it was seen last, without asking anybody.
   virtual int64_t end_seen(int32_t partition) = 0;
+  /// A partition that does not move although records wait in it: which of them, and why; empty when all is well.
+  virtual std::string trouble() const { return {}; }
 };
 
 /// Records of any topics, progress rows and state, committed together or not at all. One thread.

@@ -15,6 +15,7 @@ from . import kafka
 
 SHARED = pathlib.Path(os.environ.get("LEAT_SERVICES", f"/var/tmp/leat-services-{os.getuid()}"))
 # Numbers of the protocol.
+CREATE_TOPICS = 19
 CREATE_ACLS, ANY_HOST, ALLOW, PREFIXED = 30, "*", 3, 4
 RESOURCES = {"topic": 2, "group": 3, "transactional id": 5}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
@@ -99,17 +100,31 @@ class Broker:
 
     def allow(self, user, operation, resource, prefix):
         """A right of a user on all resources whose name begins with `prefix`."""
-        body = struct.pack(">i", 1) + struct.pack(">b", RESOURCES[resource]) + text(prefix)
+        body = struct.pack(">ib", 1, RESOURCES[resource]) + text(prefix)
         body += struct.pack(">b", PREFIXED) + text(f"User:{user}") + text(ANY_HOST)
         body += struct.pack(">bb", OPERATIONS[operation], ALLOW)
+        count, error = struct.unpack(">ih", self.ask(CREATE_ACLS, 1, body)[4:10])
+        if (count, error) != (1, 0):
+            raise AssertionError(f"{user} {operation} {resource} {prefix}: the broker answered error {error}")
+
+    def create_topic(self, name, settings=None):
+        """With one partition."""
+        settings = settings or {}
+        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", 1, 1, 0, len(settings))
+        body += b"".join(text(key) + text(value) for key, value in settings.items()) + struct.pack(">i?", 10_000, False)
+        answer = self.ask(CREATE_TOPICS, 2, body)
+        (error,) = struct.unpack(">h", answer[8 + len(text(name)):][:2])
+        if error:
+            raise AssertionError(f"create topic {name}: the broker answered error {error}")
+
+    def ask(self, number, version, body):
+        """One request of the protocol's number; the answer's body."""
         with socket.create_connection(("127.0.0.1", self.ports["PLAINTEXT"]), 10) as connection:
-            request = struct.pack(">hhi", CREATE_ACLS, 1, 0) + text("test") + body
+            request = struct.pack(">hhi", number, version, 0) + text("test") + body
             connection.sendall(struct.pack(">i", len(request)) + request)
             with connection.makefile("rb") as answer:
                 (size,) = struct.unpack(">i", answer.read(4))
-                _, _, count, error = struct.unpack(">iiih", answer.read(size)[:14])
-        if (count, error) != (1, 0):
-            raise AssertionError(f"{user} {operation} {resource} {prefix}: the broker answered error {error}")
+                return answer.read(size)[4:]
 
 
 def text(value):
