@@ -198,6 +198,11 @@ void KafkaClient::tend() {
   if (refused_ && io::system_clock().steady_ms() - renewed_at_ms_ >= kRenewMs) renew_password();
 }
 
+std::string KafkaClient::refusal() const {
+  MutexLock lock(mutex_);
+  return refused_ ? reason_ : "";
+}
+
 void KafkaClient::renew_password() {
   if (username_.empty() || !handle_) return;
   renewed_at_ms_ = io::system_clock().steady_ms();

@@ -60,6 +60,8 @@ class KafkaClient {
   bool was_closed() const;
   /// For whoever waits, now and then: reads the password anew where logins fail by now, for it may have been changed.
   void tend();
+  /// Why logins fail; empty while they do not.
+  std::string refusal() const;
   /// First delivery failure since the last call; nothing was lost when its code is RD_KAFKA_RESP_ERR_NO_ERROR.
   struct Failure {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -72,6 +72,10 @@ void KafkaGroup::loop(const std::stop_token& over) {
     Rd<rd_kafka_message_t, rd_kafka_message_destroy> message(
         rd_kafka_consumer_poll(client_->get(), kPollMs));
     client_->tend();
+    // A lane that waits for its partitions would do so without a word.
+    std::string refused = client_->refusal();
+    if (!refused.empty() && !refused_) spdlog::warn("kafka: group {}: {}", group_, refused);
+    refused_ = !refused.empty();
     if (message && message->err) {
       const Error error = refusal(*message);
       if (error.code() == ErrorCode::kPermission || error.code() == ErrorCode::kNotFound) {

@@ -48,6 +48,7 @@ class KafkaGroup final : public stream::Membership {
   std::optional<Error> failure_ GUARDED_BY(mutex_);
   std::stop_source change_ GUARDED_BY(mutex_);
   std::map<int32_t, int64_t> reported_ GUARDED_BY(mutex_);
+  bool refused_ = false;  // the thread's
   std::jthread thread_;
 };
 

@@ -2,6 +2,7 @@
 
 Its administration speaks Kafka's protocol itself: each of Kafka's own tools would take seconds.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -15,7 +16,7 @@ from . import kafka
 
 SHARED = pathlib.Path(os.environ.get("LEAT_SERVICES", f"/var/tmp/leat-services-{os.getuid()}"))
 # Numbers of the protocol.
-CREATE_TOPICS = 19
+CREATE_TOPICS, ALTER_SCRAM, SHA_512 = 19, 51, 2
 CREATE_ACLS, ANY_HOST, ALLOW, PREFIXED = 30, "*", 3, 4
 RESOURCES = {"topic": 2, "group": 3, "transactional id": 5}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
@@ -117,6 +118,15 @@ class Broker:
         if error:
             raise AssertionError(f"create topic {name}: the broker answered error {error}")
 
+    def change_password(self, user, password):
+        """Of SCRAM-SHA-512."""
+        salt, rounds = os.urandom(16), 4096
+        salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds)
+        body = b"\0\1\2" + short(user.encode()) + struct.pack(">bi", SHA_512, rounds) + short(salt) + short(salted) + b"\0\0"
+        error = struct.unpack(">h", self.ask(ALTER_SCRAM, 0, body)[6 + len(short(user.encode())):][:2])
+        if error != (0,):
+            raise AssertionError(f"change the password of {user}: the broker answered error {error[0]}")
+
     def ask(self, number, version, body):
         """One request of the protocol's number; the answer's body."""
         with socket.create_connection(("127.0.0.1", self.ports["PLAINTEXT"]), 10) as connection:
@@ -125,6 +135,11 @@ class Broker:
             with connection.makefile("rb") as answer:
                 (size,) = struct.unpack(">i", answer.read(4))
                 return answer.read(size)[4:]
+
+
+def short(data):
+    """Bytes as the newer requests have them; at most 126."""
+    return bytes([len(data) + 1]) + data
 
 
 def text(value):
