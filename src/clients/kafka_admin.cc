@@ -1,11 +1,13 @@
 #include "clients/kafka_admin.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/limits.h"
+#include "base/strings.h"
 
 namespace leat::clients {
 namespace {
@@ -17,6 +19,9 @@ using Names = Rd<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy>;
 using Resource = Rd<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 
 constexpr std::string_view kOwnPrefix = "_leat_";
+constexpr int64_t kFrameBytes =
+    256;                           // of a batch with one record beside its key and value, at most
+constexpr int kSliceMs = 200;      // of waiting for an answer
 constexpr int64_t kSettleMs = 50;  // between two looks whether a change has reached every broker
 
 /// A partition that is new, or whose leader has just died, has another one soon.
@@ -37,7 +42,12 @@ int64_t number_of(const char* text, int64_t otherwise) {
 }  // namespace
 
 Result<RdEvent> KafkaAdmin::answer(rd_kafka_queue_t* queue, const std::string& what) {
-  RdEvent event(rd_kafka_queue_poll(queue, static_cast<int>(timeout_ms_) + 1'000));
+  RdEvent event;
+  const int64_t until = io::system_clock().steady_ms() + timeout_ms_ + 1'000;
+  while (!event && io::system_clock().steady_ms() < until) {
+    event.reset(rd_kafka_queue_poll(queue, kSliceMs));
+    client_.tend();
+  }
   if (!event) return client_.error(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
   if (rd_kafka_event_error(event.get()))
     return client_.error(rd_kafka_event_error(event.get()), what,
@@ -77,9 +87,10 @@ Result<std::vector<stream::TopicInfo>> KafkaAdmin::describe(const std::vector<st
   auto** described = rd_kafka_DescribeTopics_result_topics(result, &count);
   for (size_t i = 0; i < count; ++i) {
     const rd_kafka_error_t* error = rd_kafka_TopicDescription_error(described[i]);
-    if (error && rd_kafka_error_code(error)) return client_.error(error, what);
     stream::TopicInfo topic;
     topic.spec.name = rd_kafka_TopicDescription_name(described[i]);
+    if (error && rd_kafka_error_code(error))
+      return needs(client_.error(error, what), "Describe", "topic " + topic.spec.name);
     size_t partitions = 0;
     rd_kafka_TopicDescription_partitions(described[i], &partitions);
     topic.spec.partitions = static_cast<int32_t>(partitions);
@@ -88,11 +99,11 @@ Result<std::vector<stream::TopicInfo>> KafkaAdmin::describe(const std::vector<st
     topic.id.low = static_cast<uint64_t>(rd_kafka_Uuid_least_significant_bits(id));
     topics.push_back(std::move(topic));
   }
-  TRY(add_retention(topics));
+  TRY(add_settings(topics));
   return topics;
 }
 
-Result<void> KafkaAdmin::add_retention(std::vector<stream::TopicInfo>& topics) {
+Result<void> KafkaAdmin::add_settings(std::vector<stream::TopicInfo>& topics) {
   std::vector<Resource> resources;
   std::vector<rd_kafka_ConfigResource_t*> raw;
   for (const stream::TopicInfo& topic : topics) {
@@ -112,8 +123,14 @@ Result<void> KafkaAdmin::add_retention(std::vector<stream::TopicInfo>& topics) {
     const std::string_view name = rd_kafka_ConfigResource_name(described[i]);
     auto topic = std::find_if(topics.begin(), topics.end(),
                               [&](const auto& one) { return one.spec.name == name; });
+    if (topic == topics.end()) continue;
     // Without the right to read settings the topic can be used all the same.
-    if (topic == topics.end() || rd_kafka_ConfigResource_error(described[i])) continue;
+    if (auto code = rd_kafka_ConfigResource_error(described[i])) {
+      tell(needs(client_.error(code, fmt::format("read the settings of topic {}", name)),
+                 "DescribeConfigs", "topic " + topic->spec.name)
+               .to_string());
+      continue;
+    }
     size_t entries = 0;
     const auto** entry = rd_kafka_ConfigResource_configs(described[i], &entries);
     for (size_t e = 0; e < entries; ++e) {
@@ -125,6 +142,8 @@ Result<void> KafkaAdmin::add_retention(std::vector<stream::TopicInfo>& topics) {
         topic->spec.retention_bytes = number_of(value, -1);
       else if (key == "cleanup.policy")
         topic->spec.compact = value && std::string_view(value).find("compact") != std::string::npos;
+      else if (key == "max.message.bytes")
+        topic->max_record_bytes = std::max<int64_t>(number_of(value, 0) - kFrameBytes, 0);
     }
   }
   return {};
@@ -176,7 +195,7 @@ Result<void> KafkaAdmin::create(const stream::TopicSpec& spec,
     auto code = rd_kafka_topic_result_error(results[i]);
     const char* why = rd_kafka_topic_result_error_string(results[i]);
     if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-      return client_.error(code, what, why ? why : "");
+      return needs(client_.error(code, what, why ? why : ""), "Create", "topic " + spec.name);
   }
   return {};
 }
@@ -210,7 +229,37 @@ Result<stream::TopicInfo> KafkaAdmin::ensure(const stream::TopicSpec& spec,
                              topic->spec.partitions, spec.partitions))
         .with_hint("say so in `topics:` of leat.yaml, or add partitions with Kafka's own tools");
   }
+  if (topic && topic->max_record_bytes > 0) {  // its settings could be read
+    if (spec.declared) compare(spec, topic->spec);
+    batch_bytes_ = std::min(batch_bytes_.load(), topic->max_record_bytes);
+  }
   return topic;
+}
+
+/// The topic is somebody's, who may have reasons: records flow, and the difference is told.
+void KafkaAdmin::compare(const stream::TopicSpec& declared, const stream::TopicSpec& found) {
+  std::vector<std::string> differences;
+  auto differ = [&](const char* what, const std::string& is, const std::string& should) {
+    if (is != should) differences.push_back(fmt::format("{} {}, declared {}", what, is, should));
+  };
+  auto time = [](int64_t ms) { return ms < 0 ? "for ever" : format_duration_ms(ms); };
+  auto size = [](int64_t bytes) {
+    return bytes < 0 ? "unbounded" : fmt::format("{} bytes", bytes);
+  };
+  differ("retention", time(found.retention_ms), time(declared.retention_ms));
+  differ("retention_bytes", size(found.retention_bytes), size(declared.retention_bytes));
+  differ("cleanup", found.compact ? "compact" : "delete", declared.compact ? "compact" : "delete");
+  if (differences.empty()) return;
+  tell(
+      fmt::format("topic {} is there with another {}: it stays as it is; change it with Kafka's "
+                  "own tools, or say so "
+                  "in leat.yaml",
+                  declared.name, fmt::join(differences, "; ")));
+}
+
+void KafkaAdmin::tell(std::string text) {
+  MutexLock lock(mutex_);
+  if (told_.insert(text).second) spdlog::warn("kafka: {}", text);
 }
 
 Result<void> KafkaAdmin::remove(const std::string& name) {
@@ -227,7 +276,7 @@ Result<void> KafkaAdmin::remove(const std::string& name) {
   for (size_t i = 0; i < count; ++i) {
     const char* why = rd_kafka_topic_result_error_string(results[i]);
     if (auto code = rd_kafka_topic_result_error(results[i]))
-      return client_.error(code, what, why ? why : "");
+      return needs(client_.error(code, what, why ? why : ""), "Delete", "topic " + name);
   }
   return {};
 }
@@ -287,7 +336,8 @@ Result<KafkaAdmin::Answers> KafkaAdmin::ask(const stream::TopicInfo& topic,
     for (size_t i = 0; i < count; ++i) {
       const auto* of = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
       leaderless |= is_leaderless(of->err);
-      if (of->err) return client_.error(of->err, what);
+      if (of->err)
+        return needs(client_.error(of->err, what), "Describe", "topic " + topic.spec.name);
       found[of->partition] = {of->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
     }
     for (int32_t partition : partitions) offsets.push_back(found[partition]);

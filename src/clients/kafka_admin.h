@@ -1,7 +1,9 @@
 // KafkaAdmin: topics of a cluster, and where their partitions begin and end. Internal to clients/.
 #pragma once
 
+#include <atomic>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +36,8 @@ class KafkaAdmin final : public stream::TopicAdmin {
     int64_t start = 0, stable = 0, high = 0;
   };
   Result<Extent> extent(const stream::TopicInfo& topic, int32_t partition);
+  /// What the topics that this process uses take in one batch, as far as that is known.
+  int64_t batch_bytes() const { return batch_bytes_.load(); }
   /// The offset after the last record of each partition, of open transactions too.
   Result<std::vector<int64_t>> high_watermarks(const stream::TopicInfo& topic);
   /// A topic with settings of leat's own.
@@ -45,7 +49,10 @@ class KafkaAdmin final : public stream::TopicAdmin {
     int64_t offset = -1, timestamp_ms = -1;
   };
   Result<std::vector<stream::TopicInfo>> describe(const std::vector<std::string>& names);
-  Result<void> add_retention(std::vector<stream::TopicInfo>& topics);
+  Result<void> add_settings(std::vector<stream::TopicInfo>& topics);
+  void compare(const stream::TopicSpec& declared, const stream::TopicSpec& found);
+  /// A warning, once.
+  void tell(std::string text);
   /// One question: an offset or time of each of some partitions.
   struct Question {
     int64_t of = 0;
@@ -65,6 +72,9 @@ class KafkaAdmin final : public stream::TopicAdmin {
   KafkaClient& client_;
   const int replication_;
   const int64_t timeout_ms_;
+  std::atomic<int64_t> batch_bytes_{1'000'000};
+  Mutex mutex_;
+  std::set<std::string> told_ GUARDED_BY(mutex_);
 };
 
 }  // namespace leat::clients

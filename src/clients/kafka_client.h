@@ -35,6 +35,9 @@ using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 /// What a code of librdkafka's or the broker's means for whoever waits.
 Error kafka_error(rd_kafka_resp_err_t code, std::string message);
 
+/// Of an answer that access control has refused: names the right that was needed.
+Error needs(Error error, std::string_view right, std::string_view on);
+
 /// Any thread, as librdkafka's handle. Pinned: librdkafka holds its address.
 class KafkaClient {
  public:
@@ -50,21 +53,44 @@ class KafkaClient {
 
   rd_kafka_t* get() const { return handle_; }
   /// The error with the words "cannot WHAT", and why brokers are not reached when that is known.
-  Error error(rd_kafka_resp_err_t code, std::string_view what, std::string_view detail = {}) const;
-  Error error(const rd_kafka_error_t* error, std::string_view what) const;
-  /// First delivery failure since the last call; nothing was lost when it is RD_KAFKA_RESP_ERR_NO_ERROR.
-  rd_kafka_resp_err_t take_failure();
+  /// Whoever tries again does so with the password that is there by now.
+  Error error(rd_kafka_resp_err_t code, std::string_view what, std::string_view detail = {});
+  Error error(const rd_kafka_error_t* error, std::string_view what);
+  /// The last trouble was that a broker closed the connection, as one does that expects TLS or a login, or neither.
+  bool was_closed() const;
+  /// For whoever waits, now and then: reads the password anew where logins fail by now, for it may have been changed.
+  void tend();
+  /// Why logins fail; empty while they do not.
+  std::string refusal() const;
+  /// First delivery failure since the last call; nothing was lost when its code is RD_KAFKA_RESP_ERR_NO_ERROR.
+  struct Failure {
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::string topic;
+  };
+  Failure take_failure();
 
  private:
   KafkaClient() = default;
-  void note(rd_kafka_resp_err_t code, std::string reason);
-  void note_failure(rd_kafka_resp_err_t code);
+  /// Hears what librdkafka has to say; its callbacks run in its own threads and in whatever thread polls.
+  void listen(rd_kafka_conf_t* conf);
+  void note(std::string reason, bool closed);
+  void note_failure(const rd_kafka_message_t& message);
+
+  void renew_password() REQUIRES_LOCK(mutex_);
 
   rd_kafka_t* handle_ = nullptr;
+  std::string username_;
+  config::Secret secret_;
   OnRebalance on_rebalance_;
   mutable Mutex mutex_;
-  std::string reason_ GUARDED_BY(mutex_);  // of the last trouble with a broker
-  rd_kafka_resp_err_t failure_ GUARDED_BY(mutex_) = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string reason_ GUARDED_BY(mutex_);       // of the last trouble with a broker
+  std::string certificate_ GUARDED_BY(mutex_);  // what was wrong with the last one that was refused
+  int64_t certificate_at_ms_ GUARDED_BY(mutex_) = -1'000;
+  bool closed_ GUARDED_BY(mutex_) = false;        // that trouble: a broker closed the connection
+  std::string password_ GUARDED_BY(mutex_);       // that librdkafka has
+  bool refused_ GUARDED_BY(mutex_) = false;       // with that password a login has failed
+  int64_t renewed_at_ms_ GUARDED_BY(mutex_) = 0;  // when its file was read last
+  Failure failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace leat::clients

@@ -19,7 +19,7 @@ constexpr int64_t kReportMs = 5'000;
 Result<std::unique_ptr<KafkaGroup>> KafkaGroup::open(const KafkaOptions& options,
                                                      const std::string& group,
                                                      const stream::TopicInfo& topic) {
-  std::unique_ptr<KafkaGroup> member(new KafkaGroup(topic.spec.name));
+  std::unique_ptr<KafkaGroup> member(new KafkaGroup(group, topic.spec.name));
   KafkaSettings settings = {{"group.id", group},
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
@@ -71,9 +71,13 @@ void KafkaGroup::loop(const std::stop_token& over) {
   while (!over.stop_requested()) {
     Rd<rd_kafka_message_t, rd_kafka_message_destroy> message(
         rd_kafka_consumer_poll(client_->get(), kPollMs));
+    client_->tend();
+    // A lane that waits for its partitions would do so without a word.
+    std::string refused = client_->refusal();
+    if (!refused.empty() && !refused_) spdlog::warn("kafka: group {}: {}", group_, refused);
+    refused_ = !refused.empty();
     if (message && message->err) {
-      const Error error =
-          client_->error(message->err, "read", rd_kafka_message_errstr(message.get()));
+      const Error error = refusal(*message);
       if (error.code() == ErrorCode::kPermission || error.code() == ErrorCode::kNotFound) {
         MutexLock lock(mutex_);
         failure_ = error;
@@ -85,6 +89,13 @@ void KafkaGroup::loop(const std::stop_token& over) {
     next_report = io::system_clock().steady_ms() + kReportMs;
     commit_reported();
   }
+}
+
+Error KafkaGroup::refusal(const rd_kafka_message_t& message) {
+  const bool of_topic = message.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+  return needs(client_->error(message.err, fmt::format("join group {}", group_),
+                              rd_kafka_message_errstr(&message)),
+               "Read", of_topic ? "topic " + topic_ : "group " + group_);
 }
 
 void KafkaGroup::commit_reported() {

@@ -29,13 +29,15 @@ class KafkaGroup final : public stream::Membership {
   void report(int32_t partition, int64_t next) override;
 
  private:
-  explicit KafkaGroup(std::string topic) : topic_(std::move(topic)) {}
+  KafkaGroup(std::string group, std::string topic)
+      : group_(std::move(group)), topic_(std::move(topic)) {}
   void loop(const std::stop_token& over);
+  Error refusal(const rd_kafka_message_t& message);
   void commit_reported();
   void assigned(rd_kafka_topic_partition_list_t* partitions);
   void revoked(rd_kafka_topic_partition_list_t* partitions);
 
-  const std::string topic_;
+  const std::string group_, topic_;
   std::unique_ptr<KafkaClient> client_;
   Mutex mutex_;
   CondVar moved_;
@@ -46,6 +48,7 @@ class KafkaGroup final : public stream::Membership {
   std::optional<Error> failure_ GUARDED_BY(mutex_);
   std::stop_source change_ GUARDED_BY(mutex_);
   std::map<int32_t, int64_t> reported_ GUARDED_BY(mutex_);
+  bool refused_ = false;  // the thread's
   std::jthread thread_;
 };
 

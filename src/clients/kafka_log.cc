@@ -8,6 +8,15 @@
 #include "clients/kafka_transaction.h"
 
 namespace leat::clients {
+namespace {
+
+constexpr int kReasonMs = 100;  // why a request failed may come to be known just after it
+constexpr const char* kClosedHint =
+    "the broker closed the connection: does this port expect TLS (`tls:`) and a login (`sasl:`), "
+    "or does it expect "
+    "neither?";
+
+}  // namespace
 
 struct KafkaLog::Impl {
   Impl(const KafkaOptions& given, std::unique_ptr<KafkaClient> opened)
@@ -16,7 +25,7 @@ struct KafkaLog::Impl {
         admin(*client, options.replication, options.connect_ms),
         positions(options, admin, "_leat_positions"),
         state(options, admin, "_leat_state"),
-        producers(options, positions, state) {}
+        producers(options, admin, positions, state) {}
 
   const KafkaOptions options;
   std::unique_ptr<KafkaClient> client;
@@ -34,8 +43,9 @@ Result<std::unique_ptr<KafkaLog>> KafkaLog::open(const KafkaOptions& options) {
   auto code =
       rd_kafka_metadata(client->get(), 0, nullptr, &metadata, static_cast<int>(options.connect_ms));
   if (code) {
-    rd_kafka_poll(client->get(), 0);  // the reason
-    return client->error(code, fmt::format("reach Kafka at {}", options.brokers));
+    rd_kafka_poll(client->get(), kReasonMs);
+    Error error = client->error(code, fmt::format("reach Kafka at {}", options.brokers));
+    return client->was_closed() ? std::move(error).with_hint(kClosedHint) : std::move(error);
   }
   rd_kafka_metadata_destroy(metadata);
   return std::unique_ptr<KafkaLog>(

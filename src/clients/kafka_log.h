@@ -29,11 +29,13 @@ struct KafkaOptions {
   std::vector<std::pair<std::string, std::string>> settings;
   std::string instance_id;      // a static member of its groups; empty: a dynamic one
   int64_t session_ms = 10'000;  // after which a silent process loses its partitions to the others
-  config::Secret password;      // sasl.password; read again for each new client
+  std::string username;         // of PLAIN and SCRAM; empty: no such login
+  config::Secret password;      // read anew for each new client, and when logins fail
   int replication = -1;         // of topics that leat creates; -1: the brokers' default
   int64_t connect_ms = 10'000;  // of the first answer, and of each administrative request
   int64_t transaction_ms = 15'000;  // how long the transaction of a dead process holds readers up
-  io::Clock* clock = nullptr;       // null: the host's; outlives the log
+  int64_t stalled_ms = 30'000;  // after which a partition that should move, and does not, is told
+  io::Clock* clock = nullptr;   // null: the host's; outlives the log
 };
 
 /// Any thread; each reader and transaction belongs to one, and is destroyed before the log.

@@ -1,8 +1,9 @@
 #include "clients/kafka_transaction.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "clients/kafka_rows.h"
 
@@ -110,6 +111,7 @@ class Transaction final : public stream::LogTransaction {
   Result<void> produce(const std::string& topic, int32_t partition,
                        const stream::OutRecord& record) {
     TRY(start());
+    topics_.insert(topic);
     for (;;) {
       const rd_kafka_resp_err_t code = send(topic, partition, record);
       if (!code) return {};
@@ -162,6 +164,7 @@ class Transaction final : public stream::LogTransaction {
     int last = rd_kafka_outq_len(handle());
     int64_t moved = io::system_clock().steady_ms();
     while (rd_kafka_flush(handle(), 200) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      producer_->client->tend();
       TRY(check_failure());
       const int64_t now = io::system_clock().steady_ms();
       if (const int left = rd_kafka_outq_len(handle()); left < last) last = left, moved = now;
@@ -174,15 +177,28 @@ class Transaction final : public stream::LogTransaction {
   }
 
   Result<void> check_failure() {
-    const rd_kafka_resp_err_t code = producer_->client->take_failure();
-    if (!code) return {};
-    return failed(producer_->client->error(code, "write records"));
+    const KafkaClient::Failure failure = producer_->client->take_failure();
+    if (!failure.code) return {};
+    Error error =
+        producer_->client->error(failure.code, fmt::format("write to topic {}", failure.topic));
+    if (failure.code != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return failed(std::move(error));
+    // The topic takes less than it did: whoever ensures it anew knows what, and so does a new producer.
+    producers_.give_up(producer_);
+    abort();
+    return Error(ErrorCode::kUnavailable, error.message())
+        .with_blame(Blame::kExternal)
+        .with_retry(Retry::kNever)
+        .with_hint(
+            "its `max.message.bytes` is smaller than when the lane started, or unknown without the "
+            "right "
+            "DescribeConfigs");
   }
 
   /// The transaction has not happened, and will not.
   Error failed(Error error) {
     abort();
-    return reconnect(std::move(error));
+    return needs(reconnect(std::move(error)), "Write",
+                 fmt::format("topic {}", fmt::join(topics_, ", ")));
   }
 
   void abort() {
@@ -195,6 +211,7 @@ class Transaction final : public stream::LogTransaction {
   KafkaTable& positions_;
   KafkaTable& state_;
   std::shared_ptr<KafkaProducer> producer_;
+  std::set<std::string> topics_;  // that it writes to
   bool began_ = false, ended_ = false;
 };
 
@@ -237,6 +254,8 @@ Result<std::unique_ptr<stream::LogTransaction>> KafkaProducers::begin(const std:
          {"acks", "all"},
          {"compression.type", "lz4"},
          {"linger.ms", "0"},
+         // A batch of several records is refused whole. One that is larger goes alone.
+         {"batch.size", std::to_string(admin_.batch_bytes())},
          {"transaction.timeout.ms", std::to_string(options_.transaction_ms)},
          {"message.timeout.ms", std::to_string(std::max<int64_t>(options_.transaction_ms - 2'000,
                                                                  options_.transaction_ms / 2))},
@@ -257,8 +276,9 @@ Result<std::unique_ptr<stream::LogTransaction>> KafkaProducers::begin(const std:
       // A try that timed out goes on where it was; any other begins anew.
       if (!rd_kafka_error_is_retriable(error.get())) give_up(producer);
       producer->in_use.store(false);
-      return std::move(told).with_retry(told.code() == ErrorCode::kUnavailable ? Retry::kBackoff
-                                                                               : told.retry());
+      if (told.code() == ErrorCode::kUnavailable)
+        return std::move(told).with_retry(Retry::kBackoff);
+      return needs(std::move(told), "Write", "transactional id " + owner);
     }
     producer->ready = true;
   }

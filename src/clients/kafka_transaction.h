@@ -22,8 +22,9 @@ struct KafkaProducer {
 /// Any thread.
 class KafkaProducers {
  public:
-  KafkaProducers(const KafkaOptions& options, KafkaTable& positions, KafkaTable& state)
-      : options_(options), positions_(positions), state_(state) {}
+  KafkaProducers(const KafkaOptions& options, const KafkaAdmin& admin, KafkaTable& positions,
+                 KafkaTable& state)
+      : options_(options), admin_(admin), positions_(positions), state_(state) {}
 
   /// Whoever had this owner's name before, here or in another process, can commit no more from now on.
   Result<std::unique_ptr<stream::LogTransaction>> begin(const std::string& owner);
@@ -35,6 +36,7 @@ class KafkaProducers {
   std::shared_ptr<KafkaProducer> find(const std::string& owner);
 
   const KafkaOptions& options_;
+  const KafkaAdmin& admin_;
   KafkaTable& positions_;
   KafkaTable& state_;
   Mutex mutex_;

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "clients/kafka_log.h"
 #include "config/spec.h"
+#include "io/file.h"
 
 namespace leat::components {
 namespace {
@@ -32,6 +33,7 @@ struct Config {
   int32_t replication = -1;
   std::string instance_id;
   int64_t timeout_ms = 10'000, transaction_timeout_ms = 15'000, session_timeout_ms = 10'000;
+  int64_t stalled_after_ms = 30'000;
 };
 
 /// HOST:PORT{,HOST:PORT}
@@ -79,7 +81,8 @@ const config::Spec<Sasl>& sasl_spec() {
                   {"OAUTHBEARER", "OAUTHBEARER"}})
         .doc("How.");
     s.field("username", &Sasl::username).doc("Of PLAIN and SCRAM.");
-    s.field("password", &Sasl::password).doc("Of PLAIN and SCRAM.");
+    s.field("password", &Sasl::password)
+        .doc("Of PLAIN and SCRAM. From `file:` it is read anew when logins fail by now.");
     s.field("token_url", &Sasl::token_url)
         .doc("Of OAUTHBEARER: where tokens come from, by client credentials (OpenID Connect).");
     s.field("client_id", &Sasl::client_id).doc("Of OAUTHBEARER.");
@@ -130,6 +133,12 @@ const config::Spec<Config>& spec() {
         .unit(config::Unit::kDuration)
         .range(6'000, 1'800'000)
         .doc("How long a process may be silent before the others take its partitions.");
+    s.field("stalled_after", &Config::stalled_after_ms)
+        .unit(config::Unit::kDuration)
+        .range(1'000, 3'600'000)
+        .doc(
+            "How long a partition may stand still while records wait in it, before log and status "
+            "say so.");
     s.field("instance_id", &Config::instance_id)
         .doc(
             "Makes the process a static member of its consumer groups (one name for each process): "
@@ -151,6 +160,16 @@ const config::Spec<Config>& spec() {
   return spec;
 }
 
+/// librdkafka would not say which file it is.
+Result<void> check_readable(const clients::KafkaOptions& options) {
+  for (const auto& [name, value] : options.settings) {
+    if (!name.ends_with(".location")) continue;
+    if (auto file = io::FileReader::open(value); !file)
+      return Error(ErrorCode::kInvalidArgument, file.error().message()).at("tls");
+  }
+  return {};
+}
+
 clients::KafkaOptions options_of(const Config& config, const stream::LogContext& context) {
   clients::KafkaOptions options;
   options.brokers = config.brokers;
@@ -158,6 +177,7 @@ clients::KafkaOptions options_of(const Config& config, const stream::LogContext&
   options.connect_ms = config.timeout_ms;
   options.transaction_ms = config.transaction_timeout_ms;
   options.session_ms = config.session_timeout_ms;
+  options.stalled_ms = config.stalled_after_ms;
   options.instance_id = config.instance_id;
   auto set = [&](const char* name, const std::string& value) {
     if (!value.empty()) options.settings.emplace_back(name, value);
@@ -182,7 +202,7 @@ clients::KafkaOptions options_of(const Config& config, const stream::LogContext&
       set("sasl.oauthbearer.client.secret", config.sasl->client_secret.reveal());
       set("sasl.oauthbearer.scope", config.sasl->scope);
     } else {
-      set("sasl.username", config.sasl->username);
+      options.username = config.sasl->username;
       options.password = config.sasl->password;
     }
   }
@@ -204,7 +224,9 @@ void register_log_kafka(stream::Registry& registry) {
   type.open = [](const config::Node& node,
                  const stream::LogContext& context) -> Result<std::unique_ptr<stream::Log>> {
     ASSIGN(auto config, spec().parse(node, context.environment, "log"));
-    ASSIGN(auto log, clients::KafkaLog::open(options_of(config, context)));
+    const clients::KafkaOptions options = options_of(config, context);
+    TRY(check_readable(options));
+    ASSIGN(auto log, clients::KafkaLog::open(options));
     return std::unique_ptr<stream::Log>(std::move(log));
   };
   registry.add(std::move(type));

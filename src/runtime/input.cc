@@ -129,6 +129,7 @@ class TopicInput final : public LaneInput {
   }
 
   void one_by_one(bool on) override { one_by_one_ = on; }
+  std::string trouble() const override { return reader_->trouble(); }
   StartPositions positions() const override {
     StartPositions out;
     for (const auto& [p, at] : next_) out[{topic_.spec.name, topic_.id, p}] = at;
@@ -391,7 +392,11 @@ class JoinedInput final : public LaneInput {
     }
     return sum;
   }
-  std::string trouble() const override { return inputs_[0]->trouble(); }
+  std::string trouble() const override {
+    for (const auto& input : inputs_)
+      if (std::string trouble = input->trouble(); !trouble.empty()) return trouble;
+    return {};
+  }
   StartPositions positions() const override {
     StartPositions out;
     for (const auto& input : inputs_) out.merge(input->positions());

@@ -82,7 +82,7 @@ class LaneInput {
   virtual void one_by_one(bool) {}
   /// Of a topic's partitions: where the next record is read. Behind the last record, when what follows it cannot be read.
   virtual StartPositions positions() const { return {}; }
-  /// A trouble of the outside that the input is riding out by itself; empty when all is well. Any thread.
+  /// A trouble of the outside that the input is riding out by itself; empty when all is well. The reading thread.
   virtual std::string trouble() const { return {}; }
 };
 

@@ -394,10 +394,10 @@ Result<void> Lane::run(std::stop_token stop) {
   std::stop_source abort;  // an error, or the deadline of a stop: everything ends now
   Mutex mutex;
   std::optional<Error> first_error;
-  auto fail = [&](Error error) {
+  auto fail = [&](Error error, bool at_once = true) {
     MutexLock lock(mutex);
     if (!first_error && !abort.stop_requested()) first_error = std::move(error);
-    abort.request_stop();
+    if (at_once) abort.request_stop();
   };
 
   std::jthread transform([&] {
@@ -432,10 +432,12 @@ Result<void> Lane::run(std::stop_token stop) {
   std::stop_callback abort_reading(abort.get_token(), [&] { reading.request_stop(); });
   while (!reading.stop_requested() && !ended_.load()) {
     auto did = step_read(reading.get_token(), kPollTimeout);
-    if (!did) {
-      fail(std::move(did).error());
-      break;
-    }
+    if (did) continue;
+    // What has been read before a gap is delivered; nothing comes behind it.
+    const ErrorCode code = did.error().code();
+    const bool gap = code == ErrorCode::kCorrupt || code == ErrorCode::kDataLost;
+    fail(std::move(did).error(), !gap);
+    break;
   }
   if (io::planted_bug("drop_on_shutdown")) abort.request_stop();
   read_queue_.close();

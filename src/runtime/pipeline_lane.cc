@@ -45,7 +45,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   stream::TopicSpec dead_letters;
   dead_letters.name = project_.dead_letter_topic(plan_.name);
   dead_letters.retention_ms = plan_.dead_letter_retention_ms;
-  dead_letters.compact = true;
+  dead_letters.compact = dead_letters.declared = true;
   DeadLetterTarget target;
   ASSIGN(target.topic, services_.log.topics().ensure(dead_letters));
   target.pipeline_hash = hash_;

@@ -43,6 +43,7 @@ class Planner {
     spec.retention_ms = topic.retention_ms;
     spec.retention_bytes = topic.retention_bytes;
     spec.compact = topic.cleanup.value == "compact";
+    spec.declared = true;
     if (topic.cleanup.value == "compact" && !files_.profile.log) {
       diagnostics_.error(
           topic.cleanup.mark, "topics." + name + ".cleanup",

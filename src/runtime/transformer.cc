@@ -210,6 +210,8 @@ void Transformer::encode(Outcome& out) {
   record_bytes_.assign(out.fates.size(), 0);
   for (size_t t = 0; t < topics_.size(); ++t) {
     TopicRows& rows = out.topics[t];
+    const auto limit = static_cast<size_t>(topics_[t].topic.max_record_bytes);
+    const size_t most = limit > 0 ? std::min(limit, kMostBytes) : kMostBytes;
     for (size_t c = 0; c < out.query.chunks.size(); ++c) {
       const auto& records = out.query.records[c];
       const size_t base = rows.encoded.values.size();
@@ -225,17 +227,17 @@ void Transformer::encode(Outcome& out) {
         rows.rows.push_back({records[row], 0, base + row});
         const size_t bytes = bytes_of(rows.encoded, base + row);
         const size_t together = record_bytes_[records[row]] += bytes;
-        if (bytes <= kMostBytes && together <= limits::kMaxRecordOutputBytes) continue;
+        if (bytes <= most && together <= limits::kMaxRecordOutputBytes) continue;
         if (out.fates[records[row]] != Fate::kDelivered) continue;
-        reject(out, {records[row],
-                     stream::Stage::kEncode,
-                     stream::Reason::kTooLarge,
-                     {},
-                     bytes > kMostBytes
-                         ? fmt::format("a row of {} bytes for topic {}, more than {}", bytes,
-                                       topics_[t].topic.spec.name, kMostBytes)
-                         : fmt::format("its rows for topics are together longer than {} bytes",
-                                       limits::kMaxRecordOutputBytes)});
+        reject(out,
+               {records[row],
+                stream::Stage::kEncode,
+                stream::Reason::kTooLarge,
+                {},
+                bytes > most ? fmt::format("a row of {} bytes for topic {}, more than {}", bytes,
+                                           topics_[t].topic.spec.name, most)
+                             : fmt::format("its rows for topics are together longer than {} bytes",
+                                           limits::kMaxRecordOutputBytes)});
       }
     }
   }

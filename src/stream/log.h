@@ -23,13 +23,15 @@ struct TopicSpec {
   int64_t retention_ms = 7LL * 24 * 3600 * 1000;
   int64_t retention_bytes = -1;
   std::string format = "json";  // what its values are: json, or bytes of a foreign writer
-  bool compact = false;  // only the last record of a key matters: older ones go where the log can
+  bool compact = false;   // only the last record of a key matters: older ones go where the log can
+  bool declared = false;  // by somebody: a topic that is there should have it so
 };
 
 struct TopicInfo {
   TopicSpec spec;
   TopicId id;
   int64_t created_ms = 0;
+  int64_t max_record_bytes = 0;  // of key and value together; 0: as many as any record may have
 };
 
 struct PartitionBounds {
@@ -59,6 +61,8 @@ class TopicReader {
   virtual Result<PartitionBounds> bounds(int32_t partition) = 0;
   /// The end of a partition that was sought, as it was seen last, without asking anybody.
   virtual int64_t end_seen(int32_t partition) = 0;
+  /// A partition that does not move although records wait in it: which of them, and why; empty when all is well.
+  virtual std::string trouble() const { return {}; }
 };
 
 /// Records of any topics, progress rows and state, committed together or not at all. One thread.
