@@ -1,7 +1,7 @@
 // POST /api/v1/pipelines/{pipeline}/reset: move a pipeline's positions; `leat reset`.
 //
 // A reset is a plan first (`dry_run`), shown to a person, then carried out: per lane the progress
-// rows are rewritten where they live, in the log or in the store, compare-and-set on what the plan
+// rows are rewritten where they live, in the log or in the store, compared with what the plan
 // was made from. It is refused while a `leat run` here has the pipeline. Rules that data depends
 // on:
 //

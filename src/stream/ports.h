@@ -79,7 +79,8 @@ class Sink {
   /// progress rows of this sink. Called again after an error with Retry::kReconnect.
   virtual Result<std::vector<Progress>> open() = 0;
   /// Rows and progress in one transaction. kConflict: somebody else moved the position. Refused rows (the
-  /// store's own constraints) are reported; then nothing was written and the runtime calls again without them.
+  /// store's own constraints) are reported; then the position has not moved (and, in a store with
+  /// transactions, nothing was written), and the runtime calls again without them.
   virtual Result<std::vector<RefusedRow>> write(const SinkBatch& batch) = 0;
   /// What open() would do, as DDL, without doing it (leat explain).
   virtual Result<std::string> ddl() const = 0;
