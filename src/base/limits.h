@@ -97,6 +97,8 @@ constexpr int kPageFailuresToAlarm = 3;     // undecodable answers in a row befo
 constexpr int64_t kMaxPollIntervalMs = 24LL * 3600 * 1000;
 constexpr int64_t kMaxRetryAfterMs = 15 * 60 * 1000;
 constexpr int64_t kMaxBackoffMs = 60 * 1000;
+constexpr int64_t kMaxSinkBackoffMs =
+    10 * 1000;  // of a lane whose store is away: rows shall be fresh soon after
 constexpr int64_t kFirstBackoffMs = 200;
 
 // HTTP server

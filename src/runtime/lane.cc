@@ -284,7 +284,7 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
       told = std::move(reason);
     }
     int64_t bound =
-        std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxBackoffMs);
+        std::min(limits::kFirstBackoffMs << std::min(failures, 20), limits::kMaxSinkBackoffMs);
     if (!clock_.sleep_ms(static_cast<int64_t>(jitter_.below(static_cast<uint64_t>(bound) + 1)),
                          stop))
       return error;
