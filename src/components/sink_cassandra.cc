@@ -29,6 +29,9 @@ using clients::CassandraStatement;
 constexpr size_t kGroupRows = 50;
 constexpr size_t kGroupBytes = 64 * 1024;
 constexpr size_t kMaxKeyBytes = 65'535;
+// A node throws larger requests away (native_transport_max_frame_size) and may leave the others of that connection
+// without an answer.
+constexpr size_t kMaxRowBytes = size_t{16 * 1024 - 64} * 1024;
 
 class CassandraSink final : public stream::Sink {
  public:
@@ -183,8 +186,13 @@ class CassandraSink final : public stream::Sink {
       // A record from the future lives no longer than one of now.
       if (const int64_t all = cluster_.config().ttl_s; all > 0)
         ttl = static_cast<int32_t>(std::min(all, seconds_left(version, now_us_)));
+      const size_t begin = bytes_.size();
       if (auto problem = rows_.append(batch.chunks[chunk], row, version, ttl, bytes_))
         refused.push_back({chunk, row, *problem});
+      if (const size_t size = bytes_.size() - begin; size > kMaxRowBytes)
+        refused.push_back({chunk, row,
+                           fmt::format("a row of {} bytes, and Cassandra takes some {} at most",
+                                       size, kMaxRowBytes)});
       const size_t first = groups_.empty() ? 0 : groups_.back();
       const bool joins = plan_.clustered() && i > first &&
                          partition_of_[order_[i]] == partition_of_[order_[i - 1]] &&

@@ -254,10 +254,14 @@ TEST_F(CassandraSinkTest, ARowTooLargeForTheServerIsRefusedByItself) {
   const auto t = table();
   stream::Sink& s = sink(t);
   ASSERT_OK(s.open());
-  auto refused =
-      put(s, t, {{1, "a", 1}, {2, std::string(size_t{20} << 20, 'x'), 2}, {3, "c", 3}}, -1, 3);
-  ASSERT_EQ(refused.size(), 1u);
-  EXPECT_EQ(refused[0].row, 1u);
+  // Beyond what a node reads, and beyond what it writes (half a segment of this server's commit log).
+  for (size_t mib : {20, 9}) {
+    auto refused =
+        put(s, t, {{1, "a", 1}, {2, std::string(mib << 20, 'x'), 2}, {3, "c", 3}}, -1, 3);
+    ASSERT_EQ(refused.size(), 1u);
+    EXPECT_EQ(refused[0].row, 1u);
+    EXPECT_THAT(refused[0].message, HasSubstr(mib == 20 ? "a row of" : "oversized mutation"));
+  }
   EXPECT_EQ(name_of(t, 3), "c");
 }
 
