@@ -58,6 +58,9 @@ int lcql_change(lcql_session* session, const char* cql, lcql_error* error);
 /* Returns when the nodes agree on the schema. */
 int lcql_settle(lcql_session* session, lcql_error* error);
 
+/* Names without a keyspace mean this one from now on. */
+int lcql_use(lcql_session* session, const char* keyspace, lcql_error* error);
+
 int lcql_prepare(lcql_session* session, const char* cql, lcql_statement** out, lcql_error* error);
 void lcql_statement_free(lcql_statement* statement);
 uint32_t lcql_parameters(const lcql_statement* statement);

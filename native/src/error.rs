@@ -99,6 +99,10 @@ fn attempt_error(e: &RequestAttemptError) -> Error {
             if code == INVALID && text.contains("disk usage") {
                 return Error::new(OTHER, true, text);
             }
+            // Of the store's `ttl`, which is the same for all rows.
+            if code == INVALID && text.contains("maximum supported expiration date") {
+                return Error::new(ARGUMENT, false, text);
+            }
             return Error::new(code, retryable, text);
         }
         RequestAttemptError::SerializationError(_)

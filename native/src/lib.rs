@@ -79,6 +79,20 @@ pub unsafe extern "C" fn lcql_settle(client: *mut Client, error: *mut CError) ->
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn lcql_use(
+    client: *mut Client,
+    keyspace: *const c_char,
+    error: *mut CError,
+) -> c_int {
+    let client = unsafe { &*client };
+    let result = unsafe { required(keyspace) }.and_then(|keyspace| {
+        let used = client.runtime().block_on(client.cql.use_keyspace(keyspace, true));
+        used.map_err(|e| Error::new(error::INVALID, false, e))
+    });
+    unsafe { finish(result, error) }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn lcql_prepare(
     client: *mut Client,
     cql: *const c_char,

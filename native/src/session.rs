@@ -96,11 +96,21 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|e| Error::new(OTHER, false, e))?;
-        let cql = match runtime.block_on(builder.build()) {
-            Ok(cql) => cql,
-            Err(e) => {
+        // A server that takes the connection and says nothing is not the driver's concern for a minute.
+        let limit = timeout + Duration::from_millis(o.connect_ms.into());
+        let built = runtime.block_on(async { tokio::time::timeout(limit, builder.build()).await });
+        let cql = match built {
+            Ok(Ok(cql)) => cql,
+            failed => {
                 runtime.shutdown_background(); // a name may still be looked up
-                return Err(doubt.explain(e.into()));
+                return Err(match failed {
+                    Ok(Err(e)) => doubt.explain(e.into()),
+                    _ => Error::new(
+                        CONNECT,
+                        true,
+                        format!("no answer within {} ms", limit.as_millis()),
+                    ),
+                });
             }
         };
         let client = Client { runtime: Some(runtime), cql, limit: Limit::new(), timeout };

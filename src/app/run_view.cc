@@ -46,8 +46,17 @@ void RunView::clear() {
 }
 
 std::string ledger_text(const runtime::RunSnapshot& snapshot) {
-  Table table({"pipeline", "sink", "state", "in", "delivered", "rejected", "dropped", "filtered",
-               "deduplicated", "in_flight", "balanced"});
+  // Only a store with a time to live lets records expire.
+  const bool expired =
+      std::any_of(snapshot.pipelines.begin(), snapshot.pipelines.end(), [](const auto& pipeline) {
+        return std::any_of(pipeline.lanes.begin(), pipeline.lanes.end(),
+                           [](const auto& lane) { return lane.ledger.expired > 0; });
+      });
+  std::vector<std::string> titles = {"pipeline", "sink",    "state",    "in",          "delivered",
+                                     "rejected", "dropped", "filtered", "deduplicated"};
+  if (expired) titles.emplace_back("expired");
+  titles.insert(titles.end(), {"in_flight", "balanced"});
+  Table table(titles);
   int64_t rejected = 0;
   std::string notes, where;
   for (const auto& pipeline : snapshot.pipelines) {
@@ -56,9 +65,13 @@ std::string ledger_text(const runtime::RunSnapshot& snapshot) {
     for (const auto& lane : pipeline.lanes) {
       const stream::Ledger& l = lane.ledger;
       here += l.rejected;
-      table.add({pipeline.name, lane.name.sink, runtime::to_string(lane.state), l.in, l.delivered,
-                 l.rejected, l.dropped, l.filtered, l.deduplicated, lane.in_flight,
-                 l.balanced() ? "yes" : "NO"});
+      std::vector<Cell> cells = {pipeline.name, lane.name.sink, runtime::to_string(lane.state),
+                                 l.in,          l.delivered,    l.rejected,
+                                 l.dropped,     l.filtered,     l.deduplicated};
+      if (expired) cells.emplace_back(l.expired);
+      cells.emplace_back(lane.in_flight);
+      cells.emplace_back(l.balanced() ? "yes" : "NO");
+      table.add(std::move(cells));
     }
     if (here > 0) where = pipeline.name;
     rejected += here;

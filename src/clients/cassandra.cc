@@ -93,6 +93,12 @@ Result<void> CassandraSession::settle() {
   return {};
 }
 
+Result<void> CassandraSession::use(const std::string& keyspace) {
+  lcql_error error{};
+  if (lcql_use(session_of(handle_), keyspace.c_str(), &error) != LCQL_OK) return error_of(error);
+  return {};
+}
+
 Result<CassandraStatement> CassandraSession::prepare(const std::string& cql) {
   lcql_statement* made = nullptr;
   lcql_error error{};

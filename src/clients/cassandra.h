@@ -68,6 +68,8 @@ class CassandraSession {
   Result<void> change(const std::string& cql);
   /// Returns when the nodes agree on the schema.
   Result<void> settle();
+  /// Names without a keyspace mean this one from now on.
+  Result<void> use(const std::string& keyspace);
   Result<CassandraStatement> prepare(const std::string& cql);
   /// Gives each row to `row`: values in CQL's encoding, which live until it returns. It returns false to stop.
   using OnRow = std::function<bool(std::span<const std::optional<std::string_view>>)>;

@@ -72,6 +72,15 @@ void split_object(std::string_view json,
   }
 }
 
+/// Cassandra quotes names that are not all lower case, and JSON the quotes.
+std::string column_name(std::string_view key) {
+  constexpr std::string_view kQuote = "\\\"";
+  if (key.size() < 2 * kQuote.size() || !key.starts_with(kQuote)) return std::string(key);
+  key.remove_prefix(kQuote.size());
+  key.remove_suffix(kQuote.size());
+  return std::string(key);
+}
+
 /// The statement with JSON behind its SELECT.
 Result<std::string> as_json(std::string_view sql) {
   while (!sql.empty() && is_space(sql.front())) sql.remove_prefix(1);
@@ -97,15 +106,30 @@ Result<stream::StoreAnswer> ask_postgres(clients::PostgresConnection& connection
                                  quote_identifier(schema))));
   TRY(connection.query("DECLARE leat NO SCROLL CURSOR FOR " + sql));
   std::vector<clients::PostgresColumn> columns;
-  ASSIGN(auto rows,
-         connection.query(fmt::format("FETCH {} FROM leat", query.max_rows + 1), {}, &columns));
+  std::vector<clients::PostgresRow> rows;
+  int64_t bytes = 0;
+  // In steps, by the size of the rows so far: a few may have all the bytes that an answer may have.
+  for (int64_t step = 10; step > 0;) {
+    std::vector<clients::PostgresColumn> same;
+    ASSIGN(auto some, connection.query(fmt::format("FETCH {} FROM leat", step), {},
+                                       columns.empty() ? &columns : &same));
+    if (some.empty()) break;
+    for (clients::PostgresRow& row : some) {
+      for (const auto& value : row) bytes += value ? static_cast<int64_t>(value->size()) : 0;
+      rows.push_back(std::move(row));
+    }
+    const int64_t mean = bytes / static_cast<int64_t>(rows.size()) + 1;
+    const int64_t left = query.max_rows + 1 - static_cast<int64_t>(rows.size());
+    step = std::min({left, int64_t{1000}, (limits::kSqlResultBytes - bytes) / mean});
+  }
   stream::StoreAnswer answer;
   for (const clients::PostgresColumn& column : columns) {
     ASSIGN(auto type, connection.query(fmt::format("SELECT format_type({}, NULL)", column.type)));
     answer.columns.emplace_back(column.name, type.at(0).at(0).value_or(""));
   }
-  answer.truncated = static_cast<int64_t>(rows.size()) > query.max_rows;
-  if (answer.truncated) rows.pop_back();
+  answer.truncated = static_cast<int64_t>(rows.size()) > query.max_rows ||
+                     bytes > limits::kSqlResultBytes * 9 / 10;
+  if (static_cast<int64_t>(rows.size()) > query.max_rows) rows.pop_back();
   answer.row_count = static_cast<int64_t>(rows.size());
   answer.rows = "[";
   for (const clients::PostgresRow& row : rows) {
@@ -141,7 +165,7 @@ Result<stream::StoreAnswer> ask_cassandra(clients::CassandraSession& session,
     }
     split_object(row[0].value_or("{}"), pairs);
     if (answer.columns.empty())
-      for (const auto& [key, value] : pairs) answer.columns.emplace_back(std::string(key), "");
+      for (const auto& [key, value] : pairs) answer.columns.emplace_back(column_name(key), "");
     answer.rows += answer.row_count++ > 0 ? ",[" : "[";
     for (size_t c = 0; c < pairs.size(); ++c) {
       if (c > 0) answer.rows += ',';
@@ -150,7 +174,7 @@ Result<stream::StoreAnswer> ask_cassandra(clients::CassandraSession& session,
     answer.rows += ']';
     return true;
   };
-  const auto page = static_cast<uint32_t>(std::min<int64_t>(5'000, query.max_rows + 1));
+  const auto page = static_cast<uint32_t>(std::min<int64_t>(500, query.max_rows + 1));
   auto done = session.select(statement, {}, take, page);
   if (late)
     return Error(ErrorCode::kTimeout, fmt::format("no answer within {} ms", query.deadline_ms))

@@ -1,6 +1,7 @@
 #include "components/sink_cassandra.h"
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <map>
@@ -48,6 +49,11 @@ class CassandraSink final : public stream::Sink {
     // Perhaps only this session is broken: its nodes have gone, or the password is another one now.
     if (!rows && rows.error().retry() == Retry::kReconnect && session_)
       rows = open_table(session_.get());
+    // What is refused here and not by the user's mistake passes: a schema that not all nodes know yet, a keyspace that
+    // was just dropped.
+    if (!rows && rows.error().code() == ErrorCode::kIncompatible &&
+        rows.error().blame() == Blame::kExternal)
+      return std::move(rows).error().with_retry(Retry::kReconnect).at(name());
     if (!rows) return std::move(rows).error().at(name());
     return rows;
   }
@@ -92,6 +98,7 @@ class CassandraSink final : public stream::Sink {
   Result<std::vector<stream::Progress>> open_table(const CassandraSession* broken) {
     ASSIGN(session_, cluster_.session(broken));
     TRY(cluster_.prepare(*session_));
+    ASSIGN(auto before, cluster_.columns(*session_, plan_.name()));
     ASSIGN(const std::string change, wanted_change());
     if (!change.empty()) {
       auto changed = session_->change(change);
@@ -101,6 +108,7 @@ class CassandraSink final : public stream::Sink {
         if (!left.empty()) return std::move(changed).error();
       }
     }
+    ASSIGN(table_id_, cluster_.table_id(*session_, plan_.name()));
     ASSIGN(insert_, session_->prepare(plan_.insert()));
     ASSIGN(move_, session_->prepare(insert_position(keyspace())));
     ASSIGN(place_, session_->prepare(select_position(keyspace())));
@@ -111,6 +119,12 @@ class CassandraSink final : public stream::Sink {
       places_[position.progress.input] = {position.progress.next, position.written_us};
       if (position.progress.next != kNoPosition) rows.push_back(std::move(position.progress));
     }
+    if (before.empty() && !rows.empty())
+      spdlog::warn(
+          "store {}: its table was not there and is made anew, without the rows that were written; "
+          "`leat "
+          "reset {}/{} --to start` brings them back",
+          table_.sink, table_.pipeline, table_.sink);
     return rows;
   }
 
@@ -208,6 +222,7 @@ class CassandraSink final : public stream::Sink {
 
   Result<void> send(const stream::SinkBatch& batch, const std::vector<Place>& places,
                     std::vector<stream::RefusedRow>& refused) {
+    TRY(check_table());
     TRY(check_place(batch.progress));
     if (io::planted_bug("store_commit_before_rows")) TRY(move(batch.progress));
     TRY(io::fault_point("store.write.begin"));
@@ -218,6 +233,12 @@ class CassandraSink final : public stream::Sink {
     TRY(io::fault_point("store.write.before_commit"));
     TRY(move(batch.progress));
     return io::fault_point("store.write.after_commit");
+  }
+
+  /// A table that was dropped and made anew, with other columns perhaps: a node takes values for another type as they are.
+  Result<void> check_table() {
+    ASSIGN(const std::string id, cluster_.table_id(*session_, plan_.name()));
+    return id == table_id_ ? Result<void>() : table_changed();
   }
 
   /// A process that was taken for dead, and one whose position a reset has moved, stop here. Not a compare-and-set:
@@ -263,7 +284,9 @@ class CassandraSink final : public stream::Sink {
   Result<void> check_table_again() {
     TRY(session_->settle());
     ASSIGN(const std::string change, wanted_change());
-    if (change.empty()) return {};
+    return change.empty() ? Result<void>() : table_changed();
+  }
+  Error table_changed() const {
     return Error(ErrorCode::kIncompatible,
                  fmt::format("table {} was changed or dropped", plan_.table()))
         .with_blame(Blame::kExternal)
@@ -320,6 +343,7 @@ class CassandraSink final : public stream::Sink {
   std::shared_ptr<CassandraSession> session_;
   std::optional<CassandraStatement> insert_, move_, place_;
   std::map<stream::TopicPartition, CassandraPlace> places_;  // as read or written last
+  std::string table_id_;
   int64_t now_us_ = 0;
   // Kept between batches.
   ChosenRows chosen_;
@@ -353,6 +377,7 @@ class CassandraStore final : public stream::Store {
   }
   Result<stream::StoreAnswer> ask(const stream::StoreQuery& query) override {
     ASSIGN(auto session, cluster_.session());
+    TRY(session->use(cluster_.config().keyspace));
     return ask_cassandra(*session, query, clock_);
   }
 

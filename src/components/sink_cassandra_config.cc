@@ -67,6 +67,7 @@ std::optional<Point> parse_point(std::string_view text) {
   if (digits.empty() || digits.size() > 5 || digits.find_first_not_of("0123456789") != digits.npos)
     return {};
   point.port = std::stoi(std::string(digits));
+  if (point.port < 1 || point.port > 65'535) return {};
   return point;
 }
 
@@ -176,6 +177,8 @@ const config::Spec<Keys>& spec() {
                       "a login without TLS would cross the network in the clear",
                       "`tls: {}` beside `username`, or `allow_plaintext: true` in a network that "
                       "nobody else hears");
+      if (keys.username.empty() != keys.password.empty())
+        reading.error(node.mark, "`username` and `password` go together", "both or none");
       if (keys.tls && keys.tls->certificate_file.empty() != keys.tls->key_file.empty())
         reading.error(node.find("tls")->mark, "`certificate_file` and `key_file` go together",
                       "both or none");

@@ -108,6 +108,21 @@ Result<std::vector<StoredCassandraColumn>> CassandraCluster::columns(
   return found;
 }
 
+Result<std::string> CassandraCluster::table_id(CassandraSession& session,
+                                               const std::string& table) const {
+  ASSIGN(auto statement,
+         session.prepare("SELECT id FROM system_schema.tables WHERE keyspace_name = "
+                         "? AND table_name = ?"));
+  std::string parameters, id;
+  put_cassandra(parameters, config_.keyspace);
+  put_cassandra(parameters, table);
+  TRY(session.select(statement, parameters, [&](Values row) {
+    id = row[0].value_or("");
+    return true;
+  }));
+  return id;
+}
+
 Result<std::vector<std::string>> CassandraCluster::dropped_columns(CassandraSession& session,
                                                                    const std::string& table) const {
   ASSIGN(auto statement, session.prepare("SELECT column_name FROM system_schema.dropped_columns "

@@ -46,6 +46,8 @@ class CassandraCluster {
   /// The columns of a table; none: there is no such table.
   Result<std::vector<StoredCassandraColumn>> columns(clients::CassandraSession& session,
                                                      const std::string& table) const;
+  /// What tells a table from one of the same name before or after it; empty: there is none.
+  Result<std::string> table_id(clients::CassandraSession& session, const std::string& table) const;
   /// Columns that a table had once. Cassandra hides what is older than their removal also when they come back.
   Result<std::vector<std::string>> dropped_columns(clients::CassandraSession& session,
                                                    const std::string& table) const;

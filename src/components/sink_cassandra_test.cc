@@ -278,6 +278,17 @@ TEST_F(CassandraSinkTest, AChangedTableIsToldInsteadOfBlamingRows) {
   ASSERT_OK(s.open());
   put(s, t, {{2, "b", 2}}, 1, 2);
   EXPECT_EQ(name_of(t, 2), "b");
+  // One of the same name with another type would take the bytes as they are.
+  run("DROP TABLE " + of(t));
+  run(fmt::format("CREATE TABLE {} (id bigint PRIMARY KEY, name blob)", of(t)));
+  auto third = batch_of(t, {{3, "c", 3}}, 2, 3);
+  written = s.write(third->batch);
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().retry(), Retry::kReconnect) << written.error().to_string();
+  auto opened = s.open();
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().retry(), Retry::kNever);
+  EXPECT_THAT(opened.error().to_string(), HasSubstr("column name: the table has blob"));
 }
 
 TEST_F(CassandraSinkTest, ATableEvolvesByColumnsAndRefusesTheRest) {

@@ -190,6 +190,10 @@ const Spec<KeyDecl>& key_spec() {
       all.insert(all.end(), key.partition.begin(), key.partition.end());
       all.insert(all.end(), key.clustering.begin(), key.clustering.end());
       if (all.empty()) reading.wrong_type(node, "at least one column");
+      if (const Entry* partition = node.is_map() ? node.entry("partition") : nullptr;
+          partition && key.partition.empty() && !all.empty())
+        reading.error(partition->value.mark, "a key whose `partition` has no column",
+                      "at least one column");
       for (size_t i = 0; i < all.size(); ++i)
         for (size_t j = 0; j < i; ++j)
           if (all[i].value == all[j].value)

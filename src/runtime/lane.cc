@@ -264,7 +264,7 @@ Result<void> Lane::write_patiently(Outcome& outcome, stream::Progress& progress,
     sink_trouble_.store(!written);
     if (written) {
       if (failures > 0) {
-        spdlog::info("pipeline {}: sink {}: works again after {} tries", options_.name.pipeline,
+        spdlog::info("pipeline {}: sink {}: works again after {} failures", options_.name.pipeline,
                      options_.name.sink, failures);
       }
       return {};

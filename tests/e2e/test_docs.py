@@ -80,7 +80,7 @@ class Page:
         return project.environment({"USERS_API": self.url + "api/", "WAREHOUSE_DSN": postgres.DSN,
                                     "KAFKA_BROKERS": kafka.service("brokers"), "PATH": path,
                                     "CASSANDRA_HOST": cassandra.HOST, "CASSANDRA_PASSWORD": "cassandra",
-                                    "CASSANDRA_CQLSH": cassandra.HOST.replace(":", " "),
+                                    "CQLSH_HOST": cassandra.HOST.split(":")[0], "CQLSH_PORT": cassandra.HOST.split(":")[1],
                                     "NO_COLOR": "1"})
 
     def run(self, name, text, exit_code, live):
