@@ -109,7 +109,7 @@ Result<stream::StoreAnswer> ask_postgres(clients::PostgresConnection& connection
   std::vector<clients::PostgresRow> rows;
   int64_t bytes = 0;
   // In steps, by the size of the rows so far: a few may have all the bytes that an answer may have.
-  for (int64_t step = 10; step > 0;) {
+  for (int64_t step = std::min<int64_t>(10, query.max_rows + 1); step > 0;) {
     std::vector<clients::PostgresColumn> same;
     ASSIGN(auto some, connection.query(fmt::format("FETCH {} FROM leat", step), {},
                                        columns.empty() ? &columns : &same));

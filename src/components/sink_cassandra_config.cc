@@ -177,7 +177,7 @@ const config::Spec<Keys>& spec() {
                       "a login without TLS would cross the network in the clear",
                       "`tls: {}` beside `username`, or `allow_plaintext: true` in a network that "
                       "nobody else hears");
-      if (keys.username.empty() != keys.password.empty())
+      if ((node.entry("username") != nullptr) != (node.entry("password") != nullptr))
         reading.error(node.mark, "`username` and `password` go together", "both or none");
       if (keys.tls && keys.tls->certificate_file.empty() != keys.tls->key_file.empty())
         reading.error(node.find("tls")->mark, "`certificate_file` and `key_file` go together",

@@ -41,9 +41,10 @@ def free_pair():
 
 
 class Broker:
-    """`listeners`: names and their protocols beside PLAINTEXT; `extra`: server properties; `scram`: users as NAME:PASSWORD."""
+    """`listeners`: names and their protocols beside PLAINTEXT; `extra`: server properties; `scram`: users as NAME:PASSWORD;
+    `advertised`: gives the port that clients of a listener are told, such as a proxy's, for the one it listens on."""
 
-    def __init__(self, listeners=None, extra="", scram=()):
+    def __init__(self, listeners=None, extra="", scram=(), advertised=None):
         kafka.need()  # its packages are used
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="leat-kafka-"))
         (self.root / "kafka").mkdir()
@@ -51,9 +52,11 @@ class Broker:
         first = free_pair()
         self.ports = {"PLAINTEXT": first, **{name: free_port() for name in listeners or {}}}
         places = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+        told = ",".join(f"{name}://127.0.0.1:{(advertised or {}).get(name, lambda port: port)(port)}"
+                        for name, port in self.ports.items())
         protocols = ",".join(f"{name}:{protocol}" for name, protocol in (listeners or {}).items())
         (self.root / "extra").write_text(
-            f"listeners={places},CONTROLLER://127.0.0.1:{first + 1}\nadvertised.listeners={places}\n"
+            f"listeners={places},CONTROLLER://127.0.0.1:{first + 1}\nadvertised.listeners={told}\n"
             f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{',' * bool(protocols)}{protocols}\n"
             f"{extra}\n")
         users = [f"{mechanism}=[name={name},password={password}]" for name, password in (user.split(":") for user in scram)
