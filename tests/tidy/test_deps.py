@@ -20,7 +20,7 @@ class Deps(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.tree = pathlib.Path(folder.name)
-        for name in ("scripts", "deps", "registry/@some/thing/-"):
+        for name in ("scripts", "deps", "native", "registry/@some/thing/-"):
             (self.tree / name).mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "deps", self.tree / "scripts")
         (self.tree / "apt-packages.txt").write_text("bash\n")
@@ -31,6 +31,14 @@ class Deps(unittest.TestCase):
             tar.addfile(entry, io.BytesIO(b"code"))
         self.lock(self.tarball.read_bytes())
         self.crates("")
+        (self.tree / "native/Cargo.lock").write_text("")
+        self.cargo = self.tree / "cargo"
+        self.cargo_ends(0)
+
+    def cargo_ends(self, code):
+        """A cargo that notes how it was called."""
+        self.cargo.write_text(f'#!/bin/sh\necho "$@" >>{self.tree}/called\nexit {code}\n')
+        self.cargo.chmod(0o755)
 
     def crates(self, text):
         (self.tree / "deps/crates.txt").write_text("# NAME VERSION SHA256\n" + text)
@@ -43,7 +51,7 @@ class Deps(unittest.TestCase):
 
     def run_deps(self):
         environment = dict(os.environ, npm_config_registry=f"file://{self.tree}/registry",
-                           CRATES_REGISTRY=f"file://{self.tree}/crates")
+                           CRATES_REGISTRY=f"file://{self.tree}/crates", CARGO=str(self.cargo))
         ended = subprocess.run(["scripts/deps"], cwd=self.tree, env=environment, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return ended.returncode, ended.stdout, list((self.tree / ".deps").glob("*"))
@@ -51,8 +59,19 @@ class Deps(unittest.TestCase):
     def test_installs_once(self):
         code, said, there = self.run_deps()
         self.assertEqual(code, 0, said)
-        self.assertEqual((there[0] / "node_modules/@some/thing/lib.so").read_text(), "code")
+        (npm,) = (path for path in there if path.name.startswith("npm-"))
+        self.assertEqual((npm / "node_modules/@some/thing/lib.so").read_text(), "code")
         self.assertEqual(self.run_deps(), (0, "", there))
+        self.assertEqual((self.tree / "called").read_text(),
+                         "fetch --quiet --locked --manifest-path native/Cargo.toml\n")
+
+    def test_crates_that_cannot_be_fetched_are_asked_for_again(self):
+        self.cargo_ends(101)
+        for _ in range(2):
+            code, said, _ = self.run_deps()
+            self.assertEqual(code, 1, said)
+            self.assertIn("cargo could not fetch the crates", said)
+        self.assertEqual(len((self.tree / "called").read_text().splitlines()), 2)
 
     def test_another_hash_is_refused(self):
         self.lock(b"something else")
