@@ -324,6 +324,33 @@ TEST(DuckdbCrash, AProcessKilledWhileItMadeTheFileLeavesNothingInTheWay) {
   EXPECT_FALSE(io::exists(path + ".made"));
 }
 
+TEST(DuckdbCrash, ABlockTornByAnUnfinishedCheckpointIsPutBack) {
+  leat::testing::TempDir dir;
+  const std::string file = file_in(dir.path());
+  for (int round = 0; round < 20 && !io::exists(file + ".undo"); ++round)
+    EXPECT_TRUE(run_child(dir.path(), "", "", 5, true).killed);
+  ASSERT_TRUE(io::exists(file + ".undo"));
+  // The first block holds metadata of the old state and of the new one.
+  ASSERT_OK(io::overwrite(file, {{12288 + 1000, std::string(100000, 'x')}}));
+  std::filesystem::copy_file(file, dir / "alone.duckdb");
+  EXPECT_FALSE(DuckdbStore::open(dir / "alone.duckdb", small()).has_value()) << "it is torn";
+  EXPECT_EQ(judge_in(dir.path()), "");
+  EXPECT_FALSE(io::exists(file + ".undo"));
+}
+
+TEST(DuckdbCrash, ACopyOfAnotherStateIsNotPutBack) {
+  leat::testing::TempDir dir;
+  const std::string file = file_in(dir.path());
+  for (int round = 0; round < 20 && !io::exists(file + ".undo"); ++round)
+    EXPECT_TRUE(run_child(dir.path(), "", "", 5, true).killed);
+  std::filesystem::copy_file(file + ".undo", dir / "old.undo");
+  EXPECT_EQ(run_child(dir.path(), "").status, 0);  // checkpoints, so the headers are others
+  std::filesystem::copy_file(dir / "old.undo", file + ".undo");
+  EXPECT_EQ(judge_in(dir.path()), "");
+  ASSERT_OK(io::write_file_atomic(file + ".undo", "leat undo 1 "));
+  EXPECT_EQ(judge_in(dir.path()), "");
+}
+
 TEST(DuckdbCrash, ADamagedMainFileIsNotTouched) {
   leat::testing::TempDir dir;
   run_child(dir.path(), "", "", 20);

@@ -124,6 +124,13 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
   } else {
     ASSIGN(file->lock_, io::FileLock::acquire(lock_path));
   }
+  if (file->undo_.pending()) {
+    std::unique_ptr<io::FileLock> meanwhile;
+    if (options.read_only) {
+      ASSIGN(meanwhile, io::FileLock::acquire(lock_path));
+    }
+    TRY(file->undo_.restore());
+  }
   file->keeper_ = std::make_unique<PlainSession>(*file);
   file->vacuum_guard_ = std::make_unique<PlainSession>(*file);
   MutexLock lock(file->maintenance_);
@@ -139,6 +146,10 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
 }
 
 StoreFile::~StoreFile() {
+  MutexLock lock(maintenance_);
+  if (database_ && !options_.read_only && !poisoned_.load() && wal_bytes() > 0) {
+    if (auto connection = keeper_->connection()) (void)try_checkpoint(**connection).has_value();
+  }
   for (auto* session : {keeper_.get(), vacuum_guard_.get()}) {
     if (session) session->disconnect();
   }
@@ -251,6 +262,7 @@ Result<void> StoreFile::prepare() {
   ASSIGN(std::string count, there.first_text());
   there.reset();
   if (count != "2") TRY(connection->run(std::string(kSchemaSql)));
+  TRY(connection->run("PRAGMA disable_checkpoint_on_shutdown"));  // it would be one without undo
   ASSIGN(bool done, reclaim_alone(*connection));
   CHECK(done, "nobody else has the store open yet");
   // That checkpoint has merged what was small or thin. Later ones must not: it takes seconds, with the writers held.
@@ -294,7 +306,8 @@ Result<void> StoreFile::reopen() {
     quarantined_.clear();
   }
   database_.reset();
-  auto opened = open_database();
+  Result<void> opened = undo_.restore();
+  if (opened) opened = open_database();
   if (opened) opened = prepare();
   if (opened) poisoned_.store(false);
   readers_.open();
@@ -319,7 +332,10 @@ Result<bool> StoreFile::try_checkpoint(sql::Connection& connection) {
   TRY(io::fault_point("store.checkpoint"));
   // Read before: what the checkpoint holds is at least this.
   ASSIGN(std::vector<stream::Progress> rows, read_progress(connection, ""));
+  TRY(undo_.keep(connection));
   auto done = connection.run("CHECKPOINT");
+  // After any error but a refusal the database is dead, and its next start needs the copy.
+  if (done || is_conflict(done.error())) TRY(undo_.drop());
   if (!done) {
     if (is_conflict(done.error())) return false;
     return std::move(done).error();

@@ -29,6 +29,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "components/sink_duckdb_store.h"
+#include "components/sink_duckdb_undo.h"
 #include "io/file.h"
 #include "sql/duckdb_raii.h"
 #include "stream/record.h"
@@ -145,15 +146,15 @@ class StoreFile {
  private:
   friend class Session;
   StoreFile(std::string path, const DuckdbOptions& options)
-      : path_(std::move(path)), options_(options) {}
+      : path_(std::move(path)), options_(options), undo_(path_) {}
   /// True when the file is being made; then end_file() follows when it is.
   Result<bool> begin_file();
   Result<void> end_file();
   std::vector<sql::Database::Setting> settings() const;
   Result<void> open_database();
   Result<void> quarantine(Error why);
-  Result<void> prepare();
-  Result<bool> try_checkpoint(sql::Connection& connection);
+  Result<void> prepare() REQUIRES_LOCK(maintenance_);
+  Result<bool> try_checkpoint(sql::Connection& connection) REQUIRES_LOCK(maintenance_);
   Result<bool> checkpoint_beside_writers() REQUIRES_LOCK(maintenance_);
   Result<bool> reclaim() REQUIRES_LOCK(maintenance_);
   Result<bool> reclaim_alone(sql::Connection& connection);
@@ -161,6 +162,7 @@ class StoreFile {
   const std::string path_;
   const DuckdbOptions options_;
   std::unique_ptr<io::FileLock> lock_;
+  CheckpointUndo undo_;
   std::atomic<bool> poisoned_{false};
   Gate writers_, readers_;
   Mutex maintenance_;

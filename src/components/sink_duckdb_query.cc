@@ -315,7 +315,8 @@ Result<void> DuckdbStore::backup(const std::string& directory, std::stop_token s
   TRY(c->run(fmt::format("ATTACH {} AS \"leat-backup\" (READ_WRITE)", quote_literal(partial))));
   auto copied =
       c->run(fmt::format("COPY FROM DATABASE {} TO \"leat-backup\"", quote_identifier(name)));
-  auto detached = c->run("DETACH \"leat-backup\"");  // checkpoints it
+  if (copied) copied = c->run("CHECKPOINT \"leat-backup\"");
+  auto detached = c->run("DETACH \"leat-backup\"");
   if (copied) copied = std::move(detached);
   if (copied) return io::rename_file(partial, path);
   (void)io::remove_all(partial).has_value();

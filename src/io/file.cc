@@ -147,6 +147,19 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
   return sync_directory(parent_of(path));
 }
 
+Result<void> overwrite(const std::string& path,
+                       const std::vector<std::pair<int64_t, std::string_view>>& pieces) {
+  Fd fd(open_retrying(path.c_str(), O_WRONLY));
+  if (fd.get() < 0) return os_error(errno, "cannot open", path);
+  for (const auto& [offset, content] : pieces) {
+    if (::lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+      return os_error(errno, "cannot write", path);
+    TRY(write_all(fd.get(), content, path));
+  }
+  if (::fsync(fd.get()) != 0) return os_error(errno, "cannot sync", path);
+  return {};
+}
+
 Result<void> rename_file(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0)
     return os_error(errno, "cannot rename to " + to + ":", from);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,6 +20,9 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes);
 /// Writes a temporary file beside it, syncs, renames, syncs the directory: the old or the new content,
 /// never a torn one. `mode` as chmod's.
 Result<void> write_file_atomic(const std::string& path, std::string_view content, int mode = 0644);
+/// Writes each piece at its offset of an existing file, in place, and syncs.
+Result<void> overwrite(const std::string& path,
+                       const std::vector<std::pair<int64_t, std::string_view>>& pieces);
 Result<void> make_directories(const std::string& path);
 /// Moves a file to a name in the same file system, replacing what is there, and syncs the directory.
 Result<void> rename_file(const std::string& from, const std::string& to);
