@@ -1,0 +1,64 @@
+// A schema that has been read: Avro, JSON Schema or Protobuf behind one face. The registry (subjects, versions, ids) and
+// the codecs see schemas only through it.
+//
+// Terms are those of the Confluent Schema Registry's REST contract and of Apache Avro's specification.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace leat::schema {
+
+enum class Format : uint8_t { kAvro, kJson, kProtobuf };
+/// "AVRO", "JSON", "PROTOBUF": the contract's schemaType.
+std::string_view format_name(Format format);
+std::optional<Format> format_named(std::string_view name);
+
+/// What a schema names of another: `name` as it stands in its text (a full name, a $ref, an import), and where it is.
+struct Reference {
+  std::string name, subject;
+  int32_t version = 0;
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
+/// A reference with the text it stands for. Given in an order in which each comes after what it needs itself.
+struct Resolved {
+  Reference reference;
+  std::string text;
+};
+
+/// Why data written with one schema cannot be read with another.
+struct Difference {
+  std::string rule;     // the name of the contract: "READER_FIELD_MISSING_DEFAULT_VALUE", "TYPE_MISMATCH"...
+  std::string path;     // where in the reader's schema, a JSON Pointer: "/fields/3"
+  std::string message;  // for people: what there is, what was expected, what to do
+};
+
+/// Immutable; any thread.
+class ParsedSchema {
+ public:
+  virtual ~ParsedSchema() = default;
+  virtual Format format() const = 0;
+  /// The text that is stored and given back: for Avro and JSON compact, for Protobuf as it was written.
+  virtual const std::string& canonical() const = 0;
+  /// The text after the contract's normalisation: two that are equal are one schema under `normalize=true`.
+  virtual std::string normalized() const = 0;
+  /// Full name of the (first) record or message, for the record strategies; a JSON Schema's title; empty: none.
+  virtual std::string record_name() const = 0;
+  /// What stands in the way of reading data written with `writer` by this schema. Empty: nothing. Another format
+  /// than this one's is one difference.
+  virtual std::vector<Difference> differences(const ParsedSchema& writer) const = 0;
+};
+
+/// kInvalid with line and column (or the JSON Pointer) when `text` is no schema of `format`, or when it names what
+/// `references` do not hold. Depth and size are bounded (limits::kSchemaDepth, kSchemaBytes).
+Result<std::shared_ptr<const ParsedSchema>> parse(Format format, std::string_view text,
+                                                  const std::vector<Resolved>& references);
+
+}  // namespace leat::schema
