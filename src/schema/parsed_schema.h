@@ -56,7 +56,7 @@ class ParsedSchema {
   virtual std::vector<Difference> differences(const ParsedSchema& writer) const = 0;
 };
 
-/// kInvalid with line and column (or the JSON Pointer) when `text` is no schema of `format`, or when it names what
+/// kInvalidArgument with line and column (or the JSON Pointer) when `text` is no schema of `format`, or when it names what
 /// `references` do not hold. Depth and size are bounded (limits::kSchemaDepth, kSchemaBytes).
 Result<std::shared_ptr<const ParsedSchema>> parse(Format format, std::string_view text,
                                                   const std::vector<Resolved>& references);
