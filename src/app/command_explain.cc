@@ -21,7 +21,8 @@ server::Json columns(const types::Schema& schema) {
   return out;
 }
 
-std::string guarantee(const runtime::PipelinePlan& plan, const runtime::SinkPlan& sink) {
+std::string guarantee(const runtime::PipelinePlan& plan, const runtime::SinkPlan& sink,
+                      const runtime::StoreSet& stores) {
   using Kind = runtime::SinkPlan::Kind;
   if (sink.kind == Kind::kDiscard)
     return "rows are counted and thrown away; the position moves in the log";
@@ -31,7 +32,9 @@ std::string guarantee(const runtime::PipelinePlan& plan, const runtime::SinkPlan
                : "each record the source gives is committed once, with the source's cursor, in one "
                  "log transaction";
   }
-  return "";  // the store says it
+  const stream::StoreType* type = stores.type(sink.store);
+  return fmt::format("{}{}", type ? type->promise : "",
+                     sink.upsert ? "; the highest version of a key wins" : "");
 }
 
 Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& plan,
@@ -54,7 +57,7 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
   out["sinks"] = server::Json::array();
   for (const runtime::SinkPlan& sink : plan.sinks) {
     server::Json entry = {
-        {"sink", sink.id}, {"guarantee", guarantee(plan, sink)}, {"key", sink.key}};
+        {"sink", sink.id}, {"guarantee", guarantee(plan, sink, stores)}, {"key", sink.key}};
     if (sink.kind == runtime::SinkPlan::Kind::kStore) {
       auto store = stores.open(sink.store);
       if (store) {
@@ -62,8 +65,6 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
         if (!made) return std::move(made).error().at("sink " + sink.id);
         ASSIGN(std::string ddl, (*made)->ddl());
         entry["ddl"] = ddl;
-        entry["guarantee"] = fmt::format("{}{}", (*store)->promise(),
-                                         sink.upsert ? "; the highest version of a key wins" : "");
       } else {
         entry["note"] = "its table is not shown: " + store.error().to_string();
       }

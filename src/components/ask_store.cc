@@ -81,9 +81,24 @@ std::string column_name(std::string_view key) {
   return std::string(key);
 }
 
+/// The statement without blanks and comments before it.
+std::string_view begin_of(std::string_view sql) {
+  for (;;) {
+    size_t skip = 0;
+    if (sql.starts_with("--") || sql.starts_with("//"))
+      skip = sql.find('\n');
+    else if (sql.starts_with("/*"))
+      skip = sql.find("*/") == sql.npos ? sql.npos : sql.find("*/") + 2;
+    else if (!sql.empty() && is_space(sql.front()))
+      skip = 1;
+    if (skip == 0) return sql;
+    sql.remove_prefix(std::min(skip, sql.size()));
+  }
+}
+
 /// The statement with JSON behind its SELECT.
 Result<std::string> as_json(std::string_view sql) {
-  while (!sql.empty() && is_space(sql.front())) sql.remove_prefix(1);
+  sql = begin_of(sql);
   while (!sql.empty() && (is_space(sql.back()) || sql.back() == ';')) sql.remove_suffix(1);
   constexpr std::string_view kSelect = "select";
   const bool select = sql.size() > kSelect.size() && is_space(sql[kSelect.size()]) &&

@@ -114,6 +114,7 @@ class Planner {
   static SinkPlan sink_plan(const config::SinkDecl& sink) {
     SinkPlan plan;
     plan.id = sink.id();
+    plan.key_mark = sink.mark;
     if (sink.is_topic()) {
       plan.kind = SinkPlan::Kind::kTopic;
       plan.topic = sink.topic.value;

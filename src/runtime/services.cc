@@ -44,11 +44,15 @@ Result<stream::Store*> StoreSet::open(const std::string& name) {
   return stores_.emplace(name, std::move(*opened)).first->second.get();
 }
 
-bool StoreSet::is_remote(const std::string& name) const {
+const stream::StoreType* StoreSet::type(const std::string& name) const {
   auto it = plan_.stores.find(name);
-  const stream::StoreType* type =
-      it == plan_.stores.end() ? nullptr : components_.store(it->second.name());
-  return type && !type->embedded;
+  return it == plan_.stores.end() ? components_.embedded_store()
+                                  : components_.store(it->second.name());
+}
+
+bool StoreSet::is_remote(const std::string& name) const {
+  const stream::StoreType* kind = type(name);
+  return kind && !kind->embedded;
 }
 
 Result<std::vector<stream::Progress>> StoreSet::remote_progress(const std::string& pipeline,

@@ -29,6 +29,8 @@ class StoreSet {
   /// error, or, with `unreachable`, left out and told there.
   Result<std::vector<stream::Progress>> remote_progress(const std::string& pipeline,
                                                         Unreachable* unreachable = nullptr);
+  /// Its kind; null: unknown.
+  const stream::StoreType* type(const std::string& name) const;
   /// True for a store that is a server of its own.
   bool is_remote(const std::string& name) const;
   /// Folds and checkpoints, one round over the open stores; true: call again soon.

@@ -87,9 +87,12 @@ struct StoreContext {
 /// profile `local`.
 struct StoreType {
   std::string name, summary, guarantee, example_yaml;
+  /// How rows and position come in, in a phrase (leat explain).
+  std::string promise = "effectively once: rows and position in one transaction";
   const config::SpecBase* spec = nullptr;
   /// True when `name` is served by the process itself, so that a profile need not declare it.
   bool embedded = false;
+  /// Makes a store from its (linted) node. One that is a server is not connected to yet.
   std::function<Result<std::unique_ptr<Store>>(const config::Node&, const StoreContext&)> open;
   std::function<void(const config::Node&, config::Diagnostics&)> check;
   std::function<std::vector<std::string>(const config::Node&)> hosts;

@@ -35,6 +35,7 @@ struct StoreAnswer {
 class Store {
  public:
   virtual ~Store() = default;
+  /// Refuses a table that the store cannot have, and does not connect.
   virtual Result<std::unique_ptr<Sink>> make_sink(const SinkTable& table) = 0;
   /// Committed progress rows of the project's sinks in this store; connects when it must. None when no sink has ever
   /// been opened.
@@ -42,10 +43,6 @@ class Store {
   /// Called every few hundred ms from a thread of the runtime's: folds, checkpoints. True: call
   /// again soon.
   virtual Result<bool> maintain() = 0;
-  /// How rows and position come in, in a phrase (leat explain).
-  virtual std::string_view promise() const {
-    return "effectively once: rows and position in one transaction";
-  }
   /// Asks a store that is a server, in its own language (leat sql --store): one statement that only reads.
   virtual Result<StoreAnswer> ask(const StoreQuery&) {
     return Error(ErrorCode::kInternal, "this store is no server");

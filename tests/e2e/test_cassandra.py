@@ -133,7 +133,7 @@ class Cassandra(unittest.TestCase):
         key = one["login"]["uuid"]
         for store, literal in (("serving", key), ("warehouse", f"'{key}'")):
             answer = self.json("sql", "--store", store,
-                               f"SELECT id, email, dob FROM {KEYSPACE + '.' if store == 'serving' else ''}"
+                               f"-- by key\n/* and no other */ SELECT id, email, dob FROM {KEYSPACE + '.' if store == 'serving' else ''}"
                                f"{self.name}_rows WHERE id = {literal};")
             self.assertEqual(answer[0]["id"], key)
             self.assertEqual(answer[0]["email"], one["email"])
@@ -156,6 +156,37 @@ class Cassandra(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("column id: the table has text, the pipeline gives uuid", done.stderr)
         self.assertIn("key: the table has ((id), email), the pipeline gives ((id))", done.stderr)
+
+    def test_what_no_server_takes_is_told_without_one(self):
+        away = {"CASSANDRA_HOST": "127.0.0.1:1", "KAFKA_BROKERS": "127.0.0.1:1", "USERS_API": "http://127.0.0.1:1/"}
+        explained = self.leat("explain", "users_store", env=away)
+        self.assertIn("each row at its record's version, the position after all rows", explained)
+        self.assertIn("rows and position in one transaction", explained)
+        self.only_events()
+        path = self.project.dir / "pipelines/events.yaml"
+        good = path.read_text()
+        for bad, message in ((good.replace(", key: [id]", ""), "Cassandra's tables need a key"),
+                             (good.replace("table: ", "table: leat_"), "names that begin with leat_ are leat's own")):
+            path.write_text(bad)
+            linted = self.project.call("lint", "--profile", "cluster", env=away)
+            self.assertEqual(linted.returncode, 2, linted.stdout + linted.stderr)
+            self.assertIn("pipelines/events.yaml:4:", linted.stdout)
+            self.assertIn(message, linted.stdout)
+        path.write_text(good)
+        self.leat("lint", env=away)
+
+    def test_a_position_whose_answer_is_lost_is_its_own(self):
+        self.only_events()
+        self.produce(0, 500, 1)
+        self.run_once()
+        self.produce(250, 750, 2)
+        done = self.project.call("run", "--profile", "cluster", "--drain",
+                                 env={"LEAT_FAULT": "store.write.position:1:eio,store.write.position:3:eio"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("store.write.position", done.stderr)
+        self.assertNotIn("its position is", done.stderr)
+        self.assertEqual({row["id"]: row["n"] for row in self.rows("events", "id, n")},
+                         {i: 1 if i < 250 else 2 for i in range(750)})
 
     def test_certificates(self):
         authority = pathlib.Path(cassandra.service("dir").strip()) / "tls" / "ca.pem"
