@@ -308,7 +308,9 @@ class CassandraSink final : public stream::Sink {
     put_position(position_, progress, place.written_us);
     moving_[progress.input] = place;
     TRY(write_one(*move_, position_));
-    TRY(io::fault_point("store.write.position"));
+    // An error here is an answer that came too late.
+    if (auto late = io::fault_point("store.write.position"); !late)
+      return std::move(late).error().with_retry(Retry::kBackoff);
     places_[progress.input] = place;
     return {};
   }
