@@ -24,13 +24,17 @@ Result<std::unique_ptr<KafkaGroup>> KafkaGroup::open(const KafkaOptions& options
                             {"enable.auto.commit", "false"},
                             {"enable.auto.offset.store", "false"},
                             {"auto.offset.reset", "latest"},  // nothing is read by it
-                            {"partition.assignment.strategy", "cooperative-sticky"},
-                            {"session.timeout.ms", std::to_string(options.session_ms)},
-                            // Members learn of a rebalance by their heartbeat.
-                            {"heartbeat.interval.ms", std::to_string(std::clamp<int64_t>(
-                                                          options.session_ms / 20, 300, 3'000))},
                             {"fetch.message.max.bytes", "1024"},
                             {"queued.max.messages.kbytes", "64"}};
+  if (options.consumer_protocol) {
+    settings.emplace_back("group.protocol", "consumer");
+  } else {
+    settings.emplace_back("partition.assignment.strategy", "cooperative-sticky");
+    settings.emplace_back("session.timeout.ms", std::to_string(options.session_ms));
+    // Members learn of a rebalance by their heartbeat.
+    settings.emplace_back("heartbeat.interval.ms",
+                          std::to_string(std::clamp<int64_t>(options.session_ms / 20, 300, 3'000)));
+  }
   if (!options.instance_id.empty())
     settings.emplace_back("group.instance.id", fmt::format("{}.{}", options.instance_id, group));
   const auto rebalance = [self = member.get()](rd_kafka_resp_err_t code,

@@ -27,7 +27,9 @@ struct KafkaOptions {
   std::string brokers;  // HOST:PORT,...
   /// librdkafka's own names and values: TLS and login, from an allow-list of the component's.
   std::vector<std::pair<std::string, std::string>> settings;
-  std::string instance_id;      // a static member of its groups; empty: a dynamic one
+  std::string instance_id;  // a static member of its groups; empty: a dynamic one
+  bool consumer_protocol =
+      false;                    // groups by KIP-848: the broker assigns, and has the session's time
   int64_t session_ms = 10'000;  // after which a silent process loses its partitions to the others
   std::string username;         // of PLAIN and SCRAM; empty: no such login
   config::Secret password;      // read anew for each new client, and when logins fail

@@ -397,13 +397,22 @@ TEST_F(KafkaLogTest, BatchesAreNoLargerThanATopicTakes) {
   EXPECT_OK(put(name_, to, "small"));
 }
 
-TEST_F(KafkaLogTest, MembersShareThePartitionsOut) {
+// By the protocol of old and by KIP-848.
+class KafkaGroupTest : public KafkaLogTest, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Protocols, KafkaGroupTest, ::testing::Bool(), [](const auto& protocol) {
+  return protocol.param ? "Consumer" : "Classic";
+});
+
+TEST_P(KafkaGroupTest, MembersShareThePartitionsOut) {
+  KafkaOptions grouped = options();
+  grouped.consumer_protocol = GetParam();
   auto of = topic(4);
-  auto first = log_->join(name_, of).value();
+  auto log = KafkaLog::open(grouped).value();
+  auto first = log->join(name_, of).value();
   while (first->assignment({})->size() != 4) io::system_clock().sleep_ms(20, {});
   first->report(0, 0);
   std::stop_token change = first->changing();
-  auto other = KafkaLog::open(options()).value();
+  auto other = KafkaLog::open(grouped).value();
   auto second = other->join(name_, of).value();
   std::vector<int32_t> mine, theirs;
   const auto until = io::system_clock().steady_ms() + 30'000;

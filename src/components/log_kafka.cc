@@ -26,12 +26,15 @@ struct Sasl {
   config::Mark mark;
 };
 
+enum class GroupProtocol { kClassic, kConsumer };
+
 struct Config {
   std::string brokers;
   std::optional<Tls> tls;
   std::optional<Sasl> sasl;
   int32_t replication = -1;
   std::string instance_id;
+  GroupProtocol group_protocol = GroupProtocol::kClassic;
   int64_t timeout_ms = 10'000, transaction_timeout_ms = 15'000, session_timeout_ms = 10'000;
   int64_t stalled_after_ms = 30'000;
 };
@@ -133,6 +136,13 @@ const config::Spec<Config>& spec() {
         .unit(config::Unit::kDuration)
         .range(6'000, 1'800'000)
         .doc("How long a process may be silent before the others take its partitions.");
+    s.field("group_protocol", &Config::group_protocol)
+        .choices({{"classic", GroupProtocol::kClassic}, {"consumer", GroupProtocol::kConsumer}})
+        .doc(
+            "How processes share partitions out. `consumer` (KIP-848, brokers of 4.0 or newer): "
+            "the "
+            "broker does it, one partition at a time; how long a process may be silent is its "
+            "`group.consumer.session.timeout.ms`. A group changes over while it runs.");
     s.field("stalled_after", &Config::stalled_after_ms)
         .unit(config::Unit::kDuration)
         .range(1'000, 3'600'000)
@@ -146,6 +156,10 @@ const config::Spec<Config>& spec() {
             "rebalances.")
         .example("${HOSTNAME}");
     s.check([](const Config& config, const config::Node& node, config::Reading& reading) {
+      if (config.group_protocol == GroupProtocol::kConsumer && node.find("session_timeout"))
+        reading.error(node.find("session_timeout")->mark,
+                      "`session_timeout` beside `group_protocol: consumer`", {}, {},
+                      "leave it out, and set group.consumer.session.timeout.ms on the brokers");
       if (config.sasl && !config.tls && !all_loopback(config.brokers)) {
         reading.error(node.find("sasl")->mark,
                       "a login without TLS would cross the network in the clear",
@@ -176,6 +190,7 @@ clients::KafkaOptions options_of(const Config& config, const stream::LogContext&
   options.replication = config.replication;
   options.connect_ms = config.timeout_ms;
   options.transaction_ms = config.transaction_timeout_ms;
+  options.consumer_protocol = config.group_protocol == GroupProtocol::kConsumer;
   options.session_ms = config.session_timeout_ms;
   options.stalled_ms = config.stalled_after_ms;
   options.instance_id = config.instance_id;

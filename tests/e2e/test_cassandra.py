@@ -174,6 +174,10 @@ class Cassandra(unittest.TestCase):
             self.assertIn(message, linted.stdout)
         path.write_text(good)
         self.leat("lint", env=away)
+        path = self.project.dir / "leat.yaml"
+        path.write_text(path.read_text().replace("kafka: {", "kafka: {session_timeout: 6s, group_protocol: consumer, "))
+        linted = self.project.call("lint", "--profile", "cluster", env=away)
+        self.assertIn("`session_timeout` beside `group_protocol: consumer`", linted.stdout)
 
     def test_a_position_whose_answer_is_lost_is_its_own(self):
         self.only_events()
