@@ -35,7 +35,8 @@ struct Resolved {
 
 /// Why data written with one schema cannot be read with another.
 struct Difference {
-  std::string rule;     // the name of the contract: "READER_FIELD_MISSING_DEFAULT_VALUE", "TYPE_MISMATCH"...
+  std::string
+      rule;  // the name of the contract: "READER_FIELD_MISSING_DEFAULT_VALUE", "TYPE_MISMATCH"...
   std::string path;     // where in the reader's schema, a JSON Pointer: "/fields/3"
   std::string message;  // for people: what there is, what was expected, what to do
 };
