@@ -43,6 +43,15 @@ constexpr size_t kMaxSecretBytes = 64 * kKiB;  // a file of a secret
 constexpr size_t kMaxSchemaBytes = 4 * kMiB;   // a schema file
 constexpr size_t kMaxSqlBytes = 256 * kKiB;
 
+// Schemas of the registry
+constexpr size_t kSchemaBytes = 1 * kMiB;       // the text of one
+constexpr size_t kSchemaTotalBytes = 8 * kMiB;  // of one and of all that it refers to
+constexpr size_t kSchemaDepth = 256;            // JSON inside JSON; messages inside messages
+constexpr size_t kSchemaKeys = 4096;            // of one JSON object of a schema
+constexpr size_t kSchemaReferences = 1024;      // that one schema has, directly or not
+constexpr size_t kSchemaPairs = 200'000;        // pairs of types that one comparison looks at
+constexpr size_t kSchemaDifferences = 1000;     // that one comparison tells of
+
 // Names
 constexpr size_t kMaxIdentifier = 48;
 constexpr size_t kMaxSuggestedName = 64;  // a longer name gets no "did you mean"
