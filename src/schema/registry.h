@@ -134,6 +134,10 @@ class Registry {
                          const std::vector<Version>& with);
   Result<void> check_unreferenced(const Subject& subject, const std::vector<int32_t>& numbers,
                                   bool permanent) const;
+  std::vector<Row> rows_of_removal(const Subject& subject,
+                                   const std::vector<int32_t>& numbers) const;
+  std::vector<Row> rows_of_hiding(const Subject& subject,
+                                  const std::vector<int32_t>& numbers) const;
   void drop_settings(const Subject& subject, std::vector<Row>& rows) const;
 
   SchemaStore& store_;
