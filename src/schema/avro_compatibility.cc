@@ -89,6 +89,8 @@ class Expansion {
 
   Step run() && {
     if (reader_.kind == Kind::kUnion && writer_.kind == Kind::kUnion) {
+      step_.looked_at = reader_.inner.size() * writer_.inner.size();
+      if (step_.looked_at > limits::kSchemaPairs) return std::move(step_);  // and nobody looks
       for (size_t i = 0; i < writer_.inner.size(); ++i) {
         choice(fmt::format("/{}", i), *writer_.inner[i]);
       }
@@ -118,7 +120,6 @@ class Expansion {
           branch->kind == writer.kind && (!branch->has_name() || same_name(*branch, writer));
       if (same || promotes(branch->kind, writer.kind)) group.any.push_back({branch, &writer});
     }
-    step_.looked_at += reader_.inner.size();
     step_.groups.push_back(std::move(group));
   }
   void add(std::string_view rule, std::string path, std::string message) {
@@ -224,9 +225,9 @@ class Resolution {
       for (size_t g = 0; g < step.groups.size(); ++g) {
         left.push_back(step.groups[g].any.size());
         edges += step.groups[g].any.size() + 1;
-        if (edges > limits::kSchemaPairs) return false;
         for (const Pair& next : step.groups[g].any) enter(next).needed_by.emplace_back(pair, g);
       }
+      if (edges > limits::kSchemaPairs) return false;
       State& state = states_[*pair];
       state.step = std::move(step), state.left = std::move(left);
     }
