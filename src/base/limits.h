@@ -43,6 +43,15 @@ constexpr size_t kMaxSecretBytes = 64 * kKiB;  // a file of a secret
 constexpr size_t kMaxSchemaBytes = 4 * kMiB;   // a schema file
 constexpr size_t kMaxSqlBytes = 256 * kKiB;
 
+// Schemas of the registry
+constexpr size_t kSchemaBytes = 1 * kMiB;       // the text of one
+constexpr size_t kSchemaTotalBytes = 8 * kMiB;  // of one and of all that it refers to
+constexpr size_t kSchemaDepth = 256;            // JSON inside JSON; messages inside messages
+constexpr size_t kSchemaKeys = 4096;            // of one JSON object of a schema
+constexpr size_t kSchemaReferences = 1024;      // that one schema has, directly or not
+constexpr size_t kSchemaPairs = 200'000;        // pairs of types that one comparison looks at
+constexpr size_t kSchemaDifferences = 1000;     // that one comparison tells of
+
 // Names
 constexpr size_t kMaxIdentifier = 48;
 constexpr size_t kMaxSuggestedName = 64;  // a longer name gets no "did you mean"
@@ -132,6 +141,15 @@ constexpr int64_t kDrainOnStopMs = 10'000;
 constexpr int64_t kProcessAnswerMs =
     2'000;  // a process that holds the data and does not answer is named
 constexpr int kDefaultApiPort = 8680;
+
+// Schema registry
+constexpr size_t kRegistryBodyBytes =
+    4 * kMiB;  // of a request: a schema as a JSON string, metadata, rules
+constexpr size_t kRegistryNameBytes = 1 * kKiB;    // of a subject with its context
+constexpr int32_t kMaxSchemaVersions = 10'000;     // of one subject
+constexpr size_t kParsedSchemas = 1000;            // that are kept parsed
+constexpr size_t kMaxCompatibilityMessages = 100;  // of one answer
+constexpr int kDefaultRegistryPort = 8081;
 
 // Embedded store
 constexpr int64_t kStoreWalBytes =

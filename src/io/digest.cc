@@ -11,26 +11,26 @@ namespace leat::io {
 
 namespace {
 
-struct Sha256 {
+struct Digest {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  explicit Sha256(std::string_view text) {
-    CHECK(EVP_Digest(text.data(), text.size(), bytes, &size, EVP_sha256(), nullptr) == 1);
+  Digest(std::string_view text, const EVP_MD* kind) {
+    CHECK(EVP_Digest(text.data(), text.size(), bytes, &size, kind, nullptr) == 1);
   }
+  std::string to_hex() const { return hex({reinterpret_cast<const char*>(bytes), size}); }
 };
 
 }  // namespace
 
-std::string sha256_hex(std::string_view bytes) {
-  Sha256 digest(bytes);
-  return hex({reinterpret_cast<const char*>(digest.bytes), digest.size});
-}
+std::string sha256_hex(std::string_view bytes) { return Digest(bytes, EVP_sha256()).to_hex(); }
 
 std::array<uint8_t, 16> digest128(std::string_view bytes) {
-  Sha256 digest(bytes);
+  const Digest digest(bytes, EVP_sha256());
   std::array<uint8_t, 16> cut;
   std::memcpy(cut.data(), digest.bytes, cut.size());
   return cut;
 }
+
+std::string md5_hex(std::string_view bytes) { return Digest(bytes, EVP_md5()).to_hex(); }
 
 }  // namespace leat::io

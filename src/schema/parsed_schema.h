@@ -35,7 +35,8 @@ struct Resolved {
 
 /// Why data written with one schema cannot be read with another.
 struct Difference {
-  std::string rule;     // the name of the contract: "READER_FIELD_MISSING_DEFAULT_VALUE", "TYPE_MISMATCH"...
+  std::string
+      rule;  // the name of the contract: "READER_FIELD_MISSING_DEFAULT_VALUE", "TYPE_MISMATCH"...
   std::string path;     // where in the reader's schema, a JSON Pointer: "/fields/3"
   std::string message;  // for people: what there is, what was expected, what to do
 };
@@ -53,7 +54,11 @@ class ParsedSchema {
   virtual std::string record_name() const = 0;
   /// What stands in the way of reading data written with `writer` by this schema. Empty: nothing. Another format
   /// than this one's is one difference.
-  virtual std::vector<Difference> differences(const ParsedSchema& writer) const = 0;
+  std::vector<Difference> differences(const ParsedSchema& writer) const;
+
+ private:
+  /// The same for a writer of this format.
+  virtual std::vector<Difference> compare(const ParsedSchema& writer) const = 0;
 };
 
 /// kInvalidArgument with line and column (or the JSON Pointer) when `text` is no schema of `format`, or when it names what
