@@ -5,17 +5,17 @@
 #include "schema/schema_store.h"
 #include "stream/log.h"
 
-namespace leat::schema {
+namespace leat::log {
 
-class LogSchemaStore final : public SchemaStore {
+class LogSchemaStore final : public schema::SchemaStore {
  public:
   /// `log` outlives it.
   explicit LogSchemaStore(stream::Log& log) : log_(log) {}
-  Result<std::vector<Row>> scan() override;
-  Result<void> write(std::span<const Row> rows) override;
+  Result<std::vector<schema::Row>> scan() override;
+  Result<void> write(std::span<const schema::Row> rows) override;
 
  private:
   stream::Log& log_;
 };
 
-}  // namespace leat::schema
+}  // namespace leat::log

@@ -3,7 +3,7 @@
 
 #include "io/clock.h"
 #include "log/embedded_log.h"
-#include "schema/log_schema_store.h"
+#include "log/log_schema_store.h"
 #include "schema/registry_fixture.h"
 #include "testing/temp_dir.h"
 
