@@ -46,7 +46,7 @@ Result<int> infer(const GlobalOptions& options, const Args& args) {
 }  // namespace
 
 void add_schema(Cli& cli) {
-  Command group = cli.add_group("schema", "Types of what pipelines read");
+  Command group = cli.add_group("schema", "Schemas: what pipelines read, and what a registry has");
   auto args = std::make_shared<Args>();
   Command app =
       cli.add(group, "infer", "Write the types of a pipeline's input down, from a sample of it",
@@ -61,6 +61,7 @@ void add_schema(Cli& cli) {
                  "Where to; - is stdout (default: schemas/PIPELINE_input.json of the project)")
       .type_name("FILE");
   app.add_flag("--force", args->force, "Replace the file");
+  add_schema_registry(cli, group);
 }
 
 }  // namespace leat::app

@@ -4,6 +4,7 @@
 namespace leat::app {
 
 class Cli;
+class Command;
 
 void add_init(Cli& cli);
 void add_run(Cli& cli);
@@ -20,6 +21,7 @@ void add_sql(Cli& cli);
 void add_pause(Cli& cli);  // and resume
 void add_reset(Cli& cli);
 void add_schema(Cli& cli);
+void add_schema_registry(Cli& cli, Command group);  // ls, show, register, check, compat of `schema`
 void add_export(Cli& cli);
 void add_backup(Cli& cli);
 void add_completion(Cli& cli);

@@ -34,9 +34,8 @@ std::string body_of(const SchemaText& schema) {
   if (schema.format != schema::Format::kAvro)
     body["schemaType"] = schema::format_name(schema.format);
   for (const schema::Reference& reference : schema.references)
-    body["references"].push_back({{"name", reference.name},
-                                  {"subject", reference.subject},
-                                  {"version", reference.version}});
+    body["references"].push_back(
+        {{"name", reference.name}, {"subject", reference.subject}, {"version", reference.version}});
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -165,8 +164,7 @@ Result<Json> SchemaRegistry::ask(std::string method, const std::string& target,
     if (!body.empty()) request.headers.add("Content-Type", std::string(kMediaType));
     if (!options_.username.empty()) {
       ASSIGN(const std::string password, options_.password.current());
-      request.headers.add("Authorization",
-                          "Basic " + base64(options_.username + ":" + password));
+      request.headers.add("Authorization", "Basic " + base64(options_.username + ":" + password));
     }
     request.timeouts.total_ms = std::max<int64_t>(1, deadline - clock_.steady_ms());
     auto answer = ask_once(request);
