@@ -24,6 +24,7 @@ moment when all is as before until nothing waits; of `brokers` from the kill, wi
 """
 import argparse
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -86,10 +87,12 @@ APART = (("disk_full", "password"), ("brokers",))
 class Cluster:
     """A project with its topics, schema and logins of its own, and the processes that run it."""
 
+    made = itertools.count()
+
     def __init__(self, servers, processes=3, seed=7):
         self.servers, self.kafka, self.psql = servers, servers.kafka, servers.postgres.psql
         self.random = random.Random(seed)
-        self.name = f"cluster_{os.getpid()}_{seed}"
+        self.name = f"cluster_{os.getpid()}_{seed}_{next(self.made)}"
         self.project = leat.Project(template=None)
         values = {"name": self.name, "brokers": servers.brokers, "host": cassandra.HOST,
                   "login": LOGIN if servers.login == "LOGIN" else ""}
@@ -122,7 +125,7 @@ class Cluster:
             log.close()
         self.psql(f"DROP SCHEMA IF EXISTS {self.name} CASCADE; DROP OWNED BY {self.name} CASCADE; DROP ROLE {self.name}")
         cassandra.cql(*(f"DROP TABLE IF EXISTS {table}" for table in self.tables), f"DROP ROLE {self.name}",
-                      "SELECT key FROM system.local")
+                      f"DELETE FROM leat_faults.leat_progress WHERE project = '{self.name}'", "SELECT key FROM system.local")
         self.kafka.service("topics", "--delete", "--topic", f"{self.name}.*")
         self.project.__exit__()
 
