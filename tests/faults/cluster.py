@@ -384,8 +384,9 @@ class Tally:
 
     def table(self):
         yield "fault      rounds  lost  doubled  seconds to recover: median, most"
-        for fault, took in self.took.items():
-            times = sorted(took)
+        for fault in ROUNDS:
+            if not (times := sorted(self.took[fault])):
+                continue
             yield (f"{fault:10} {len(times):6} {self.lost[fault]:5} {self.doubled[fault]:8}  "
                    f"{times[len(times) // 2]:8.1f} {times[-1]:8.1f}")
 
@@ -414,22 +415,24 @@ def run_on(servers, rounds, seed, processes, say, tally):
 
 
 def run(rounds, seed, processes=3, apart=APART, own_login=True, say=print):
-    """A run for each group of faults in `apart`, and one for the others; (lost, doubled)."""
+    """A run for each group of faults in `apart`, then one for the others; (lost, doubled)."""
     rounds = {fault: count for fault, count in rounds.items() if count}
     if "disk_full" in rounds and (why := no_disk()):
         say(f"disk_full is left out: {why}")
         del rounds["disk_full"]
     others = set(rounds).difference(*apart)
     tally, lost, doubled = Tally(), 0, 0
-    for group in (others, *apart):
-        mine = {fault: rounds[fault] for fault in rounds if fault in group}
-        if not mine:
-            continue
-        with Servers(mine, own_login) as servers:
-            found = run_on(servers, mine, seed, processes, say, tally)
-            lost, doubled = lost + found[0], doubled + found[1]
-    for line in tally.table():
-        say(line)
+    try:
+        for group in (*apart, others):
+            mine = {fault: rounds[fault] for fault in rounds if fault in group}
+            if not mine:
+                continue
+            with Servers(mine, own_login) as servers:
+                found = run_on(servers, mine, seed, processes, say, tally)
+                lost, doubled = lost + found[0], doubled + found[1]
+    finally:  # also of a run that ends early
+        for line in tally.table():
+            say(line)
     return lost, doubled
 
 
