@@ -346,8 +346,12 @@ Result<KafkaAdmin::Answers> KafkaAdmin::ask(const stream::TopicInfo& topic,
       leaderless |= is_leaderless(of->err);
       if (of->err)
         return needs(client_.error(of->err, what), "Describe", "topic " + topic.spec.name);
+      if (of->offset == RD_KAFKA_OFFSET_INVALID) continue;
       found[of->partition] = {of->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
     }
+    // Where a leader's answer is lost, librdkafka (2.12.1) gives a success with what it began with: no offset.
+    leaderless |= found.size() < partitions.size();
+    if (found.size() < partitions.size()) return client_.error(RD_KAFKA_RESP_ERR__TRANSPORT, what);
     for (int32_t partition : partitions) offsets.push_back(found[partition]);
   }
   return answers;

@@ -4,6 +4,7 @@ A disk can only be filled up, a listener can only ask for a login, and a broker 
 else is disturbed: `disk_full`, `password` and `brokers` bring a PostgreSQL or a Kafka with them.
 """
 import contextlib
+import errno
 import os
 import pathlib
 import subprocess
@@ -14,11 +15,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import cassandra, kafka, kafka_broker, postgres  # noqa: E402
 
 DISK_MIB = 128  # PostgreSQL begins with some 45
-# A session ends after 1.5 s unless its client logs in anew.
+# A session ends after 4 s unless its client logs in anew.
 LOGIN = """\
 listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.login.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.login.scram-sha-512.connections.max.reauth.ms=1500
+listener.name.login.scram-sha-512.connections.max.reauth.ms=4000
 """
 FIRST_PASSWORD = "the-first-one"
 
@@ -62,9 +63,14 @@ class Disk:
             raise PermissionError(done.stderr.strip())
 
     def fill(self):
-        with open(self.root / "ballast", "wb") as ballast:
-            free = os.statvfs(self.root)
-            os.posix_fallocate(ballast.fileno(), 0, free.f_bavail * free.f_frsize)
+        page = bytes(os.sysconf("SC_PAGE_SIZE"))
+        with open(self.root / "ballast", "wb", buffering=0) as ballast:
+            try:
+                while ballast.write(page):
+                    pass
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
 
     def make_room(self):
         (self.root / "ballast").unlink()
