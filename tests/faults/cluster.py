@@ -326,8 +326,7 @@ class Cluster:
             half(self.passwords[-1])
             self.end_sessions()
             self.produce(100)
-            time.sleep(1)
-        self.wait_until(lambda: self.said().count("authentication failed") > before, "the refusal of a login")
+            self.wait_until(lambda: self.said().count("authentication failed") > before, "the refusal of a login")
 
     def all_run(self):
         for number, process in self.running.items():
