@@ -22,7 +22,8 @@ constexpr std::string_view kOwnPrefix = "_leat_";
 constexpr int64_t kFrameBytes =
     256;                       // of a batch with one record beside its key and value, at most
 constexpr int kSliceMs = 200;  // of waiting for an answer
-constexpr int kLookAnewMs = 1'000;
+constexpr int kLookAnewMs =
+    1'000;  // without one, after which leaders and controller are looked for anew
 constexpr int64_t kSettleMs = 50;  // between two looks whether a change has reached every broker
 
 /// A partition that is new, or whose leader has just died, has another one soon.

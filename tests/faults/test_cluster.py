@@ -1,4 +1,4 @@
-"""Several processes on a real Kafka: the short form of tests/faults/cluster.py, a round of each fault."""
+"""Several processes on real servers: the short form of cluster.py, a round of each fault that takes little time."""
 import pathlib
 import sys
 import unittest
