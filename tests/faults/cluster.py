@@ -318,7 +318,7 @@ class Cluster:
 
     def strike_password(self):
         """The logins in between are refused, and are tried again."""
-        before = self.said().count("authentication failed")
+        before = self.said().count("uthentication failed")
         self.passwords.append(f"the-one-of-{self.produced}")
         halves = [self.set_password, self.write_password]
         self.random.shuffle(halves)
@@ -326,7 +326,7 @@ class Cluster:
             half(self.passwords[-1])
             self.end_sessions()
             self.produce(100)
-            self.wait_until(lambda: self.said().count("authentication failed") > before, "the refusal of a login")
+            self.wait_until(lambda: self.said().count("uthentication failed") > before, "the refusal of a login")
 
     def all_run(self):
         for number, process in self.running.items():
