@@ -48,10 +48,10 @@ test-fast: ## unit tests and the laws of the source tree
 faults: ## the long run of tests/faults
 	@JOBS=$(JOBS) LEAT_FAULTS=full scripts/test faults
 
-faults-cluster: deps ## processes on real Kafka and PostgreSQL: killed, stopped, started, cut off (ROUNDS=25 of each)
+faults-cluster: deps ## processes on real Kafka, Cassandra, PostgreSQL, and what befalls them, a hundred times (ROUNDS=3 of each)
 	$(call compile,release,leat)
 	@scripts/deps --services
-	@PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/cluster.py --rounds $(or $(ROUNDS),25)
+	@PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/cluster.py $(if $(ROUNDS),--rounds $(ROUNDS))
 
 asan: ## unit and golden tests under AddressSanitizer and UBSan
 	@JOBS=$(JOBS) scripts/test --preset asan unit golden

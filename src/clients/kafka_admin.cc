@@ -20,8 +20,10 @@ using Resource = Rd<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 
 constexpr std::string_view kOwnPrefix = "_leat_";
 constexpr int64_t kFrameBytes =
-    256;                           // of a batch with one record beside its key and value, at most
-constexpr int kSliceMs = 200;      // of waiting for an answer
+    256;                       // of a batch with one record beside its key and value, at most
+constexpr int kSliceMs = 200;  // of waiting for an answer
+constexpr int kLookAnewMs =
+    1'000;  // without one, after which leaders and controller are looked for anew
 constexpr int64_t kSettleMs = 50;  // between two looks whether a change has reached every broker
 
 /// A partition that is new, or whose leader has just died, has another one soon.
@@ -43,8 +45,14 @@ int64_t number_of(const char* text, int64_t otherwise) {
 
 Result<RdEvent> KafkaAdmin::answer(rd_kafka_queue_t* queue, const std::string& what) {
   RdEvent event;
-  const int64_t until = io::system_clock().steady_ms() + timeout_ms_ + 1'000;
-  while (!event && io::system_clock().steady_ms() < until) {
+  int64_t now = io::system_clock().steady_ms();
+  const int64_t until = now + timeout_ms_ + 1'000;
+  int64_t look_anew_at = now + kLookAnewMs;
+  for (; !event && now < until; now = io::system_clock().steady_ms()) {
+    if (now >= look_anew_at) {
+      look_anew("_leat_positions", kLookAnewMs);
+      look_anew_at = io::system_clock().steady_ms() + kLookAnewMs;
+    }
     event.reset(rd_kafka_queue_poll(queue, kSliceMs));
     client_.tend();
   }
@@ -290,17 +298,18 @@ Result<KafkaAdmin::Answers> KafkaAdmin::offsets(const stream::TopicInfo& topic,
     auto found = ask(topic, partitions, questions, leaderless);
     if (found || !leaderless || io::system_clock().steady_ms() >= until) return found;
     io::system_clock().sleep_ms(kSettleMs, {});
-    forget_leaders(topic.spec.name);
+    look_anew(topic.spec.name, timeout_ms_);
   }
 }
 
 /// librdkafka keeps a partition's leader, and asks it again and again though another one leads by now (seen with 2.12.1:
-/// ListOffsets after a broker's restart gives FENCED_LEADER_EPOCH for minutes).
-void KafkaAdmin::forget_leaders(const std::string& topic) {
+/// ListOffsets after a broker's restart gives FENCED_LEADER_EPOCH for minutes). It also waits for the controller that it
+/// was told of, though that one is dead and another broker takes its requests.
+void KafkaAdmin::look_anew(const std::string& topic, int64_t timeout_ms) {
   Rd<rd_kafka_topic_t, rd_kafka_topic_destroy> handle(
       rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
   const rd_kafka_metadata_t* metadata = nullptr;
-  if (rd_kafka_metadata(client_.get(), 0, handle.get(), &metadata, static_cast<int>(timeout_ms_)) ==
+  if (rd_kafka_metadata(client_.get(), 0, handle.get(), &metadata, static_cast<int>(timeout_ms)) ==
       RD_KAFKA_RESP_ERR_NO_ERROR)
     rd_kafka_metadata_destroy(metadata);
 }
@@ -338,8 +347,12 @@ Result<KafkaAdmin::Answers> KafkaAdmin::ask(const stream::TopicInfo& topic,
       leaderless |= is_leaderless(of->err);
       if (of->err)
         return needs(client_.error(of->err, what), "Describe", "topic " + topic.spec.name);
+      if (of->offset == RD_KAFKA_OFFSET_INVALID) continue;
       found[of->partition] = {of->offset, rd_kafka_ListOffsetsResultInfo_timestamp(infos[i])};
     }
+    // Where a leader's answer is lost, librdkafka (2.12.1) gives a success with what it began with: no offset.
+    leaderless |= found.size() < partitions.size();
+    if (found.size() < partitions.size()) return client_.error(RD_KAFKA_RESP_ERR__TRANSPORT, what);
     for (int32_t partition : partitions) offsets.push_back(found[partition]);
   }
   return answers;

@@ -64,7 +64,7 @@ class KafkaAdmin final : public stream::TopicAdmin {
                           std::span<const Question> questions);
   Result<Answers> ask(const stream::TopicInfo& topic, const std::vector<int32_t>& partitions,
                       std::span<const Question> questions, bool& leaderless);
-  void forget_leaders(const std::string& topic);
+  void look_anew(const std::string& topic, int64_t timeout_ms);
   Result<void> create(const stream::TopicSpec& spec,
                       const std::map<std::string, std::string>& settings);
   Result<RdEvent> answer(rd_kafka_queue_t* queue, const std::string& what);

@@ -50,10 +50,12 @@ class CassandraSink final : public stream::Sink {
     if (!rows && rows.error().retry() == Retry::kReconnect && session_)
       rows = open_table(session_.get());
     // What is refused here and not by the user's mistake passes: a schema that not all nodes know yet, a keyspace that
-    // was just dropped.
+    // was just dropped. No lane may end at it.
     if (!rows && rows.error().code() == ErrorCode::kIncompatible &&
         rows.error().blame() == Blame::kExternal)
-      return std::move(rows).error().with_retry(Retry::kReconnect).at(name());
+      return Error(ErrorCode::kUnavailable, rows.error().message())
+          .with_retry(Retry::kReconnect)
+          .at(name());
     if (!rows) return std::move(rows).error().at(name());
     return rows;
   }

@@ -2,6 +2,7 @@
 
 Its administration speaks Kafka's protocol itself: each of Kafka's own tools would take seconds.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -28,52 +29,58 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def free_pair():
-    """A free port whose next one is free, too: the controller's."""
+def free_row(count):
+    """The first of so many free ports: a broker's, the controller's, and those of further brokers."""
     while True:
-        port = free_port()
+        first = free_port()
         try:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port + 1))
-                return port
+            with contextlib.ExitStack() as probes:
+                for port in range(first + 1, first + count):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
         except OSError:
             continue
 
 
 class Broker:
     """`listeners`: names and their protocols beside PLAINTEXT; `extra`: server properties; `scram`: users as NAME:PASSWORD;
-    `advertised`: gives the port that clients of a listener are told, such as a proxy's, for the one it listens on."""
+    `advertised`: gives the port that clients of a listener are told, such as a proxy's, for the one it listens on.
+    `count` of 2: two of them, with what tests/services/kafka then says of copies, and no further listeners."""
 
-    def __init__(self, listeners=None, extra="", scram=(), advertised=None):
+    def __init__(self, listeners=None, extra="", scram=(), advertised=None, count=1):
         kafka.need()  # its packages are used
+        self.count = count
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="leat-kafka-"))
         (self.root / "kafka").mkdir()
         (self.root / "kafka" / "libs").symlink_to(SHARED / "kafka" / "libs")
-        first = free_pair()
+        first = free_row(2 * count)
         self.ports = {"PLAINTEXT": first, **{name: free_port() for name in listeners or {}}}
-        places = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
-        told = ",".join(f"{name}://127.0.0.1:{(advertised or {}).get(name, lambda port: port)(port)}"
-                        for name, port in self.ports.items())
-        protocols = ",".join(f"{name}:{protocol}" for name, protocol in (listeners or {}).items())
-        (self.root / "extra").write_text(
-            f"listeners={places},CONTROLLER://127.0.0.1:{first + 1}\nadvertised.listeners={told}\n"
-            f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{',' * bool(protocols)}{protocols}\n"
-            f"{extra}\n")
+        (self.root / "extra").write_text((self.listening(listeners, advertised) if listeners else "") + f"{extra}\n")
         users = [f"{mechanism}=[name={name},password={password}]" for name, password in (user.split(":") for user in scram)
                  for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")]
         self.env = {**os.environ, "LEAT_SERVICES": str(self.root), "KAFKA_PORT": str(first), "KAFKA_HEAP": "256m",
                     "KAFKA_EXTRA": str(self.root / "extra"), "KAFKA_SCRAM": " ".join(users)}
         try:
-            self.service("up")
+            self.service("up", str(count))
         except AssertionError:
             self.__exit__()
             raise
+
+    def listening(self, listeners, advertised):
+        """The server properties for listeners of a test's own."""
+        places = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+        told = ",".join(f"{name}://127.0.0.1:{(advertised or {}).get(name, lambda port: port)(port)}"
+                        for name, port in self.ports.items())
+        protocols = ",".join(f"{name}:{protocol}" for name, protocol in listeners.items())
+        return (f"listeners={places},CONTROLLER://127.0.0.1:{self.ports['PLAINTEXT'] + 1}\nadvertised.listeners={told}\n"
+                f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{protocols}\n")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        subprocess.run([kafka.SERVICE, "kill", "1"], env=self.env, capture_output=True, timeout=60)
+        for number in range(self.count, 0, -1):
+            subprocess.run([kafka.SERVICE, "kill", str(number)], env=self.env, capture_output=True, timeout=60)
         if not os.environ.get("LEAT_KEEP"):
             shutil.rmtree(self.root, ignore_errors=True)
 
@@ -81,7 +88,8 @@ class Broker:
         return kafka.service(*arguments, env=self.env)
 
     def at(self, listener="PLAINTEXT"):
-        return f"127.0.0.1:{self.ports[listener]}"
+        first = self.ports[listener]
+        return ",".join(f"127.0.0.1:{first + 2 * number}" for number in range(self.count))
 
     @property
     def data(self):
