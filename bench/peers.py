@@ -5,7 +5,7 @@
 noop       users of 452 bytes as JSON in Kafka, one in six filtered out, 11 columns of which two become times, to nowhere
 cassandra  the same into a table of Cassandra
 
-Spark is installed below the folder of the tests' servers (LEAT_SERVICES), once: 400 MB from PyPI and Maven's registry.
+Spark is installed below the folder of the tests' servers (LEAT_SERVICES), once: 330 MB from PyPI and Maven's registry.
 It runs as Structured Streaming, availableNow, a core a partition, with 1 GB of heap; its JVM is new in each round, as
 leat's process is. A round is one run of each, in turns, so that a busy machine slows both. Medians, with least and most;
 a ratio is the median of the rounds' own. Both programs are measured alike, with all they start:
@@ -18,7 +18,7 @@ first output   seconds from the start of the process: a batch is done, or there 
 A job whose results are not the same on both sides has failed. Servers are those of tests/services; they are started when
 they do not run, and never stopped. What the run makes there is named `bench_…` and removed, also after Ctrl-C.
 
-    bench/peers.py                                all, 5 rounds: ten minutes on two quiet cores
+    bench/peers.py                                all, 5 rounds: some minutes on two quiet cores
     bench/peers.py --jobs noop --rounds 1         one look at one job
     bench/peers.py --jobs noop --records 5        3,000,000 records: a warmer JVM
 

@@ -77,13 +77,15 @@ class Meter:
         if records and (not self.samples or self.samples[-1][1] < records):
             self.samples.append((time.monotonic(), records, tree.cpu()))
 
-    def late(self):
-        return time.monotonic() - self.begin > RUN_S
+    def in_time(self):
+        if time.monotonic() - self.begin > RUN_S:
+            done = self.samples[-1][1] if self.samples else 0
+            fail(f"after {RUN_S} s {done:,} records were done, and not all: take fewer with --records, or a quieter machine")
 
     def done(self, records, tree, first, result):
         if len(self.samples) < 2:
-            raise leat.Failed(f"{records:,} records were done in {len(self.samples)} steps, where a rate needs two: "
-                              "take more with --records")
+            fail(f"{records:,} records were done in {len(self.samples)} steps, where a rate needs two: take more with "
+                 "--records")
         (t0, n0, c0), (t1, n1, c1) = self.samples[0], self.samples[-1]
         return Done(records, (n1 - n0) / (t1 - t0), (c1 - c0) / (n1 - n0) * 1e6, tree.mib, tree.ended_s / records * 1e6,
                     (first or t0) - self.begin, result)
@@ -113,21 +115,24 @@ class Peers:
         watcher = self.bench.start([cassandra.SERVICE, "python", "-c", WATCH, cassandra.HOST, name],
                                    stdout=subprocess.PIPE, text=True)
         with watcher:
-            if watcher.stdout.readline() != "ready\n":
-                raise leat.Failed("who waits for the first row in Cassandra could not start (see above)")
+            def line():
+                return watcher.stdout.readline() or fail("who waits for the first row in Cassandra has ended (see above)")
             try:
-                yield lambda: float(watcher.stdout.readline())
+                line()
+                yield lambda: float(line())
             finally:
                 watcher.kill()
 
     def result(self, rows):
         """What the job came to: rows, and of a table, what is in it."""
+        if not rows:
+            fail("no row came out of it")
         if not self.job.store:
             return (rows,)
         (found,) = cassandra.cql(f"SELECT count(*) AS n, min(dob) AS a, max(registered_date) AS z FROM "
                                  f"{KEYSPACE}.{self.table}")
         if found["n"] != rows:
-            raise leat.Failed(f"{KEYSPACE}.{self.table} has {found['n']} rows, {rows} were written")
+            fail(f"{KEYSPACE}.{self.table} has {found['n']} rows, {rows} were written")
         return rows, found["a"], found["z"]
 
     # ---- leat
@@ -139,20 +144,20 @@ class Peers:
         with self.output() as first_row:
             meter = Meter()
             with Tree(self.bench.leat("--drain", start_new_session=True)) as tree:
-                while not tree.done() and not meter.late():
+                while not tree.done():
+                    meter.in_time()
                     meter.saw(self.bench.delivered("delivered|filtered|rejected"), tree)
                     time.sleep(SAMPLE_S)
             if tree.leader.returncode != 0:
                 raise self.bench.failed(tree.leader)
-            tree.leader.log.seek(0)
-            titles, cells = [line.split() for line in tree.leader.log.read().splitlines()[-2:]]
-            ledger = dict(zip(titles, cells))
-            self.whole("leat", int(ledger["in"]))
-            return meter.done(self.records, tree, first_row(), self.result(int(ledger["delivered"])))
+            ledger = ledger_of(tree.leader.log)
+            return self.done(meter, tree, first_row, ledger["in"], ledger["delivered"])
 
-    def whole(self, who, records):
+    def done(self, meter, tree, first_row, records, rows):
         if records != self.records:
-            raise leat.Failed(f"{who} read {records:,} records, and {self.topic} has {self.records:,}")
+            fail(f"{records:,} records were read, and {self.topic} has {self.records:,}")
+        result = self.result(rows)
+        return meter.done(records, tree, first_row(), result)
 
     # ---- Spark
 
@@ -180,23 +185,38 @@ class Peers:
                     meter.saw(records, tree)
             tree.leader.stdout.close()
             if tree.leader.returncode != 0:
-                raise leat.Failed(f"Spark ended with {tree.leader.returncode}; the end of what it said:\n{tail(log)}")
-            self.whole("Spark", records)
-            return meter.done(self.records, tree, first_row(), self.result(rows))
+                fail(f"Spark ended with {tree.leader.returncode}; the end of what it said:\n{tail(log)}")
+            return self.done(meter, tree, first_row, records, rows)
 
 
 def lines(tree, meter):
     """What a program says, a JSON value a line, as it says it; until it and all it has started have ended."""
     out = tree.leader.stdout
-    while not tree.done() and not meter.late():
+    while not tree.done():
+        meter.in_time()
         if select.select([out], [], [], 0.05)[0]:
             line = out.readline()
             if line:
                 yield json.loads(line)
             else:
                 time.sleep(0.05)
-    for line in out if not meter.late() else ():
+    for line in out:
         yield json.loads(line)
+
+
+def ledger_of(log):
+    """The counts of the only lane, from the table that `leat run` ends with."""
+    log.seek(0)
+    said = log.read()
+    rows = [line.split() for line in said.splitlines()]
+    for titles, cells in zip(rows, rows[1:]):
+        if titles[:2] == ["pipeline", "sink"]:
+            return {title: int(cell) for title, cell in zip(titles, cells) if cell.isdigit()}
+    fail(f"leat run ended without a table of what it did:\n{said}")
+
+
+def fail(why):
+    raise leat.Failed(why)
 
 
 def tail(log, most=20):
@@ -208,6 +228,6 @@ def install():
     """Spark, when it is not there yet; says what it does."""
     done = subprocess.run([SPARK, "install"])
     if done.returncode != 0:
-        raise leat.Failed("Spark could not be installed (see above)")
+        fail("Spark could not be installed (see above)")
     requirements = (pathlib.Path(SPARK).parent / "requirements.txt").read_text(encoding="utf-8")
     return next(line.split("==")[1].split()[0] for line in requirements.splitlines() if line.startswith("pyspark=="))

@@ -70,13 +70,14 @@ class Planted(unittest.TestCase):
         self.assertEqual(sorted(self.written()), ["a-1.0", "b-1.0"])
 
     def test_every_text_whole_and_named(self):
-        self.crate("a", "Unlicense OR MIT", {"LICENSE-MIT": "mine", "COPYING": "how", "UNLICENSE": "none", "NOTICE.md": "so",
-                                             "README.md": "read me", "licenses_test.rs": "code"})
+        self.crate("a", "Unlicense OR MIT", {"LICENSE-MIT": "mine", "COPYING": "how", "UNLICENSE": "none",
+                                             "NOTICE.md": "so", "README.md": "read me", "licenses_test.rs": "code"})
         self.crate("b", None, {"TERMS": "terms"}, licence_file="TERMS")
         self.needs("native", "a")
         self.needs("native", "b")
         written = self.written()
-        self.assertEqual(re.findall("^== (.*)$", written["a-1.0"], re.M), ["COPYING", "LICENSE-MIT", "NOTICE.md", "UNLICENSE"])
+        self.assertEqual(re.findall("^== (.*)$", written["a-1.0"], re.M),
+                         ["COPYING", "LICENSE-MIT", "NOTICE.md", "UNLICENSE"])
         self.assertTrue(written["a-1.0"].startswith("a 1.0 Unlicense OR MIT\n"))
         self.assertIn("terms", written["b-1.0"])
 

@@ -1,4 +1,5 @@
 """bench/peers.py without Spark: its arguments, how a program with its children is measured, the table, unequal results."""
+import io
 import os
 import pathlib
 import signal
@@ -105,13 +106,16 @@ class Trees(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     def run_of(self, rate, cpu=1.0, first=1.0, rows=7):
-        return peers_run.Done(records=10, rate=rate, cpu_per_million=cpu, mib=100, whole=2 * cpu, first=first, result=(rows,))
+        return peers_run.Done(records=10, rate=rate, cpu_per_million=cpu, mib=100, whole=2 * cpu, first=first,
+                              result=(rows,))
 
     def test_the_table(self):
-        rows = peers.rows_of("noop: 10", {"leat": [self.run_of(900, 2), self.run_of(1000), self.run_of(1100)],
-                                          "Spark 1": [self.run_of(90, 10, 4), self.run_of(50, 10, 5), self.run_of(100, 10, 6)]})
+        rows = peers.rows_of("noop: 10", {
+            "leat": [self.run_of(900, 2), self.run_of(1000), self.run_of(1100)],
+            "Spark 1": [self.run_of(90, 10, 4), self.run_of(50, 10, 5), self.run_of(100, 10, 6)]})
         lines = peers.table(rows).splitlines()
-        self.assertEqual(len({line.index(word) for line, word in zip(lines, ("peer", "leat", "Spark 1", "leat / Spark 1"))}), 1)
+        second_column = ("peer", "leat", "Spark 1", "leat / Spark 1")
+        self.assertEqual(len({line.index(word) for line, word in zip(lines, second_column)}), 1)
         self.assertIn("1,000 (900-1,100)", lines[1])
         self.assertIn("90 (50-100)", lines[2])
         # Of the rounds' own ratios, 10, 20 and 11: not that of the medians.
@@ -121,6 +125,20 @@ class Figures(unittest.TestCase):
         with self.assertRaisesRegex(leat.Failed, r"the results differ: leat \(7,\); Spark \(7,\), \(8,\)"):
             peers.rows_of("noop", {"leat": [self.run_of(1), self.run_of(1)],
                                    "Spark": [self.run_of(1), self.run_of(1, rows=8)]})
+
+    def test_what_leat_ends_with(self):
+        said = ("warning: something\npipeline  sink     state  in  delivered  rejected\n"
+                "p1        discard  ended   9          7         2\n2 records were rejected so far\n")
+        self.assertEqual(peers_run.ledger_of(io.StringIO(said)), {"in": 9, "delivered": 7, "rejected": 2})
+        with self.assertRaisesRegex(leat.Failed, "without a table of what it did:\nerror: no"):
+            peers_run.ledger_of(io.StringIO("error: no\n"))
+
+    def test_a_run_is_bounded(self):
+        meter = peers_run.Meter()
+        meter.in_time()
+        meter.begin -= peers_run.RUN_S
+        with self.assertRaisesRegex(leat.Failed, "after 600 s 0 records were done"):
+            meter.in_time()
 
     def test_neither_start_is_in_the_rate(self):
         class Still:
