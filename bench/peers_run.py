@@ -55,7 +55,7 @@ class Job:
 
 JOBS = {
     "noop": Job("Kafka, JSON, filter, 11 columns, nowhere", 600_000, 20_000, 50_000, False),
-    "cassandra": Job("Kafka, JSON, filter, 11 columns, Cassandra", 100_000, 5_000, 10_000, True),
+    "cassandra": Job("Kafka, JSON, filter, 11 columns, Cassandra", 100_000, 5_000, 20_000, True),
 }
 CONCURRENCY = 256  # of Spark's connector, writes of a task in flight: leat's own default
 
