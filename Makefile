@@ -20,7 +20,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run run-cluster test test-fast bench bench-cluster faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
+.PHONY: help deps build run run-cluster test test-fast bench bench-cluster bench-peers faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,12 @@ bench-cluster: deps ## rates on real Kafka and PostgreSQL beside their ceilings 
 	$(call compile,release,leat)
 	@scripts/deps --services
 	@PYTHONDONTWRITEBYTECODE=1 python3 bench/cluster.py $(ONLY) --rounds $(or $(ROUNDS),5)
+
+bench-peers: deps ## the same jobs by leat and by Apache Spark, which it installs, in turn (ONLY="noop cassandra" ROUNDS=5)
+	$(call compile,release,bench)
+	$(call compile,release,leat)
+	@scripts/deps --services
+	@PYTHONDONTWRITEBYTECODE=1 python3 bench/peers.py $(if $(ONLY),--jobs $(ONLY)) --rounds $(or $(ROUNDS),5)
 
 lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every file)
 	@scripts/deps --lint

@@ -8,7 +8,7 @@ is processor time of leat's process alone for a million records, from its first 
 resident memory. A goal that is not met is shown and fails nothing: machines differ.
 
 * Figures of Flink SQL 2.3, Spark 3.5 and Kafka Connect 4.3 are constants: peers, measured on such a machine (2 cores), with
-the same records. They are not measured here.
+the same records. They are not measured here; those of Spark are by bench/peers.py.
 
 Topics and schemas are made with `bench_` in front and removed at the end, also after an interrupt. Servers are those
 of tests/services; they are started when they do not run, and never stopped. Called by `make bench-cluster`.

@@ -188,10 +188,10 @@ class Bench:
         self.project.write(f"pipelines/{name}.yaml", f"pipeline: {name}\n" + text.format(**values))
         return name
 
-    def leat(self, *arguments):
+    def leat(self, *arguments, **options):
         log = open(self.project.dir / "run.log", "w+", encoding="utf-8")
         process = self.start(self.project.command("run", "--profile", "cluster", "--log-level", "warn", *arguments),
-                             cwd=self.project.dir, env=self.project.environment(), stdout=log, stderr=log)
+                             cwd=self.project.dir, env=self.project.environment(), stdout=log, stderr=log, **options)
         process.log = log
         return process
 
@@ -211,9 +211,10 @@ class Bench:
             return None
         return text if text.startswith("HTTP/1.1 200") else None
 
-    def delivered(self):
+    def delivered(self, counted="delivered"):
+        """`counted`: what of the ledger, such as "delivered|filtered"."""
         text = self.ask("/metrics") or ""
-        return sum(int(float(n)) for n in re.findall(r"^leat_records_delivered_total\{[^}]*\} (\S+)$", text, re.M))
+        return sum(int(float(n)) for n in re.findall(rf"^leat_records_(?:{counted})_total\{{[^}}]*\}} (\S+)$", text, re.M))
 
     def drain(self, records, batch):
         """leat until all of a topic's records are delivered. Rate and processor time are those from its first batch to

@@ -6,65 +6,36 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "base/check.h"
+#include "codec/big_endian.h"
 #include "codec/text_out.h"
 #include "types/temporal.h"
 
 namespace leat::components {
 namespace {
 
+using codec::big_endian::put;
 using types::Int128;
 using types::Kind;
 using types::Vector;
 using Problem = std::optional<std::string>;
 
-template <typename T>
-void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  auto bits = static_cast<std::make_unsigned_t<T>>(value);
-  for (size_t i = sizeof(T); i-- > 0; bits = static_cast<decltype(bits)>(uint64_t{bits} >> 8))
-    bytes[i] = static_cast<char>(bits & 0xFF);
-  out.append(bytes, sizeof(T));
-}
-
 /// One pattern of bits for each value, so that a key's bytes are its value.
-template <typename Bits, typename Real>
+template <typename Real>
 void put_real(std::string& out, Real value) {
-  if (std::isnan(value)) value = std::numeric_limits<Real>::quiet_NaN();
-  put(out, std::bit_cast<Bits>(value == 0 ? Real{0} : value));
+  put(out, std::isnan(value) ? std::numeric_limits<Real>::quiet_NaN() : value);
 }
 
 /// Two's complement, big-endian, as few bytes as hold the sign.
 void put_varint(std::string& out, const Int128& value) {
   std::array<char, 16> bytes;
-  for (size_t i = 0; i < 8; ++i) {
-    bytes[i] = static_cast<char>(static_cast<uint64_t>(value.upper) >> (56 - 8 * i));
-    bytes[8 + i] = static_cast<char>(value.lower >> (56 - 8 * i));
-  }
+  codec::big_endian::write(bytes.data(), value.upper);
+  codec::big_endian::write(bytes.data() + 8, value.lower);
   const char fill = value.upper < 0 ? '\xff' : '\0';
   size_t first = 0;
   while (first < 15 && bytes[first] == fill && ((bytes[first + 1] ^ fill) & 0x80) == 0) ++first;
   out.append(bytes.data() + first, bytes.size() - first);
-}
-
-template <typename T>
-Int128 widen(T value) {
-  return {static_cast<uint64_t>(static_cast<int64_t>(value)), value < 0 ? -1 : 0};
-}
-
-Int128 decimal_at(const Vector& vector, size_t row) {
-  switch (vector.type.value_size()) {
-    case 2:
-      return widen(vector.at<int16_t>(row));
-    case 4:
-      return widen(vector.at<int32_t>(row));
-    case 8:
-      return widen(vector.at<int64_t>(row));
-    default:
-      return vector.at<Int128>(row);
-  }
 }
 
 /// A vint of the protocol: as many leading ones as bytes follow the first, then the number, zigzag.
@@ -134,8 +105,7 @@ Problem put_sized(std::string& out, const Write& write) {
   if (auto problem = write()) return problem;
   const size_t length = out.size() - begin - sizeof(int32_t);
   if (length > size_t{INT32_MAX}) return "a value beyond 2 GiB";
-  for (size_t i = 0; i < sizeof(int32_t); ++i)
-    out[begin + i] = static_cast<char>(length >> (24 - 8 * i));
+  codec::big_endian::write(out.data() + begin, static_cast<int32_t>(length));
   return {};
 }
 
@@ -197,25 +167,22 @@ Problem put_value(std::string& out, const Vector& vector, size_t row) {
       return {};
     case Kind::kDecimal:
       put(out, int32_t{vector.type.scale()});
-      put_varint(out, decimal_at(vector, row));
+      put_varint(out, codec::big_endian::unscaled_decimal(vector, row));
       return {};
     case Kind::kFloat:
-      put_real<uint32_t>(out, vector.at<float>(row));
+      put_real(out, vector.at<float>(row));
       return {};
     case Kind::kDouble:
-      put_real<uint64_t>(out, vector.at<double>(row));
+      put_real(out, vector.at<double>(row));
       return {};
     case Kind::kVarchar:
     case Kind::kJson:
     case Kind::kBlob:
       out.append(vector.text(row));
       return {};
-    case Kind::kUuid: {
-      const Int128& value = vector.at<Int128>(row);
-      put(out, static_cast<uint64_t>(value.upper) ^ (uint64_t{1} << 63));
-      put(out, value.lower);
+    case Kind::kUuid:
+      codec::big_endian::put_uuid(out, vector.at<Int128>(row));
       return {};
-    }
     case Kind::kDate:
       return put_date(out, vector.at<int32_t>(row));
     case Kind::kTime:

@@ -4,17 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
-#include <type_traits>
 
 #include "base/check.h"
+#include "codec/big_endian.h"
 #include "codec/text_out.h"
 #include "types/temporal.h"
 
 namespace leat::components {
 namespace {
 
+using codec::big_endian::put;
 using types::Int128;
 using types::Kind;
 using types::Vector;
@@ -25,21 +25,6 @@ constexpr int64_t kEpochMicros = int64_t{kEpochDays} * 86'400'000'000;
 // Its ranges (src/include/datatype/timestamp.h): 4714-11-24 BC up to 294277-01-01 and 5874898-06-03.
 constexpr int64_t kMinDays = -2'451'545, kEndDays = 2'145'031'949;
 constexpr int64_t kMinMicros = -211'813'488'000'000'000, kEndMicros = 9'223'371'331'200'000'000;
-
-template <typename T>
-void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  auto bits = static_cast<std::make_unsigned_t<T>>(value);
-  for (size_t i = sizeof(T); i-- > 0; bits = static_cast<decltype(bits)>(uint64_t{bits} >> 8))
-    bytes[i] = static_cast<char>(bits & 0xFF);
-  out.append(bytes, sizeof(T));
-}
-void put_real(std::string& out, float value) {
-  put(out, std::bit_cast<uint32_t>(value == 0 ? 0.0F : value));
-}
-void put_real(std::string& out, double value) {
-  put(out, std::bit_cast<uint64_t>(value == 0 ? 0.0 : value));
-}
 
 /// A numeric: groups of four decimal digits, the first of weight 10000^weight.
 void put_numeric(std::string& out, const Int128& value, uint8_t scale) {
@@ -68,24 +53,6 @@ void put_numeric(std::string& out, const Int128& value, uint8_t scale) {
   put(out, static_cast<uint16_t>(negative && end > first ? 0x4000 : 0));
   put(out, static_cast<int16_t>(scale));
   for (size_t g = first; g < end; ++g) put(out, values[g]);
-}
-
-template <typename T>
-Int128 widen(T value) {
-  return {static_cast<uint64_t>(static_cast<int64_t>(value)), value < 0 ? -1 : 0};
-}
-
-Int128 decimal_at(const Vector& vector, size_t row) {
-  switch (vector.type.value_size()) {
-    case 2:
-      return widen(vector.at<int16_t>(row));
-    case 4:
-      return widen(vector.at<int32_t>(row));
-    case 8:
-      return widen(vector.at<int64_t>(row));
-    default:
-      return vector.at<Int128>(row);
-  }
 }
 
 std::optional<std::string> put_date(std::string& out, int32_t days) {
@@ -271,25 +238,22 @@ std::optional<std::string> PostgresRows::append_value(const Vector& vector, size
       put_numeric(out, vector.at<Int128>(row), 0);
       return {};
     case Kind::kDecimal:
-      put_numeric(out, decimal_at(vector, row), vector.type.scale());
+      put_numeric(out, codec::big_endian::unscaled_decimal(vector, row), vector.type.scale());
       return {};
     case Kind::kFloat:
-      put_real(out, vector.at<float>(row));
+      put(out, vector.at<float>(row));
       return {};
     case Kind::kDouble:
-      put_real(out, vector.at<double>(row));
+      put(out, vector.at<double>(row));
       return {};
     case Kind::kVarchar:
       return put_text(out, vector.text(row));
     case Kind::kBlob:
       out.append(vector.text(row));
       return {};
-    case Kind::kUuid: {
-      const Int128& value = vector.at<Int128>(row);
-      put(out, static_cast<uint64_t>(value.upper) ^ (uint64_t{1} << 63));
-      put(out, value.lower);
+    case Kind::kUuid:
+      codec::big_endian::put_uuid(out, vector.at<Int128>(row));
       return {};
-    }
     case Kind::kDate:
       return put_date(out, vector.at<int32_t>(row));
     case Kind::kTimestamp:
@@ -341,8 +305,7 @@ std::optional<std::string> PostgresRows::append_field(const Vector& vector, size
   put(out, int32_t{0});
   if (auto problem = append_value(vector, row, out)) return problem;
   const size_t length = out.size() - begin - sizeof(int32_t);
-  for (size_t i = 0; i < sizeof(int32_t); ++i)
-    out[begin + i] = static_cast<char>(length >> (24 - 8 * i));
+  codec::big_endian::write(out.data() + begin, static_cast<int32_t>(length));
   return {};
 }
 

@@ -3,7 +3,11 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <ostream>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 namespace leat::config {
 namespace {
@@ -19,8 +23,10 @@ static_assert(!std::is_convertible_v<std::string, Secret>);
 
 TEST(Secret, CurrentIsWhatItsFileHoldsNow) {
   std::string file = "one";
-  const Secret rotated("one", [&file]() -> Result<std::string> { return file; });
-  const Secret copy = rotated;
+  std::optional<Secret> rotated(std::in_place, "one",
+                                [&file]() -> Result<std::string> { return file; });
+  const Secret copy = *rotated;
+  rotated.reset();
   file = "two";
   EXPECT_EQ(copy.current().value(), "two");
   EXPECT_EQ(copy.reveal(), "one");
