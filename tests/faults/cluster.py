@@ -149,15 +149,11 @@ class Cluster:
             (self.project.dir / f"{name}.new").rename(self.project.dir / name)
 
     def set_password(self, password):
-        """On the servers."""
+        """On the servers. Sessions know the old one: Cassandra's end here, Kafka ends its own by itself."""
         self.psql(f"ALTER ROLE {self.name} PASSWORD '{password}'")
         cassandra.cql(f"ALTER ROLE {self.name} WITH PASSWORD = '{password}'", "SELECT key FROM system.local")
         if self.servers.login == "LOGIN":
             self.kafka.change_password("leat", password)
-
-    def end_sessions(self):
-        """Kafka ends them by itself."""
-        self.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{self.name}'")
         cassandra.service("logout")
 
     # ---- processes and records
@@ -324,7 +320,7 @@ class Cluster:
         self.random.shuffle(halves)
         for half in halves:
             half(self.passwords[-1])
-            self.end_sessions()
+            self.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{self.name}'")
             self.produce(100)
             self.wait_until(lambda: self.said().count("uthentication failed") > before, "the refusal of a login")
 
