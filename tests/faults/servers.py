@@ -60,7 +60,7 @@ class Disk:
     def mount(self, *command):
         done = subprocess.run([*([] if os.geteuid() == 0 else ["sudo", "-n"]), *command], text=True, capture_output=True)
         if done.returncode != 0:
-            raise PermissionError(done.stderr.strip())
+            raise PermissionError(done.stderr.partition("\n")[0])
 
     def fill(self):
         page = bytes(os.sysconf("SC_PAGE_SIZE"))
