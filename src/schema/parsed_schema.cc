@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "schema/avro.h"
 #include "schema/json_schema.h"
+#include "schema/protobuf.h"
 
 namespace leat::schema {
 namespace {
@@ -80,12 +81,9 @@ Result<std::shared_ptr<const ParsedSchema>> parse(Format format, std::string_vie
     case Format::kJson:
       return JsonSchema::parse(text, once);
     case Format::kProtobuf:
-      break;
+      return ProtobufSchema::parse(text, once);
   }
-  return Error(
-      ErrorCode::kInvalidArgument,
-      fmt::format("this version of leat does not know schemas of type {} yet: use AVRO or JSON",
-                  format_name(format)));
+  return Error(ErrorCode::kInternal, "a format of schemas that does not exist");
 }
 
 }  // namespace leat::schema
