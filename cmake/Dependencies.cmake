@@ -16,6 +16,7 @@ find_package(simdjson REQUIRED)           # simdjson::simdjson
 find_package(date REQUIRED)               # date::date, date::date-tz
 find_package(CLI11 REQUIRED)              # CLI11::CLI11
 find_package(PostgreSQL REQUIRED)         # PostgreSQL::PostgreSQL (libpq)
+find_package(Protobuf REQUIRED)           # protobuf::libprotobuf
 # A prefix of our own: RocksDB's configuration looks for lz4_INCLUDE_DIRS and finds ours otherwise.
 pkg_check_modules(pc_zstd REQUIRED IMPORTED_TARGET GLOBAL libzstd)  # PkgConfig::pc_zstd
 pkg_check_modules(pc_lz4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)    # PkgConfig::pc_lz4

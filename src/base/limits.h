@@ -50,6 +50,7 @@ constexpr size_t kSchemaDepth = 256;            // JSON inside JSON; messages in
 constexpr size_t kSchemaKeys = 4096;            // of one JSON object of a schema
 constexpr size_t kSchemaReferences = 1024;      // that one schema has, directly or not
 constexpr size_t kSchemaPairs = 200'000;        // pairs of types that one comparison looks at
+constexpr size_t kSchemaPathBytes = 2 * kKiB;   // of a place that a difference names
 constexpr size_t kSchemaDifferences = 1000;     // that one comparison tells of
 
 // Names

@@ -77,7 +77,7 @@ struct Group {
 };
 
 /// One pair: what is wrong with the two themselves, and what they lead to.
-struct Step {
+struct Opened {
   std::vector<Difference> differences;
   std::vector<Group> groups;
   size_t looked_at = 0;  // pairs of branches, of which most need no second look
@@ -87,7 +87,7 @@ class Expansion {
  public:
   Expansion(const Node& reader, const Node& writer) : reader_(reader), writer_(writer) {}
 
-  Step run() && {
+  Opened run() && {
     if (reader_.kind == Kind::kUnion && writer_.kind == Kind::kUnion) {
       step_.looked_at = reader_.inner.size() * writer_.inner.size();
       if (step_.looked_at > limits::kSchemaPairs) return std::move(step_);  // and nobody looks
@@ -182,7 +182,7 @@ class Expansion {
 
   const Node& reader_;
   const Node& writer_;
-  Step step_;
+  Opened step_;
 };
 
 class Resolution {
@@ -200,10 +200,11 @@ class Resolution {
 
  private:
   struct State {
-    Step step;
+    Opened step;
     std::vector<size_t> left;  // of each group: pairs that may still fit
     std::vector<std::pair<const Pair*, size_t>> needed_by;  // a pair and its group
     bool fits = true, told = false;
+    Place place;  // once told
   };
 
   /// Finds every pair that matters. False when there are too many.
@@ -219,7 +220,7 @@ class Resolution {
     while (!open.empty()) {
       const Pair* pair = open.back();
       open.pop_back();
-      Step step = Expansion(*pair->first, *pair->second).run();
+      Opened step = Expansion(*pair->first, *pair->second).run();
       std::vector<size_t> left;
       edges += step.looked_at;
       for (size_t g = 0; g < step.groups.size(); ++g) {
@@ -255,42 +256,41 @@ class Resolution {
     }
   }
 
-  /// Differences in the order of the reader's text, each pair's once. No recursion: names make types deep.
+  /// Each pair's differences once, where it is met first. No recursion: names make types deep.
   void tell(const Pair& root) {
-    struct Place {
-      const Pair* pair;
-      std::string path;
+    std::vector<State*> open;
+    auto reach = [&](const Pair& pair, const Place& place) {
+      State& state = states_.at(pair);
+      if (state.fits || state.told) return;
+      state.told = true, state.place = place;
+      open.push_back(&state);
     };
-    std::vector<Place> open{{&root, ""}};
+    reach(root, {});
     while (!open.empty() && told_.size() < limits::kSchemaDifferences) {
-      const Place place = std::move(open.back());
+      State& state = *open.back();
       open.pop_back();
-      State& state = states_[*place.pair];
-      if (state.fits || state.told) continue;
-      state.told = true;
-      for (const Difference& one : state.step.differences) told(one, place.path + one.path);
-      const size_t before = open.size();
-      for (size_t g = 0; g < state.step.groups.size(); ++g) {
-        if (state.left[g] != 0) continue;
+      for (const Difference& one : state.step.differences) told(one, {&state.place, one.path});
+      for (size_t g = state.step.groups.size(); g-- > 0;) {
         const Group& group = state.step.groups[g];
-        const std::string path = place.path + group.path;
-        if (group.writer_branch)
-          told({"MISSING_UNION_BRANCH", "",
-                fmt::format("no type of the reader's union takes the writer's {}",
-                            called(*group.writer_branch))},
-               path);
-        else if (path.size() <= kMaxPath)
-          open.push_back({&group.any[0], path});
+        if (state.left[g] == 0 && !group.writer_branch) {
+          reach(group.any[0], {&state.place, group.path});
+        }
       }
-      std::reverse(open.begin() + static_cast<std::ptrdiff_t>(before), open.end());
+      for (size_t g = 0; g < state.step.groups.size(); ++g) {
+        const Group& group = state.step.groups[g];
+        if (state.left[g] != 0 || !group.writer_branch) continue;
+        told({"MISSING_UNION_BRANCH", "",
+              fmt::format("no type of the reader's union takes the writer's {}",
+                          called(*group.writer_branch))},
+             {&state.place, group.path});
+      }
     }
   }
 
-  void told(const Difference& one, const std::string& path) {
+  void told(const Difference& one, const Place& place) {
+    const std::string path = path_to(place, "");
     told_.push_back({one.rule, path.empty() ? "/" : path, one.message});
   }
-
-  static constexpr size_t kMaxPath = 16 * limits::kSchemaDepth;
 
   std::unordered_map<Pair, State, PairHash> states_;
   std::vector<Difference> told_;

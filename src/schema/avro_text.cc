@@ -8,21 +8,6 @@
 namespace leat::schema::avro {
 namespace {
 
-/// Members of an object, sorted by key; inside as well.
-Json sorted(const Json& value) {
-  if (value.is_array()) {
-    Json array = Json::array();
-    for (const Json& one : value) array.push_back(sorted(one));
-    return array;
-  }
-  if (!value.is_object()) return value;
-  std::map<std::string_view, const Json*> members;
-  for (const auto& [key, member] : value.items()) members.emplace(key, &member);
-  Json object = Json::object();
-  for (const auto& [key, member] : members) object[std::string(key)] = sorted(*member);
-  return object;
-}
-
 /// Attributes in the order of Avro's own Schema.toString().
 class Writer {
  public:
@@ -79,7 +64,7 @@ class Writer {
     out["type"] = type(*field.type, space);
     if (field.doc) out["doc"] = *field.doc;
     if (field.default_value) {
-      out["default"] = normal_ ? sorted(*field.default_value) : *field.default_value;
+      out["default"] = normal_ ? sorted_keys(*field.default_value) : *field.default_value;
     }
     if (!field.order.empty()) out["order"] = field.order;
     if (!field.aliases.empty()) out["aliases"] = field.aliases;
@@ -92,7 +77,7 @@ class Writer {
   }
 
   void add_attributes(Json& out, const Json& attributes) const {
-    const Json ordered = normal_ ? sorted(attributes) : attributes;
+    const Json ordered = normal_ ? sorted_keys(attributes) : attributes;
     for (const auto& [key, value] : ordered.items()) out[key] = value;
   }
 

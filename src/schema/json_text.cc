@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "base/limits.h"
@@ -106,6 +107,31 @@ std::string pointer_token(std::string_view key) {
       token += c;
   }
   return token;
+}
+
+Json sorted_keys(const Json& value) {
+  if (value.is_array()) {
+    Json array = Json::array();
+    for (const Json& one : value) array.push_back(sorted_keys(one));
+    return array;
+  }
+  if (!value.is_object()) return value;
+  std::map<std::string_view, const Json*> members;
+  for (const auto& [key, member] : value.items()) members.emplace(key, &member);
+  Json object = Json::object();
+  for (const auto& [key, member] : members) object[std::string(key)] = sorted_keys(*member);
+  return object;
+}
+
+std::string path_to(const Place& place, std::string_view root) {
+  std::vector<std::string_view> steps;
+  for (const Place* at = &place; at; at = at->outer) steps.push_back(at->step);
+  std::string path(root);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    if (path.size() + step->size() > limits::kSchemaPathBytes) return path + "/…";
+    path += *step;
+  }
+  return path;
 }
 
 std::string shown(const Json& value) {

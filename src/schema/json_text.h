@@ -19,6 +19,9 @@ Result<Json> parse_json(std::string_view text, bool comments = false);
 /// "/" and the key as a token of a JSON Pointer (RFC 6901, section 3).
 std::string pointer_token(std::string_view key);
 
+/// The same value, the keys of its objects sorted; inside as well.
+Json sorted_keys(const Json& value);
+
 /// A value for a message, cut to limits::kShownBytes.
 std::string shown(const Json& value);
 
@@ -37,5 +40,13 @@ class Step {
   std::string& path_;
   const size_t size_;
 };
+
+/// A place that is reached from others, when two schemas are compared: its path is only put together to be told.
+struct Place {
+  const Place* outer = nullptr;
+  std::string_view step;  // from there; owned by the comparison
+};
+/// `root` and all steps to `place`; a long path is cut behind limits::kSchemaPathBytes.
+std::string path_to(const Place& place, std::string_view root);
 
 }  // namespace leat::schema
