@@ -29,4 +29,5 @@ include(Native)                           # leat::native
 find_package(GTest REQUIRED)              # GTest::gtest_main, GTest::gmock
 find_package(rapidcheck REQUIRED)         # rapidcheck
 find_package(benchmark REQUIRED)          # benchmark::benchmark
+pkg_check_modules(pc_avro REQUIRED IMPORTED_TARGET GLOBAL avro-c)   # PkgConfig::pc_avro: what Avro codecs are compared with
 

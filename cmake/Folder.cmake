@@ -1,10 +1,11 @@
-# leat_folder(NAME [LEAT folder...] [LIBS target...] [PCH target] [TEST_PCH target])
+# leat_folder(NAME [LEAT folder...] [LIBS target...] [PCH target] [TEST_PCH target]
+#             [TEST_LIBS target...])
 #   leat_NAME   all of src/NAME/*.cc, but for tests and benchmarks; links what is named
 #   test_NAME   all of src/NAME/*_test.cc as one program, run from the root of the project
 # PCH, TEST_PCH: the precompiled headers, by default leat_pch and leat_test_pch.
 # A folder may be empty or missing: then leat_NAME carries only its links, and there is no test.
 function(leat_folder name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH;TEST_PCH" "LEAT;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH;TEST_PCH" "LEAT;LIBS;TEST_LIBS")
   if(NOT arg_PCH)
     set(arg_PCH leat_pch)
   endif()
@@ -32,7 +33,7 @@ function(leat_folder name)
       RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     # leat_testing is an archive that links nothing itself: a test takes from it what its level allows.
     target_link_libraries(test_${name} PRIVATE
-      leat_testing leat_${name} GTest::gtest_main GTest::gmock rapidcheck)
+      leat_testing leat_${name} ${arg_TEST_LIBS} GTest::gtest_main GTest::gmock rapidcheck)
     target_compile_options(test_${name} PRIVATE ${LEAT_TEST_FLAGS})
     leat_pch(test_${name} ${arg_TEST_PCH})
     gtest_discover_tests(test_${name}

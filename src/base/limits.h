@@ -43,6 +43,12 @@ constexpr size_t kMaxSecretBytes = 64 * kKiB;  // a file of a secret
 constexpr size_t kMaxSchemaBytes = 4 * kMiB;   // a schema file
 constexpr size_t kMaxSqlBytes = 256 * kKiB;
 
+// Avro
+constexpr size_t kMaxAvroDepth = 64;        // types inside types; of a value that is skipped, too
+constexpr size_t kMaxAvroColumns = 10'000;  // of one schema, nested ones included
+constexpr size_t kMaxAvroItemBytes =
+    128 * kMiB;  // of columns that the arrays and maps of one record fill
+
 // Schemas of the registry
 constexpr size_t kSchemaBytes = 1 * kMiB;       // the text of one
 constexpr size_t kSchemaTotalBytes = 8 * kMiB;  // of one and of all that it refers to

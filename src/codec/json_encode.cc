@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "codec/json_index.h"
+#include "codec/row_key.h"
 #include "codec/text.h"
 #include "codec/text_out.h"
 
@@ -17,7 +18,7 @@ using types::Vector;
 class JsonEncoder final : public stream::Encoder {
  public:
   JsonEncoder(const types::Schema& schema, std::vector<size_t> key)
-      : schema_(schema), key_(std::move(key)) {
+      : schema_(schema), key_(schema, std::move(key)) {
     for (const types::Field& field : schema_.fields) {
       std::string label = labels_.empty() ? "{" : ",";
       append_json_string(field.name, label);
@@ -36,7 +37,7 @@ class JsonEncoder final : public stream::Encoder {
       std::optional<std::string_view> key;
       if (write_value(batch, row, text, writer, failed)) [[likely]] {
         std::string_view value = text.take();
-        if (key_.empty() || write_key(batch, row, text, writer, failed)) [[likely]] {
+        if (key_.empty() || key_.write(batch, row, text, writer, failed)) [[likely]] {
           if (!key_.empty()) key = text.take();
           out.keys.push_back(key);
           out.values.emplace_back(value);
@@ -55,43 +56,19 @@ class JsonEncoder final : public stream::Encoder {
     if (labels_.empty()) text.put('{');
     for (size_t i = 0; i < labels_.size(); ++i) {
       text.put(labels_[i]);
-      if (!writer.write(batch.columns[i], row)) [[unlikely]]
-        return fail(row, i, writer, failed);
+      if (!writer.write(batch.columns[i], row)) [[unlikely]] {
+        failed.push_back({row, Reason::kEncodeFailed,
+                          fmt::format("/{}{}: {}", schema_.fields[i].name, writer.refusal().path,
+                                      writer.refusal().message)});
+        return false;
+      }
     }
     text.put('}');
     return true;
   }
 
-  bool write_key(const types::Batch& batch, size_t row, TextOut& text, JsonWriter& writer,
-                 std::vector<Failure>& failed) {
-    for (size_t column : key_) {
-      if (batch.columns[column].valid(row)) continue;
-      failed.push_back({row, Reason::kNullKey,
-                        fmt::format("/{}: the key is null", schema_.fields[column].name)});
-      return false;
-    }
-    if (key_.size() == 1) {
-      // NaN cannot be here: the value has been written.
-      write_text(text, batch.columns[key_[0]], row);
-      return true;
-    }
-    for (size_t i = 0; i < key_.size(); ++i) {
-      text.put(i == 0 ? '[' : ',');
-      if (!writer.write(batch.columns[key_[i]], row)) return fail(row, key_[i], writer, failed);
-    }
-    text.put(']');
-    return true;
-  }
-
-  bool fail(size_t row, size_t column, const JsonWriter& writer, std::vector<Failure>& failed) {
-    failed.push_back({row, Reason::kEncodeFailed,
-                      fmt::format("/{}{}: {}", schema_.fields[column].name, writer.refusal().path,
-                                  writer.refusal().message)});
-    return false;
-  }
-
   const types::Schema schema_;
-  const std::vector<size_t> key_;
+  const RowKey key_;
   std::vector<std::string> labels_;  // `{"first":`, then `,"second":`
   JsonIndex index_;                  // checks the text of JSON columns
 };
@@ -115,12 +92,7 @@ Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& 
     auto good = check_type(field.type);
     if (!good) return std::move(good).error().at(field.name);
   }
-  for (size_t column : key) {
-    if (column >= schema.fields.size()) {
-      return Error(ErrorCode::kInvalidArgument,
-                   fmt::format("the key column {} of {}", column, schema.fields.size()));
-    }
-  }
+  TRY(RowKey::check(schema, key));
   return std::unique_ptr<stream::Encoder>(std::make_unique<JsonEncoder>(schema, std::move(key)));
 }
 
