@@ -22,6 +22,7 @@ void add_pause(Cli& cli);  // and resume
 void add_reset(Cli& cli);
 void add_schema(Cli& cli);
 void add_schema_registry(Cli& cli, Command group);  // ls, show, register, check, compat of `schema`
+void add_registry(Cli& cli);
 void add_export(Cli& cli);
 void add_backup(Cli& cli);
 void add_completion(Cli& cli);
