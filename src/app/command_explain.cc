@@ -63,7 +63,8 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
         ASSIGN(std::string ddl, (*made)->ddl());
         entry["ddl"] = ddl;
         entry["guarantee"] = fmt::format("{}{}", (*store)->promise(),
-                                         sink.upsert ? "; the highest version of a key wins" : "");
+                                         sink.upsert ? "; the highest version of a key wins" : "") +
+                             (sink.deletes ? "; a null value deletes its key's row" : "");
       } else {
         entry["note"] = "its table is not shown: " + store.error().to_string();
       }

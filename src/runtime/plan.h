@@ -44,6 +44,7 @@ struct SinkPlan {
   std::vector<std::string> key;
   size_t partition_columns = 0;  // the first so many of `key` choose the partition; 0: all
   bool upsert = false;           // exactly when there is a key (stores)
+  bool deletes = false;          // a record without a value deletes its key's row
   config::Mark key_mark;
 };
 
