@@ -33,8 +33,9 @@ std::string guarantee(const runtime::PipelinePlan& plan, const runtime::SinkPlan
                  "log transaction";
   }
   const stream::StoreType* type = stores.type(sink.store);
-  return fmt::format("{}{}", type ? type->promise : "",
-                     sink.upsert ? "; the highest version of a key wins" : "");
+  return fmt::format("{}{}{}", type ? type->promise : "",
+                     sink.upsert ? "; the highest version of a key wins" : "",
+                     sink.deletes ? "; a null value deletes its key's row" : "");
 }
 
 Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& plan,

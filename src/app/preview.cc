@@ -66,9 +66,14 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
   ASSIGN(auto decoder, runtime::make_decoder(plan, *query, opened.schema));
   std::vector<std::string> names;
   for (const auto& field : query->output().fields) names.push_back(field.name);
-  runtime::Transformer transformer(plan, std::move(query), std::move(decoder), {}, true);
+  std::unique_ptr<runtime::Tombstones> tombstones;
+  if (const runtime::SinkPlan* sink = runtime::deleting_sink(plan)) {
+    ASSIGN(tombstones, runtime::make_tombstones(query->output(), *sink));
+  }
+  runtime::Transformer transformer(plan, std::move(query), std::move(decoder), {}, true,
+                                   std::move(tombstones));
   Table table(names);
-  int64_t rejected = 0, rows = 0;
+  int64_t rejected = 0, rows = 0, deletes = 0;
   std::string first_reject;
   while (rows < wanted && !stop.stop_requested()) {
     runtime::Outcome outcome;
@@ -80,6 +85,7 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
     }
     TRY(transformer.run(outcome));
     rejected += outcome.delta.rejected;
+    deletes += static_cast<int64_t>(outcome.deletes.rows());
     if (first_reject.empty() && !outcome.rejects.empty())
       first_reject = outcome.rejects.front().message;
     for (const types::Batch& chunk : outcome.query.chunks) {
@@ -101,6 +107,11 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
   if (format == Format::kTable)
     TRY(print(fmt::format("pipeline {} ({} rows, sinks off)\n", plan.name, rows)));
   TRY(print(table.render(format, terminal_width())));
+  if (deletes > 0)
+    std::fputs(
+        fmt::format("{} null {} a row\n", deletes, deletes == 1 ? "value deletes" : "values delete")
+            .c_str(),
+        stderr);
   if (rejected > 0) {
     const std::string were =
         rejected == 1 ? "1 record was" : fmt::format("{} records were", rejected);

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "log/log_schema_store.h"
 #include "net/http_server.h"
-#include "schema/log_schema_store.h"
 #include "schema/registry.h"
 #include "server/registry_api.h"
 #include "stream/log.h"
@@ -29,7 +29,7 @@ class RegistryServer {
  private:
   explicit RegistryServer(stream::Log& log) : store_(log) {}
 
-  schema::LogSchemaStore store_;
+  log::LogSchemaStore store_;
   std::unique_ptr<schema::Registry> registry_;
   std::unique_ptr<server::RegistryApi> api_;
   std::unique_ptr<net::HttpServer> http_;

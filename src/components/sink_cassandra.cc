@@ -34,6 +34,31 @@ constexpr size_t kMaxKeyBytes = 65'535;
 // without an answer.
 constexpr size_t kMaxRowBytes = size_t{16 * 1024 - 64} * 1024;
 
+/// Rows on their way to one statement, in requests. Kept between batches.
+struct Writes {
+  std::string bytes;
+  std::vector<uint64_t> ends, groups;
+  std::vector<size_t> chosen;  // of each row: which of the chosen ones it is
+  size_t group_begin = 0;      // in bytes
+
+  void clear() { bytes.clear(), ends.clear(), groups.clear(), chosen.clear(), group_begin = 0; }
+  /// The bytes since the last row are one more; it goes with the one before when it `may_join`.
+  void end_row(size_t which, bool may_join) {
+    const size_t first = groups.empty() ? 0 : groups.back();
+    const bool joins = may_join && ends.size() > first && ends.size() - first < kGroupRows &&
+                       bytes.size() - group_begin <= kGroupBytes;
+    if (!ends.empty() && !joins) {
+      groups.push_back(ends.size());
+      group_begin = ends.back();
+    }
+    ends.push_back(bytes.size());
+    chosen.push_back(which);
+  }
+  void end() {
+    if (!ends.empty()) groups.push_back(ends.size());
+  }
+};
+
 class CassandraSink final : public stream::Sink {
  public:
   CassandraSink(CassandraCluster& cluster, CassandraTable plan, stream::SinkTable table,
@@ -112,6 +137,10 @@ class CassandraSink final : public stream::Sink {
     }
     ASSIGN(table_id_, cluster_.table_id(*session_, plan_.name()));
     ASSIGN(insert_, session_->prepare(plan_.insert()));
+    if (plan_.grace_s()) {
+      ASSIGN(remove_, session_->prepare(plan_.remove()));
+      TRY(check_grace());
+    }
     ASSIGN(move_, session_->prepare(insert_position(keyspace())));
     ASSIGN(place_, session_->prepare(select_position(keyspace())));
     ASSIGN(auto positions, mine());
@@ -128,6 +157,18 @@ class CassandraSink final : public stream::Sink {
           "reset {}/{} --to start` brings them back",
           table_.sink, table_.pipeline, table_.sink);
     return rows;
+  }
+
+  /// A table of the user's own keeps its options; that a deletion is forgotten too early is told.
+  Result<void> check_grace() {
+    ASSIGN(const int64_t seconds, cluster_.grace_s(*session_, plan_.name()));
+    if (seconds < *plan_.grace_s())
+      spdlog::warn(
+          "store {}: Cassandra forgets what was deleted after {} s, and dead letters live longer: "
+          "one that is redriven later brings its row back; `ALTER TABLE {} WITH gc_grace_seconds = "
+          "{}` prevents it",
+          table_.sink, seconds, plan_.table(), *plan_.grace_s());
+    return {};
   }
 
   /// What makes the table or adds to it; nothing when it fits.
@@ -157,6 +198,7 @@ class CassandraSink final : public stream::Sink {
     now_us_ = clock_.now_us();
     if (cluster_.config().ttl_s == 0) return;
     for (size_t c = 0; c < batch.chunks.size(); ++c) {
+      if (batch.deletes(c)) continue;  // what it deletes may live longer, by an earlier `ttl`
       for (size_t r = 0; r < batch.chunks[c].rows; ++r)
         if (seconds_left(batch.versions[c][r], now_us_) <= 0)
           refused.push_back({c, r, "it has outlived `ttl`", true});
@@ -193,33 +235,40 @@ class CassandraSink final : public stream::Sink {
 
   void encode(const stream::SinkBatch& batch, const std::vector<Place>& places,
               std::vector<stream::RefusedRow>& refused) {
-    bytes_.clear(), ends_.clear(), groups_.clear();
-    size_t group_begin = 0;
-    for (size_t i = 0; i < order_.size(); ++i) {
-      const auto [chunk, row] = places[order_[i]];
-      const int64_t version = batch.versions[chunk][row];
-      std::optional<int32_t> ttl;
-      // A record from the future lives no longer than one of now.
-      if (const int64_t all = cluster_.config().ttl_s; all > 0)
-        ttl = static_cast<int32_t>(std::min(all, seconds_left(version, now_us_)));
-      const size_t begin = bytes_.size();
-      if (auto problem = rows_.append(batch.chunks[chunk], row, version, ttl, bytes_))
+    inserts_.clear(), removes_.clear();
+    for (size_t which : order_) {
+      const auto [chunk, row] = places[which];
+      const bool removes = batch.deletes(chunk);
+      Writes& writes = removes ? removes_ : inserts_;
+      const size_t begin = writes.bytes.size();
+      if (auto problem = removes ? append_remove(batch, places[which], writes.bytes)
+                                 : append_insert(batch, places[which], writes.bytes))
         refused.push_back({chunk, row, *problem});
-      if (const size_t size = bytes_.size() - begin; size > kMaxRowBytes)
+      if (const size_t size = writes.bytes.size() - begin; size > kMaxRowBytes)
         refused.push_back({chunk, row,
                            fmt::format("a row of {} bytes, and Cassandra takes some {} at most",
                                        size, kMaxRowBytes)});
-      const size_t first = groups_.empty() ? 0 : groups_.back();
-      const bool joins = plan_.clustered() && i > first &&
-                         partition_of_[order_[i]] == partition_of_[order_[i - 1]] &&
-                         i - first < kGroupRows && bytes_.size() - group_begin <= kGroupBytes;
-      if (i > 0 && !joins) {
-        groups_.push_back(i);
-        group_begin = ends_.back();
-      }
-      ends_.push_back(bytes_.size());
+      const bool same = plan_.clustered() && !writes.chosen.empty() &&
+                        partition_of_[which] == partition_of_[writes.chosen.back()];
+      writes.end_row(which, same);
     }
-    if (!ends_.empty()) groups_.push_back(ends_.size());
+    inserts_.end(), removes_.end();
+  }
+
+  std::optional<std::string> append_insert(const stream::SinkBatch& batch, Place at,
+                                           std::string& out) const {
+    const int64_t version = batch.versions[at.chunk][at.row];
+    std::optional<int32_t> ttl;
+    // A record from the future lives no longer than one of now.
+    if (const int64_t all = cluster_.config().ttl_s; all > 0)
+      ttl = static_cast<int32_t>(std::min(all, seconds_left(version, now_us_)));
+    return rows_.append(batch.chunks[at.chunk], at.row, version, ttl, out);
+  }
+
+  std::optional<std::string> append_remove(const stream::SinkBatch& batch, Place at,
+                                           std::string& out) const {
+    return rows_.append_delete(batch.chunks[at.chunk], at.row, batch.versions[at.chunk][at.row],
+                               plan_.key(), out);
   }
 
   Result<void> send(const stream::SinkBatch& batch, const std::vector<Place>& places,
@@ -228,7 +277,8 @@ class CassandraSink final : public stream::Sink {
     TRY(check_place(batch.progress));
     if (io::planted_bug("store_commit_before_rows")) TRY(move(batch.progress));
     TRY(io::fault_point("store.write.begin"));
-    TRY(write_rows(places, refused));
+    TRY(write_rows(*insert_, inserts_, places, refused));
+    if (!removes_.ends.empty()) TRY(write_rows(*remove_, removes_, places, refused));
     TRY(io::fault_point("store.write.after_rows"));
     if (!refused.empty()) return {};
     TRY(check_place(batch.progress));
@@ -265,25 +315,26 @@ class CassandraSink final : public stream::Sink {
 
   /// Rows that are invalid twice are to blame themselves: the first time a table may just have been made anew, and not
   /// all nodes know it.
-  Result<void> write_rows(const std::vector<Place>& places,
+  Result<void> write_rows(const CassandraStatement& statement, const Writes& writes,
+                          const std::vector<Place>& places,
                           std::vector<stream::RefusedRow>& refused) {
     const uint32_t concurrency = cluster_.config().concurrency;
     std::vector<size_t> again;
-    TRY(session_->write(*insert_, {bytes_, ends_, groups_, concurrency},
+    TRY(session_->write(statement, {writes.bytes, writes.ends, writes.groups, concurrency},
                         [&](size_t row, const std::string&) { again.push_back(row); }));
     if (again.empty()) return {};
     TRY(check_table_again());
     std::string bytes;
     std::vector<uint64_t> ends, groups;
     for (size_t row : again) {
-      const size_t begin = row == 0 ? 0 : ends_[row - 1];
-      bytes.append(bytes_, begin, ends_[row] - begin);
+      const size_t begin = row == 0 ? 0 : writes.ends[row - 1];
+      bytes.append(writes.bytes, begin, writes.ends[row] - begin);
       ends.push_back(bytes.size());
       groups.push_back(ends.size());
     }
-    return session_->write(*insert_, {bytes, ends, groups, concurrency},
+    return session_->write(statement, {bytes, ends, groups, concurrency},
                            [&](size_t row, std::string message) {
-                             const Place at = places[order_[again[row]]];
+                             const Place at = places[writes.chosen[again[row]]];
                              refused.push_back({at.chunk, at.row, std::move(message)});
                            });
   }
@@ -353,7 +404,7 @@ class CassandraSink final : public stream::Sink {
   io::Clock& clock_;
   const CassandraRows rows_;
   std::shared_ptr<CassandraSession> session_;
-  std::optional<CassandraStatement> insert_, move_, place_;
+  std::optional<CassandraStatement> insert_, remove_, move_, place_;
   std::map<stream::TopicPartition, CassandraPlace> places_;  // as read or written last
   std::map<stream::TopicPartition, CassandraPlace> moving_;  // written, perhaps without an answer
   std::string table_id_;
@@ -362,8 +413,8 @@ class CassandraSink final : public stream::Sink {
   ChosenRows chosen_;
   std::vector<size_t> order_, partition_of_;
   std::unordered_map<std::string_view, size_t> partitions_;  // by bytes in chosen_
-  std::string bytes_, position_;
-  std::vector<uint64_t> ends_, groups_;
+  Writes inserts_, removes_;
+  std::string position_;
 };
 
 class CassandraStore final : public stream::Store {

@@ -288,17 +288,41 @@ std::optional<std::string> CassandraRows::append(const types::Batch& batch, size
         batch.columns.size(), schema_.fields.size());
   const size_t begin = out.size();
   for (size_t c = 0; c < batch.columns.size(); ++c) {
-    const Vector& column = batch.columns[c];
-    if (!column.valid(row)) {
-      put(out, int32_t{-1});
-    } else if (auto problem = put_sized(out, [&] { return put_value(out, column, row); })) {
+    if (auto problem = append_column(batch, row, c, out)) {
       out.resize(begin);
-      return fmt::format("column {}: {}", schema_.fields[c].name, *problem);
+      return problem;
     }
   }
   put_cassandra(out, version);
   if (ttl) put_cassandra(out, *ttl);
   return {};
+}
+
+std::optional<std::string> CassandraRows::append_delete(const types::Batch& batch, size_t row,
+                                                        int64_t version,
+                                                        const std::vector<size_t>& key,
+                                                        std::string& out) const {
+  const size_t begin = out.size();
+  put_cassandra(out, version);
+  for (size_t c : key) {
+    if (auto problem = append_column(batch, row, c, out)) {
+      out.resize(begin);
+      return problem;
+    }
+  }
+  return {};
+}
+
+std::optional<std::string> CassandraRows::append_column(const types::Batch& batch, size_t row,
+                                                        size_t c, std::string& out) const {
+  const Vector& column = batch.columns[c];
+  if (!column.valid(row)) {
+    put(out, int32_t{-1});
+    return {};
+  }
+  auto problem = put_sized(out, [&] { return put_value(out, column, row); });
+  if (!problem) return {};
+  return fmt::format("column {}: {}", schema_.fields[c].name, *problem);
 }
 
 }  // namespace leat::components

@@ -28,12 +28,18 @@ class CassandraRows {
   /// nothing is appended.
   std::optional<std::string> append(const types::Batch& batch, size_t row, int64_t version,
                                     std::optional<int32_t> ttl, std::string& out) const;
+  /// Appends the version and then the values of the columns `key`, for the statement that deletes the row; the same
+  /// message.
+  std::optional<std::string> append_delete(const types::Batch& batch, size_t row, int64_t version,
+                                           const std::vector<size_t>& key, std::string& out) const;
   /// Appends the bytes of one value of a key, without its length; the same message. Equal values, equal bytes. A time
   /// that is finer than Cassandra's milliseconds is refused here, since two keys would become one.
   std::optional<std::string> append_key(const types::Vector& vector, size_t row,
                                         std::string& out) const;
 
  private:
+  std::optional<std::string> append_column(const types::Batch& batch, size_t row, size_t column,
+                                           std::string& out) const;
   const types::Schema& schema_;
 };
 

@@ -123,6 +123,22 @@ Result<std::string> CassandraCluster::table_id(CassandraSession& session,
   return id;
 }
 
+Result<int64_t> CassandraCluster::grace_s(CassandraSession& session,
+                                          const std::string& table) const {
+  ASSIGN(auto statement,
+         session.prepare("SELECT gc_grace_seconds FROM system_schema.tables WHERE keyspace_name = "
+                         "? AND table_name = ?"));
+  std::string parameters;
+  put_cassandra(parameters, config_.keyspace);
+  put_cassandra(parameters, table);
+  int64_t seconds = 0;
+  TRY(session.select(statement, parameters, [&](Values row) {
+    seconds = big_endian(row[0].value_or(""));
+    return true;
+  }));
+  return seconds;
+}
+
 Result<std::vector<std::string>> CassandraCluster::dropped_columns(CassandraSession& session,
                                                                    const std::string& table) const {
   ASSIGN(auto statement, session.prepare("SELECT column_name FROM system_schema.dropped_columns "

@@ -48,6 +48,8 @@ class CassandraCluster {
                                                      const std::string& table) const;
   /// What tells a table from one of the same name before or after it; empty: there is none.
   Result<std::string> table_id(clients::CassandraSession& session, const std::string& table) const;
+  /// How long a table keeps its deletions, in seconds.
+  Result<int64_t> grace_s(clients::CassandraSession& session, const std::string& table) const;
   /// Columns that a table had once. Cassandra hides what is older than their removal also when they come back.
   Result<std::vector<std::string>> dropped_columns(clients::CassandraSession& session,
                                                    const std::string& table) const;

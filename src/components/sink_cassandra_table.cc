@@ -12,6 +12,8 @@ namespace leat::components {
 namespace {
 
 constexpr size_t kMaxName = 48;
+constexpr int64_t kDefaultGrace = 10 * 24 * 3600;             // Cassandra's gc_grace_seconds
+constexpr int64_t kMaxGrace = int64_t{20} * 365 * 24 * 3600;  // as much as a TTL may be
 
 /// An ascii column may be the user's: the server then refuses what is not, row by row.
 bool takes(std::string_view stored, std::string_view ours) {
@@ -27,6 +29,10 @@ Result<CassandraTable> CassandraTable::make(const std::string& keyspace,
   made.name_ = table.table;
   made.schema_ = table.schema;
   made.ttl_ = ttl;
+  if (table.deletes)
+    made.grace_s_ = table.deletes_kept_ms < 0
+                        ? kMaxGrace
+                        : std::clamp(table.deletes_kept_ms / 1000, kDefaultGrace, kMaxGrace);
   if (table.table.size() > kMaxName)
     return refused_table(fmt::format("table {}: Cassandra's names have at most {} characters",
                                      table.table, kMaxName),
@@ -66,8 +72,10 @@ std::string CassandraTable::create() const {
     else
       clustering += ", " + name;
   }
-  return fmt::format("CREATE TABLE IF NOT EXISTS {} ({}PRIMARY KEY (({}){}))", table(), columns,
-                     partition, clustering);
+  const std::string with =
+      grace_s_ ? fmt::format(" WITH gc_grace_seconds = {}", *grace_s_) : std::string();
+  return fmt::format("CREATE TABLE IF NOT EXISTS {} ({}PRIMARY KEY (({}){})){}", table(), columns,
+                     partition, clustering, with);
 }
 
 Result<std::string> CassandraTable::evolve(const std::vector<StoredCassandraColumn>& stored,
@@ -137,6 +145,13 @@ std::string CassandraTable::insert() const {
   }
   return fmt::format("INSERT INTO {} ({}) VALUES ({}) USING TIMESTAMP ?{}", table(), columns,
                      values, ttl_ ? " AND TTL ?" : "");
+}
+
+std::string CassandraTable::remove() const {
+  std::string where;
+  for (size_t key : key_)
+    where += (where.empty() ? "" : " AND ") + quote_identifier(schema_.fields[key].name) + " = ?";
+  return fmt::format("DELETE FROM {} USING TIMESTAMP ? WHERE {}", table(), where);
 }
 
 }  // namespace leat::components

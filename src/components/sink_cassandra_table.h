@@ -4,6 +4,7 @@
 // inside a partition (`key: {partition, clustering}`). The version is not a column: it is the timestamp of each write.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,11 @@ class CassandraTable {
                              const std::vector<std::string>& dropped) const;
   /// A row with its timestamp and, with `ttl`, how many seconds it lives.
   std::string insert() const;
+  /// The end of a row: its timestamp, then its key.
+  std::string remove() const;
+  /// How long Cassandra must keep a deletion (`gc_grace_seconds`), so that nothing older comes back; none: nothing is
+  /// deleted.
+  std::optional<int64_t> grace_s() const { return grace_s_; }
 
  private:
   std::string keyspace_, name_;
@@ -48,6 +54,7 @@ class CassandraTable {
   std::vector<size_t> key_;
   size_t partition_columns_ = 0;
   bool ttl_ = false;
+  std::optional<int64_t> grace_s_;
 };
 
 }  // namespace leat::components

@@ -115,6 +115,37 @@ TEST_F(CassandraSinkTest, TheHighestVersionOfAKeyWinsWhoeverWritesLast) {
             "21");
 }
 
+TEST_F(CassandraSinkTest, ADeletedRowStaysAwayUntilANewerOneComes) {
+  auto t = table();
+  t.deletes = true;
+  stream::Sink& s = sink(t);
+  ASSERT_OK(s.open());
+  check_deletes(s, t, [&](int64_t id) { return name_of(t, id); });
+  // Cassandra forgets deletions; the table is told to keep them as long as a dead letter lives.
+  EXPECT_EQ(ask(fmt::format("SELECT CAST(gc_grace_seconds AS text) FROM system_schema.tables WHERE "
+                            "keyspace_name = '{}' AND table_name = '{}'",
+                            kKeyspace, t.table)),
+            "1209600");
+}
+
+TEST_F(CassandraSinkTest, OnlyTheRowOfTheKeyIsDeletedInAPartitionOfSeveral) {
+  auto t = table({"id", "name"});
+  t.deletes = true, t.partition_columns = 1;
+  stream::Sink& s = sink(t);
+  ASSERT_OK(s.open());
+  std::vector<Row> rows;
+  for (int64_t i = 0; i < 200; ++i) rows.push_back({i % 2, fmt::format("n{}", i), 10 + i});
+  auto owned = batch_of(t, rows, -1, 200);
+  ASSERT_OK(s.write(owned->batch));
+  std::vector<Row> gone;
+  for (int64_t i = 0; i < 200; i += 4) gone.push_back({i % 2, fmt::format("n{}", i), 300 + i});
+  auto deletes = batch_of(t, gone, 200, 250);
+  deletes->batch.first_delete = 0;
+  ASSERT_OK(s.write(deletes->batch));
+  EXPECT_EQ(ask(fmt::format("SELECT CAST(count(*) AS text) FROM {} WHERE id = 0", of(t))), "50");
+  EXPECT_EQ(ask(fmt::format("SELECT CAST(count(*) AS text) FROM {} WHERE id = 1", of(t))), "100");
+}
+
 TEST_F(CassandraSinkTest, ThePositionComesBackAsItWasAndOfItsSinkAlone) {
   const auto t = table(), other = table({"id"}, "others");
   stream::Sink& s = sink(t);

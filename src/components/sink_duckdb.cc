@@ -192,6 +192,7 @@ class DuckdbSink final : public stream::Sink {
     TRY(session_.ready());
     ASSIGN(sql::Connection * c, session_.connection());
     ASSIGN(std::optional<StoredTable> stored, find_table(*c, plan_));
+    if (stored && stored->marked) plan_.mark();
     std::string change;
     if (!stored) {
       change = fmt::format(
@@ -225,8 +226,7 @@ class DuckdbSink final : public stream::Sink {
     return "[" + text + "]::VARCHAR[]";
   }
 
-  /// Where each physical column of the appended table comes from in a batch (kVersion: the
-  /// versions).
+  /// Where each physical column of the appended table comes from in a batch, or kVersion, kDeleted.
   Result<void> load_columns(sql::Connection& c) {
     ASSIGN(std::vector<types::Field> physical,
            columns_of(
@@ -235,7 +235,7 @@ class DuckdbSink final : public stream::Sink {
     types_.clear();
     for (const types::Field& field : physical) {
       auto at = plan_.schema().find(field.name);
-      columns_.push_back(at ? *at : kVersion);
+      columns_.push_back(at ? *at : field.name == kDeletedColumn ? kDeleted : kVersion);
       types_.push_back(field.type);
     }
     return {};
@@ -362,7 +362,7 @@ class DuckdbSink final : public stream::Sink {
   }
 
   /// Chunk `i` with its columns in the table's physical order, versions among them.
-  types::Batch arrange(const stream::SinkBatch& batch, size_t i) const {
+  types::Batch arrange(const stream::SinkBatch& batch, size_t i) {
     const types::Batch& from = batch.chunks[i];
     CHECK(from.columns.size() == plan_.schema().fields.size(), "{} columns for {}",
           from.columns.size(), plan_.name());
@@ -370,6 +370,10 @@ class DuckdbSink final : public stream::Sink {
     to.rows = from.rows;
     to.columns.reserve(columns_.size());
     for (size_t column : columns_) {
+      if (column == kDeleted) {
+        to.columns.push_back(marks(from.rows, batch.deletes(i)));
+        continue;
+      }
       if (column != kVersion) {
         to.columns.push_back(from.columns[column]);
         continue;
@@ -383,6 +387,18 @@ class DuckdbSink final : public stream::Sink {
       to.columns.push_back(std::move(versions));
     }
     return to;
+  }
+
+  /// The column _leat_deleted of so many rows, or deletions of now; valid until the next call.
+  types::Vector marks(size_t rows, bool deleted) {
+    marks_.assign(rows, deleted ? file_.options().clock->now_us() : 0);
+    no_marks_.assign((rows + 63) / 64, 0);
+    types::Vector column;
+    column.type = types::Type(Kind::kInt64);
+    column.data = marks_.data();
+    column.validity = deleted ? nullptr : no_marks_.data();
+    column.size = rows;
+    return column;
   }
 
   /// Compares the position with what the writer expects, and sets it.
@@ -483,16 +499,18 @@ class DuckdbSink final : public stream::Sink {
                     quote_literal(plan_.store()), quote_literal(plan_.name())));
   }
 
-  static constexpr size_t kVersion = static_cast<size_t>(-1);
+  static constexpr size_t kVersion = static_cast<size_t>(-1), kDeleted = kVersion - 1;
 
   StoreFile& file_;
   Folder& folder_;
-  const TablePlan plan_;
+  TablePlan plan_;  // open() marks it
   const stream::SinkTable table_;
   const std::shared_ptr<Turn> turn_;
   SinkSession session_;
-  std::vector<size_t> key_columns_;    // in the schema
-  std::vector<size_t> columns_;        // of the appended table: index in the schema, or kVersion
+  std::vector<size_t> key_columns_;  // in the schema
+  std::vector<size_t> columns_;      // of the appended table: as load_columns() says
+  std::vector<int64_t> marks_;       // kept between batches, as no_marks_, their validity
+  std::vector<uint64_t> no_marks_;
   std::vector<types::Type> types_;     // of the appended table
   std::shared_ptr<KeyedTable> keyed_;  // null: append
   std::optional<Error> row_error_;     // why transaction() failed, when a row is to blame

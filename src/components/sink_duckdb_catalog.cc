@@ -106,8 +106,10 @@ Result<std::optional<StoredTable>> find_table(sql::Connection& c, const TablePla
     ASSIGN(stored.key, key_of(c, plan));
   }
   ASSIGN(stored.columns, columns_of(c, was_keyed ? plan.base() : plan.table()));
-  std::erase_if(stored.columns,
-                [&](const types::Field& f) { return was_keyed && f.name == kVersionColumn; });
+  if (!was_keyed) return std::optional<StoredTable>(std::move(stored));
+  std::erase_if(stored.columns, [](const types::Field& f) { return f.name == kVersionColumn; });
+  stored.marked = std::erase_if(stored.columns,
+                                [](const types::Field& f) { return f.name == kDeletedColumn; }) > 0;
   return std::optional<StoredTable>(std::move(stored));
 }
 

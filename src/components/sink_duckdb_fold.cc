@@ -35,6 +35,12 @@ Result<void> Folder::run(sql::Connection& connection, KeyedTable& table) {
     ASSIGN(sql::QueryResult result, connection.query(statement));
     changed.push_back(result.rows_changed());
   }
+  int64_t forgotten = 0;
+  if (const std::string forget = table.plan.forget(file_.options().clock->now_us());
+      !forget.empty()) {
+    ASSIGN(sql::QueryResult result, connection.query(forget));
+    forgotten = result.rows_changed();
+  }
   if (!end.empty()) {
     for (const std::string& statement : table.plan.move(end)) TRY(connection.run(statement));
   }
@@ -48,7 +54,7 @@ Result<void> Folder::run(sql::Connection& connection, KeyedTable& table) {
         .context("cannot commit")
         .with_blame(Blame::kExternal);
   table.tail_rows.fetch_sub(folded);
-  table.base_rows.fetch_add(changed[3] - changed[2]);
+  table.base_rows.fetch_add(changed[3] - changed[2] - forgotten);
   return io::fault_point("store.fold");
 }
 

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "io/clock.h"
 #include "stream/ports.h"
 #include "stream/record.h"
 #include "types/batch.h"
@@ -35,6 +36,7 @@ struct DuckdbOptions {
   int64_t wal_bytes = limits::kStoreWalBytes;
   int64_t tail_rows = limits::kStoreTailRows;
   int64_t tail_percent = limits::kStoreTailPercent;
+  io::Clock* clock = &io::system_clock();
 };
 
 struct QueryLimits {

@@ -51,6 +51,8 @@ Result<TablePlan> TablePlan::make(const std::string& store, const stream::SinkTa
   plan.store_ = store;
   plan.name_ = table.table;
   plan.schema_ = table.schema;
+  plan.marked_ = table.deletes;
+  plan.deletes_kept_ms_ = table.deletes_kept_ms;
   ASSIGN(const std::vector<size_t> key, check_table(table));
   for (size_t at : key) plan.key_.push_back(table.schema.fields[at].name);
   return plan;
@@ -66,11 +68,19 @@ std::string TablePlan::tail() const {
   return quote_identifier(store_) + "." + quote_identifier(name_ + "__tail");
 }
 
-std::string TablePlan::column_list(std::string_view alias) const {
+std::string TablePlan::shown_columns(std::string_view alias) const {
   std::string text;
   for (const types::Field& field : schema_.fields)
     fmt::format_to(std::back_inserter(text), "{}{}, ", alias, quote_identifier(field.name));
   return text + fmt::format("{}{}", alias, kVersionColumn);
+}
+
+std::string TablePlan::column_list(std::string_view alias) const {
+  return shown_columns(alias) + (marked_ ? fmt::format(", {}{}", alias, kDeletedColumn) : "");
+}
+
+std::string TablePlan::only_rows(std::string_view alias) const {
+  return marked_ ? fmt::format(" WHERE {}.{} IS NULL", alias, kDeletedColumn) : "";
 }
 
 std::string TablePlan::same_key(std::string_view a, std::string_view b) const {
@@ -101,12 +111,12 @@ std::string TablePlan::newest() const {
 std::string TablePlan::view() const {
   return fmt::format(
       "CREATE OR REPLACE VIEW {} AS\n"
-      "SELECT {} FROM {} b ANTI JOIN {} t ON {} AND t.{} >= b.{}\n"
+      "SELECT {} FROM {} b ANTI JOIN {} t ON {} AND t.{} >= b.{}{}\n"
       "UNION ALL\n"
-      "SELECT {} FROM {} n ANTI JOIN {} b ON {} AND b.{} > n.{};\n",
-      table(), column_list("b."), base(), tail(), same_key("t", "b"), kVersionColumn,
-      kVersionColumn, column_list("n."), newest(), base(), same_key("b", "n"), kVersionColumn,
-      kVersionColumn);
+      "SELECT {} FROM {} n ANTI JOIN {} b ON {} AND b.{} > n.{}{};\n",
+      table(), shown_columns("b."), base(), tail(), same_key("t", "b"), kVersionColumn,
+      kVersionColumn, only_rows("b"), shown_columns("n."), newest(), base(), same_key("b", "n"),
+      kVersionColumn, kVersionColumn, only_rows("n"));
 }
 
 std::string TablePlan::create() const {
@@ -117,7 +127,8 @@ std::string TablePlan::create() const {
   std::string sql = fmt::format("CREATE SCHEMA IF NOT EXISTS {};\n", quote_identifier(store_));
   if (!keyed()) return sql + fmt::format("CREATE TABLE {} ({});\n", table(), columns);
   for (const std::string& one : {base(), tail()})
-    sql += fmt::format("CREATE TABLE {} ({}, {} BIGINT);\n", one, columns, kVersionColumn);
+    sql += fmt::format("CREATE TABLE {} ({}, {} BIGINT{});\n", one, columns, kVersionColumn,
+                       marked_ ? fmt::format(", {} BIGINT", kDeletedColumn) : "");
   return sql + view();
 }
 
@@ -159,6 +170,10 @@ Result<std::string> TablePlan::evolve(const StoredTable& stored) const {
             "cast or select the column as it was, or write to another table, or start over with "
             "`leat reset PIPELINE/SINK --to start --truncate`");
   }
+  if (marked_ && !stored.marked) {
+    for (const std::string& one : {base(), tail()})
+      sql += fmt::format("ALTER TABLE {} ADD COLUMN {} BIGINT;\n", one, kDeletedColumn);
+  }
   if (!sql.empty() && keyed()) sql += view();
   return sql;
 }
@@ -191,6 +206,12 @@ std::vector<std::string> TablePlan::fold() const {
                   "(SELECT fold_row FROM leat_found WHERE newer)",
                   base(), column_list(""), column_list("n.")),
   };
+}
+
+std::string TablePlan::forget(int64_t now_us) const {
+  if (!marked_ || deletes_kept_ms_ < 0) return "";
+  return fmt::format("DELETE FROM {} WHERE {} <= {}", base(), kDeletedColumn,
+                     now_us - 1000 * deletes_kept_ms_);
 }
 
 std::string TablePlan::oldest(int64_t rows) const {

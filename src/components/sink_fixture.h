@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +90,68 @@ inline std::vector<stream::RefusedRow> put(stream::Sink& sink, const stream::Sin
   auto refused = sink.write(owned->batch);
   EXPECT_TRUE(refused.has_value()) << refused.error().to_string();
   return refused ? *refused : std::vector<stream::RefusedRow>();
+}
+
+/// A key whose row is deleted at a version.
+struct Gone {
+  int64_t id = 0, version = 0;
+};
+
+/// The same with keys of rows to delete, in the same batch.
+inline std::vector<stream::RefusedRow> put_and_delete(stream::Sink& sink,
+                                                      const stream::SinkTable& table,
+                                                      const std::vector<Row>& rows,
+                                                      const std::vector<Gone>& gone,
+                                                      int64_t expected, int64_t next) {
+  std::vector<Row> keys;
+  for (const Gone& each : gone) keys.push_back({each.id, std::nullopt, each.version});
+  auto owned = batch_of(table, rows, expected, next);
+  auto deletes = batch_of(table, keys, expected, next);
+  stream::SinkBatch& batch = owned->batch;
+  batch.first_delete = batch.chunks.size();
+  for (const types::Batch& chunk : deletes->batch.chunks) batch.chunks.push_back(chunk);
+  for (const auto& each : deletes->batch.versions) batch.versions.push_back(each);
+  for (const auto& each : deletes->batch.offsets) batch.offsets.push_back(each);
+  auto refused = sink.write(batch);
+  EXPECT_TRUE(refused.has_value()) << refused.error().to_string();
+  return refused ? *refused : std::vector<stream::RefusedRow>();
+}
+
+/// What every store owes a table whose rows are deleted. `name_of` gives the name in the row of an id, "" when there is
+/// none; `settle` does what the store does by itself from time to time.
+inline void check_deletes(
+    stream::Sink& sink, const stream::SinkTable& table,
+    const std::function<std::string(int64_t)>& name_of,
+    const std::function<void()>& settle = [] {}) {
+  // In one batch the highest version of a key counts, whatever it is.
+  put_and_delete(sink, table, {{1, "one", 10}, {2, "two", 11}, {1, "uno", 14}, {3, "three", 15}},
+                 {{1, 12}, {2, 13}, {4, 16}}, -1, 7);
+  EXPECT_EQ(name_of(1), "uno");
+  EXPECT_EQ(name_of(2), "");
+  EXPECT_EQ(name_of(3), "three");
+  for (int round = 0; round < 2; ++round) {
+    // Nothing older comes back, also of a key that had no row, and again after the store has tidied up.
+    put(sink, table, {{2, "late", 11}, {4, "late", 5}}, 7 + 4 * round, 9 + 4 * round);
+    EXPECT_EQ(name_of(2), "") << round;
+    EXPECT_EQ(name_of(4), "") << round;
+    // An older delete takes nothing away, the same one again neither.
+    put_and_delete(sink, table, {}, {{1, 13}, {3, 14}, {2, 13}}, 9 + 4 * round, 11 + 4 * round);
+    EXPECT_EQ(name_of(1), "uno") << round;
+    EXPECT_EQ(name_of(3), "three") << round;
+    settle();
+  }
+  put_and_delete(sink, table, {{2, "back", 20}, {4, "four", 22}}, {{3, 21}}, 15, 18);
+  EXPECT_EQ(name_of(2), "back");
+  EXPECT_EQ(name_of(3), "");
+  EXPECT_EQ(name_of(4), "four");
+  settle();
+  put_and_delete(sink, table, {{3, "three again", 24}}, {{2, 23}}, 18, 20);
+  EXPECT_EQ(name_of(2), "");
+  EXPECT_EQ(name_of(3), "three again");
+  settle();
+  EXPECT_EQ(name_of(1), "uno");
+  EXPECT_EQ(name_of(2), "");
+  EXPECT_EQ(name_of(3), "three again");
 }
 
 }  // namespace leat::components::testing

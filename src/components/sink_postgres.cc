@@ -20,6 +20,8 @@ namespace leat::components {
 namespace {
 
 using clients::PostgresConnection;
+
+constexpr int64_t kForgetEveryMs = 3600 * 1000;  // old deletions are taken out so often
 using Params = std::vector<std::optional<std::string_view>>;
 
 struct Config {
@@ -131,7 +133,9 @@ class PostgresSink final : public stream::Sink {
     return found;
   }
 
-  Result<std::string> ddl() const override { return plan_.create() + ";\n"; }
+  Result<std::string> ddl() const override {
+    return plan_.create() + ";\n" + (plan_.deletes() ? plan_.create_deletions() + ";\n" : "");
+  }
 
   Result<void> reset(std::span<const stream::Progress> rows, bool truncate) override {
     auto done = rewrite(rows, truncate);
@@ -162,7 +166,9 @@ class PostgresSink final : public stream::Sink {
       ASSIGN(change, plan_.evolve(*stored));
     }
     if (!change.empty()) TRY(c.run(change));
+    if (plan_.deletes()) TRY(make_deletions(stored.has_value()));
     TRY(c.run("COMMIT"));
+    TRY(forget_deletions(true));
     if (plan_.keyed()) TRY(c.run(plan_.stage()));
     TRY(prepare());
     return read_progress();
@@ -205,6 +211,22 @@ class PostgresSink final : public stream::Sink {
     }
     return connection_->run(
         fmt::format("CREATE TABLE {} ({}PRIMARY KEY ({}))", progress_table(), columns, keys));
+  }
+
+  /// A table that is made anew has none.
+  Result<void> make_deletions(bool table_was_there) {
+    ASSIGN(bool there, exists(plan_.deletions()));
+    if (there && table_was_there) return {};
+    if (there) TRY(connection_->run("DROP TABLE " + plan_.deletions()));
+    return connection_->run(plan_.create_deletions());
+  }
+
+  /// In a statement of its own, so that it holds no lock that another process's rows wait for.
+  Result<void> forget_deletions(bool now) {
+    if (!plan_.deletes() || plan_.forget().empty()) return {};
+    if (!now && clock_.steady_ms() - forgotten_ms_ < kForgetEveryMs) return {};
+    forgotten_ms_ = clock_.steady_ms();
+    return connection_->run(plan_.forget());
   }
 
   Result<std::optional<StoredPostgresTable>> find_table() {
@@ -278,7 +300,8 @@ class PostgresSink final : public stream::Sink {
     for (size_t i = from; i < to; ++i) {
       const auto [chunk, row] = places[i];
       const auto version = plan_.keyed() ? std::optional(batch.versions[chunk][row]) : std::nullopt;
-      if (auto problem = rows_.append(batch.chunks[chunk], row, version, copy_))
+      const auto deleted = plan_.deletes() ? std::optional(batch.deletes(chunk)) : std::nullopt;
+      if (auto problem = rows_.append(batch.chunks[chunk], row, version, deleted, copy_))
         refused.push_back({chunk, row, *problem});
     }
     end_copy(copy_);
@@ -294,6 +317,7 @@ class PostgresSink final : public stream::Sink {
     if (!connection_ || !connection_->alive()) {
       return Error(ErrorCode::kUnavailable, "not connected").with_retry(Retry::kReconnect);
     }
+    TRY(forget_deletions(false));
     TRY(io::fault_point("store.write.begin"));
     auto done = commit(batch, rows);
     if (!done) {
@@ -369,6 +393,8 @@ class PostgresSink final : public stream::Sink {
     if (truncate) {
       ASSIGN(bool there, exists(plan_.table()));
       if (there) TRY(connection_->run("DELETE FROM " + plan_.table()));
+      ASSIGN(bool deletions, exists(plan_.deletions()));
+      if (deletions) TRY(connection_->run("DELETE FROM " + plan_.deletions()));
       TRY(connection_->query(
           fmt::format("DELETE FROM {} WHERE project = $1 AND pipeline = $2 AND sink = $3",
                       progress_table()),
@@ -393,6 +419,7 @@ class PostgresSink final : public stream::Sink {
   io::Clock& clock_;
   PostgresRows rows_;
   std::optional<PostgresConnection> connection_;
+  int64_t forgotten_ms_ = 0;  // when old deletions were taken out last, on the steady clock
   ChosenRows chosen_;
   std::string copy_;  // kept between batches
 };

@@ -310,11 +310,12 @@ std::optional<std::string> PostgresRows::append_field(const Vector& vector, size
 }
 
 std::optional<std::string> PostgresRows::append(const types::Batch& batch, size_t row,
-                                                std::optional<int64_t> version, std::string& out) {
+                                                std::optional<int64_t> version,
+                                                std::optional<bool> deleted, std::string& out) {
   CHECK(batch.columns.size() == columns_, "{} columns, expected {}", batch.columns.size(),
         columns_);
   const size_t begin = out.size();
-  put(out, static_cast<int16_t>(columns_ + (version ? 1 : 0)));
+  put(out, static_cast<int16_t>(columns_ + (version ? 1 : 0) + (deleted ? 1 : 0)));
   for (size_t c = 0; c < columns_; ++c) {
     if (auto problem = append_field(batch.columns[c], row, out)) {
       out.resize(begin);
@@ -322,6 +323,7 @@ std::optional<std::string> PostgresRows::append(const types::Batch& batch, size_
     }
   }
   if (version) put(out, int32_t{sizeof(int64_t)}), put(out, *version);
+  if (deleted) put(out, int32_t{1}), put(out, static_cast<int8_t>(*deleted));
   return {};
 }
 

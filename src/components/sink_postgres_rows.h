@@ -27,10 +27,11 @@ class PostgresRows {
  public:
   explicit PostgresRows(const types::Schema& schema) : columns_(schema.fields.size()) {}
 
-  /// Appends a row with all columns, and behind them `version` when there is one. A value that PostgreSQL cannot
+  /// Appends a row with all columns, and behind them `version` and `deleted` when there are such. A value that PostgreSQL cannot
   /// hold (a zero byte in a text, a time out of its range, NaN inside jsonb): the message, and nothing is appended.
   std::optional<std::string> append(const types::Batch& batch, size_t row,
-                                    std::optional<int64_t> version, std::string& out);
+                                    std::optional<int64_t> version, std::optional<bool> deleted,
+                                    std::string& out);
   /// Appends the bytes of one value, without its length; the same message. For keys: equal values, equal bytes.
   std::optional<std::string> append_value(const types::Vector& vector, size_t row,
                                           std::string& out);

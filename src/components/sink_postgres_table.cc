@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMaxName = 63;  // PostgreSQL cuts longer ones without a word
 constexpr std::string_view kVersion = "_leat_version";
+constexpr std::string_view kDeleted = "_leat_deleted";
 constexpr std::string_view kStage = "pg_temp.leat_stage";
 
 /// A text column may be a varchar of the user's: the server then refuses what is too long, row by row.
@@ -28,6 +29,8 @@ Result<PostgresTable> PostgresTable::make(const std::string& schema,
   made.namespace_ = schema;
   made.name_ = table.table;
   made.schema_ = table.schema;
+  made.deletes_ = table.deletes;
+  made.deletes_kept_ms_ = table.deletes_kept_ms;
   if (table.table.size() > kMaxName)
     return refused_table(
         fmt::format("table {}: PostgreSQL's names have at most {} bytes", table.table, kMaxName),
@@ -56,6 +59,18 @@ std::string PostgresTable::table() const {
   return quote_identifier(namespace_) + "." + quote_identifier(name_);
 }
 
+std::string PostgresTable::deletions() const {
+  return quote_identifier(namespace_) + "." + quote_identifier("leat_deleted_" + name_);
+}
+
+std::string PostgresTable::same_key(std::string_view a, std::string_view b) const {
+  std::string text;
+  for (size_t key : key_)
+    fmt::format_to(std::back_inserter(text), "{0}{1}.{3} = {2}.{3}", text.empty() ? "" : " AND ", a,
+                   b, quote_identifier(schema_.fields[key].name));
+  return text;
+}
+
 std::string PostgresTable::columns() const {
   std::string text;
   for (const types::Field& field : schema_.fields)
@@ -82,6 +97,24 @@ std::string PostgresTable::create() const {
   if (!keyed()) return fmt::format("CREATE TABLE {} ({})", table(), definitions());
   return fmt::format("CREATE TABLE {} ({}, {} bigint NOT NULL DEFAULT 0, PRIMARY KEY ({}))",
                      table(), definitions(), kVersion, keys());
+}
+
+std::string PostgresTable::create_deletions() const {
+  std::string columns;
+  for (size_t key : key_)
+    fmt::format_to(std::back_inserter(columns), "{} {}, ",
+                   quote_identifier(schema_.fields[key].name),
+                   postgres_type(schema_.fields[key].type));
+  return fmt::format(
+      "CREATE TABLE {} ({}{} bigint NOT NULL, {} timestamp with time zone NOT NULL DEFAULT now(), "
+      "PRIMARY KEY ({}))",
+      deletions(), columns, kVersion, kDeleted, keys());
+}
+
+std::string PostgresTable::forget() const {
+  if (deletes_kept_ms_ < 0) return "";
+  return fmt::format("DELETE FROM {} WHERE {} <= now() - {} * interval '1 millisecond'",
+                     deletions(), kDeleted, deletes_kept_ms_);
 }
 
 Result<std::string> PostgresTable::evolve(const StoredPostgresTable& stored) const {
@@ -146,16 +179,17 @@ Result<std::string> PostgresTable::evolve(const StoredPostgresTable& stored) con
 
 std::string PostgresTable::stage() const {
   return fmt::format(
-      "DROP TABLE IF EXISTS {}; CREATE TEMPORARY TABLE leat_stage ({}, {} bigint) ON COMMIT DELETE "
-      "ROWS",
-      kStage, definitions(), kVersion);
+      "DROP TABLE IF EXISTS {}; CREATE TEMPORARY TABLE leat_stage ({}, {} bigint{}) ON COMMIT "
+      "DELETE ROWS",
+      kStage, definitions(), kVersion, deletes_ ? fmt::format(", {} boolean", kDeleted) : "");
 }
 
 std::string PostgresTable::empty_stage() const { return fmt::format("DELETE FROM {}", kStage); }
 
 std::string PostgresTable::copy() const {
-  return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)",
-                     keyed() ? std::string(kStage) : table(), columns());
+  return fmt::format("COPY {} ({}{}) FROM STDIN (FORMAT binary)",
+                     keyed() ? std::string(kStage) : table(), columns(),
+                     deletes_ ? fmt::format(", {}", kDeleted) : "");
 }
 
 std::string PostgresTable::upsert() const {
@@ -165,11 +199,28 @@ std::string PostgresTable::upsert() const {
     const std::string name = quote_identifier(schema_.fields[i].name);
     fmt::format_to(std::back_inserter(set), "{0} = EXCLUDED.{0}, ", name);
   }
+  // What is older than a deletion of its key comes too late, whether there is a row or not.
+  const std::string alive =
+      deletes_ ? fmt::format(
+                     " s WHERE NOT s.{0} AND NOT EXISTS (SELECT FROM {1} d WHERE {2} AND "
+                     "d.{3} >= s.{3})",
+                     kDeleted, deletions(), same_key("d", "s"), kVersion)
+               : std::string();
+  return remove() +
+         fmt::format(
+             "INSERT INTO {0} AS t ({1}) SELECT {1} FROM {2}{6} ON CONFLICT ({3}) DO UPDATE "
+             "SET {4}{5} = EXCLUDED.{5} WHERE t.{5} <= EXCLUDED.{5}",
+             table(), columns(), kStage, keys(), set, kVersion, alive);
+}
+
+/// Notes the deletions of the temporary table, and takes out the rows that are not newer.
+std::string PostgresTable::remove() const {
+  if (!deletes_) return "";
   return fmt::format(
-      "INSERT INTO {0} AS t ({1}) SELECT {1} FROM {2} ON CONFLICT ({3}) DO UPDATE SET {4}{5} = "
-      "EXCLUDED.{5} "
-      "WHERE t.{5} <= EXCLUDED.{5}",
-      table(), columns(), kStage, keys(), set, kVersion);
+      "INSERT INTO {0} AS d ({1}, {2}) SELECT {1}, {2} FROM {3} WHERE {4} ON CONFLICT ({1}) DO "
+      "UPDATE SET {2} = EXCLUDED.{2}, {4} = EXCLUDED.{4} WHERE d.{2} < EXCLUDED.{2};\n"
+      "DELETE FROM {5} t USING {3} s WHERE s.{4} AND {6} AND t.{2} <= s.{2};\n",
+      deletions(), keys(), kVersion, kStage, kDeleted, table(), same_key("t", "s"));
 }
 
 }  // namespace leat::components

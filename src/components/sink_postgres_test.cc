@@ -338,6 +338,56 @@ TEST_F(PostgresSinkTest, ValuesOfEveryTypeArriveAsTheyAre) {
   ASSERT_OK(sink(table).open());
 }
 
+TEST_F(PostgresSinkTest, ADeletedRowStaysAwayUntilANewerOneComes) {
+  auto table = users();
+  table.deletes = true;
+  stream::Sink& s = sink(table);
+  ASSERT_OK(s.open());
+  check_deletes(s, table, [&](int64_t id) {
+    return ask(fmt::format("SELECT name FROM {} WHERE id = {}", in_schema("users"), id));
+  });
+  EXPECT_EQ(ask(fmt::format("SELECT id || ':' || _leat_version FROM {} ORDER BY id",
+                            in_schema("leat_deleted_users"))),
+            "1:13|2:23|3:21|4:16");
+  // An emptied table has no deletions either.
+  ASSERT_OK(s.reset({}, true));
+  EXPECT_EQ(ask("SELECT count(*) FROM " + in_schema("leat_deleted_users")), "0");
+}
+
+TEST_F(PostgresSinkTest, DeletionsAreForgottenWhenNoDeadLetterIsOlder) {
+  auto table = users();
+  table.deletes = true, table.deletes_kept_ms = 0;
+  stream::Sink& s = sink(table);
+  ASSERT_OK(s.open());
+  put_and_delete(s, table, {}, {{1, 10}}, -1, 1);
+  EXPECT_EQ(ask("SELECT count(*) FROM " + in_schema("leat_deleted_users")), "1");
+  ASSERT_OK(s.open());
+  EXPECT_EQ(ask("SELECT count(*) FROM " + in_schema("leat_deleted_users")), "0");
+  table.deletes_kept_ms = -1;
+  stream::Sink& keeps = sink(table);
+  ASSERT_OK(keeps.open());
+  put_and_delete(keeps, table, {}, {{1, 10}}, 1, 2);
+  ASSERT_OK(keeps.open());
+  EXPECT_EQ(ask("SELECT count(*) FROM " + in_schema("leat_deleted_users")), "1");
+}
+
+TEST_F(PostgresSinkTest, ADeleteThatTheDatabaseRefusesIsAPlainReject) {
+  auto table = users();
+  table.deletes = true;
+  stream::Sink& s = sink(table);
+  ASSERT_OK(s.open());
+  put(s, table, {{1, "one", 10}, {2, "two", 11}}, -1, 2);
+  run(fmt::format("CREATE TABLE {}.orders (of_user bigint REFERENCES {})", schema_,
+                  in_schema("users")));
+  run(fmt::format("INSERT INTO {}.orders VALUES (1)", schema_));
+  const auto refused = put_and_delete(s, table, {{3, "three", 14}}, {{1, 12}, {2, 13}}, 2, 5);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].chunk, 1u);
+  EXPECT_EQ(refused[0].row, 0u);
+  EXPECT_THAT(refused[0].message, HasSubstr("violates foreign key"));
+  EXPECT_EQ(ask("SELECT count(*) FROM " + in_schema("users")), "2");
+}
+
 TEST_F(PostgresSinkTest, ALoginWithoutRightsSaysSo) {
   run("CREATE SCHEMA " + schema_);
   const std::string role = "reader_" + schema_;

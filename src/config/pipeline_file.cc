@@ -228,8 +228,11 @@ const Spec<SinkDecl>& sink_spec() {
     s.reserved("schema",
                "topics with a registered schema come with the schema registry, in a later version",
                "leave the line out: the topic then carries JSON");
-    s.reserved("on_tombstone", "deletes by null values come in a later version",
-               "leave the line out: null values then go to the dead letter topic");
+    s.field("on_tombstone", &SinkDecl::on_tombstone)
+        .choices({{"reject", OnTombstone::kReject}, {"delete", OnTombstone::kDelete}})
+        .doc(
+            "Of a table with a key, from a topic: a record without a value goes to the dead letter "
+            "topic, or deletes the row whose key is the message's.");
     s.exactly_one({"topic", "store", "discard"});
     s.mark(&SinkDecl::mark);
     s.check([](const SinkDecl& sink, const Node& node, Reading& reading) {
@@ -247,6 +250,14 @@ const Spec<SinkDecl>& sink_spec() {
       else if (sink.mode == Mode::kAppend && sink.key)
         reading.error(mode->value.mark, "`mode: append` beside `key`", {}, {},
                       "leave out one of them: a table with a key is upserted");
+      const Entry* tombstone = node.entry("on_tombstone");
+      if (tombstone && !node.entry("store"))
+        reading.error(tombstone->key_mark, "`on_tombstone` belongs to a store's table", {}, {},
+                      "leave it out");
+      else if (sink.on_tombstone.value == OnTombstone::kDelete && !sink.key)
+        reading.error(tombstone->value.mark, "`on_tombstone: delete` without `key`", {}, {},
+                      "name the key's columns, those of the message's key: a row that has none "
+                      "cannot be found");
       if (sink.key && node.entry("discard"))
         reading.error(node.entry("key")->key_mark, "`key` beside `discard`", {}, {},
                       "leave it out");

@@ -70,12 +70,16 @@ struct KeyDecl {
 
 enum class Mode { kUpsert, kAppend };
 
+/// What a record without a value is to a table: a bad record, or the end of its key's row.
+enum class OnTombstone { kReject, kDelete };
+
 struct SinkDecl {
   Located<std::string> topic;
   Located<std::string> store, table;
   std::optional<Node> discard;  // a sink that only counts
   std::optional<KeyDecl> key;
   std::optional<Mode> mode;  // as written; see effective_mode()
+  Located<OnTombstone> on_tombstone;
   Mark mark;
   bool is_topic() const { return !topic.value.empty(); }
   bool is_store() const { return !store.value.empty(); }

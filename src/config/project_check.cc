@@ -65,6 +65,33 @@ std::string sink_path(const PipelineFile& pipeline, const SinkDecl& sink) {
   return fmt::format("sinks[{}]", &sink - pipeline.sinks.data());
 }
 
+/// A topic that the project writes itself must have the key by which a table's rows are deleted.
+void check_tombstones(const ProjectFiles& project, const PipelineFile& reader,
+                      const SinkDecl& table, Diagnostics& diagnostics) {
+  const auto columns = [](const SinkDecl& sink) {
+    std::vector<std::string> names;
+    if (!sink.key) return names;
+    for (const auto& column : sink.key->columns) names.push_back(column.value);
+    return names;
+  };
+  if (table.on_tombstone.value != OnTombstone::kDelete || !reader.source.is_topic()) return;
+  for (const PipelineFile& writer : project.pipelines) {
+    for (const SinkDecl& topic : writer.sinks) {
+      if (!topic.is_topic() || topic.topic.value != reader.source.topic.value) continue;
+      const std::vector<std::string> ours = columns(table), theirs = columns(topic);
+      if (ours == theirs) continue;
+      diagnostics.error(
+          table.on_tombstone.mark, sink_path(reader, table) + ".on_tombstone",
+          fmt::format("the key of the table is ({}), that of the messages in topic {} ({})",
+                      join(ours, ", "), topic.topic.value,
+                      theirs.empty() ? "none" : join(theirs, ", ")),
+          fmt::format("give both the same columns in the same order: pipeline `{}` writes the "
+                      "topic's key, and a null value deletes the row that has it",
+                      writer.name.value));
+    }
+  }
+}
+
 /// Topics from one pipeline to the next: a walk that meets a pipeline again has found a cycle.
 class CycleFinder {
  public:
@@ -165,6 +192,12 @@ void check_pipeline(const PipelineFile& pipeline, const Components& components,
                         fmt::format("`{}` is no name for a table", name),
                         "small letters, digits and `_`, and not `input`, which is the step before");
   if (pipeline.source.is_topic()) return;
+  for (const SinkDecl& sink : pipeline.sinks)
+    if (sink.on_tombstone.value == OnTombstone::kDelete)
+      diagnostics.error(sink.on_tombstone.mark, sink_path(pipeline, sink) + ".on_tombstone",
+                        fmt::format("the source `{}` has no message keys to delete by",
+                                    pipeline.source.component()),
+                        "leave it out, or write a topic first and the table from that");
   auto info = components.sources.find(pipeline.source.component());
   if (info == components.sources.end() || info->second.rereadable) return;
   for (const SinkDecl& sink : pipeline.sinks)
@@ -205,6 +238,7 @@ void check_between_pipelines(const ProjectFiles& project, Diagnostics& diagnosti
           "give one another name");
     for (const SinkDecl& sink : pipeline.sinks) {
       if (!sink.is_store() || sink.table.value.empty()) continue;
+      check_tombstones(project, pipeline, sink, diagnostics);
       auto [writer, first] = tables.emplace(sink.id(), &pipeline);
       if (!first && writer->second != &pipeline)
         diagnostics.error(sink.table.mark, sink_path(pipeline, sink) + ".table",

@@ -82,8 +82,10 @@ std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& pla
 void check_keys(const PipelinePlan& plan, const types::Schema& output,
                 config::Diagnostics& diagnostics) {
   for (size_t i = 0; i < plan.sinks.size(); ++i) {
+    bool found = true;
     for (const std::string& key : plan.sinks[i].key) {
       if (output.find(key)) continue;
+      found = false;
       config::Diagnostic out;
       out.mark = plan.sinks[i].key_mark;
       out.path = fmt::format("sinks[{}].key", i);
@@ -94,6 +96,10 @@ void check_keys(const PipelinePlan& plan, const types::Schema& output,
       out.expected = "one of: " + join(all, ", ");
       diagnostics.add(std::move(out));
     }
+    if (!found) continue;
+    if (auto tombstones = make_tombstones(output, plan.sinks[i]); !tombstones)
+      diagnostics.error(plan.sinks[i].key_mark, fmt::format("sinks[{}].on_tombstone", i),
+                        tombstones.error().message(), tombstones.error().hint());
   }
 }
 
@@ -109,7 +115,8 @@ Result<std::unique_ptr<sql::Query>> compile(sql::Engine& engine, const PipelineP
 std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine,
                           const sql::Query& query) {
   std::string text = query.text() + "\n" + engine.table_hashes;
-  for (const SinkPlan& sink : plan.sinks) text += sink.id + ":" + join(sink.key, ",") + "\n";
+  for (const SinkPlan& sink : plan.sinks)
+    text += sink.id + ":" + join(sink.key, ",") + (sink.deletes ? ":deletes\n" : "\n");
   for (const RulePlan& rule : plan.rules)
     text += fmt::format("{}:{}\n", rule.name, static_cast<int>(rule.on_fail));
   return io::sha256_hex(text).substr(0, 32);
@@ -160,6 +167,18 @@ Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& outpu
   return codec::make_json_encoder(output, std::move(key));
 }
 
+Result<std::unique_ptr<Tombstones>> make_tombstones(const types::Schema& output,
+                                                    const SinkPlan& sink) {
+  if (!sink.deletes) return std::unique_ptr<Tombstones>();
+  return Tombstones::make(output, sink.key);
+}
+
+const SinkPlan* deleting_sink(const PipelinePlan& plan) {
+  const auto sink = std::find_if(plan.sinks.begin(), plan.sinks.end(),
+                                 [](const SinkPlan& each) { return each.deletes; });
+  return sink == plan.sinks.end() ? nullptr : &*sink;
+}
+
 stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan,
                              const SinkPlan& sink, const types::Schema& output) {
   stream::SinkTable table;
@@ -169,6 +188,8 @@ stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& pla
   table.table = sink.table;
   table.schema = output;
   table.partition_columns = sink.partition_columns;
+  table.deletes = sink.deletes;
+  table.deletes_kept_ms = plan.dead_letter_retention_ms;
   for (const std::string& key : sink.key) {
     // In the table's own spelling: SQL names have no case.
     auto column = output.find(key);

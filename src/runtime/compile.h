@@ -9,6 +9,7 @@
 #include "config/diagnostic.h"
 #include "runtime/plan.h"
 #include "runtime/services.h"
+#include "runtime/tombstones.h"
 #include "sql/engine.h"
 #include "stream/ports.h"
 #include "types/json_schema.h"
@@ -28,7 +29,7 @@ std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& pla
 /// The same with the errors as one Error.
 Result<std::unique_ptr<sql::Query>> compile(sql::Engine& engine, const PipelinePlan& plan,
                                             const types::Schema& input);
-/// Every sink's key must be columns of the output.
+/// Every sink's key must be columns of the output, and of types that a message's key gives back where it deletes rows.
 void check_keys(const PipelinePlan& plan, const types::Schema& output,
                 config::Diagnostics& diagnostics);
 /// An error of the compiler at its place in the user's file.
@@ -52,6 +53,11 @@ Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan,
 /// Refuses a key that is not a column of the output.
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
                                                       const SinkPlan& sink);
+/// Null when records without a value are bad ones to the sink.
+Result<std::unique_ptr<Tombstones>> make_tombstones(const types::Schema& output,
+                                                    const SinkPlan& sink);
+/// The first of the pipeline's sinks that deletes rows; null: none does.
+const SinkPlan* deleting_sink(const PipelinePlan& plan);
 stream::SinkTable sink_table(const ProjectPlan& project, const PipelinePlan& plan,
                              const SinkPlan& sink, const types::Schema& output);
 

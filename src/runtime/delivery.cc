@@ -138,6 +138,9 @@ class StoreDelivery final : public Delivery {
       }
       stream::SinkBatch batch;
       batch.chunks = outcome.query.chunks;
+      batch.first_delete = batch.chunks.size();
+      batch.chunks.insert(batch.chunks.end(), outcome.deletes.chunks.begin(),
+                          outcome.deletes.chunks.end());
       for (auto& v : outcome.versions) batch.versions.emplace_back(v);
       for (auto& o : outcome.offsets) batch.offsets.emplace_back(o);
       batch.progress = progress;
@@ -167,13 +170,13 @@ class StoreDelivery final : public Delivery {
                                    stream::Progress& progress) {
     const stream::Ledger was = outcome.delta;
     for (const stream::RefusedRow& row : refused) {
-      if (row.chunk >= outcome.query.records.size() ||
-          row.row >= outcome.query.records[row.chunk].size()) {
+      const std::optional<uint32_t> of = outcome.record_of(row.chunk, row.row);
+      if (!of) {
         return Error(ErrorCode::kInternal,
                      fmt::format("the store refused row {} of chunk {}, which it was not given",
                                  row.row, row.chunk));
       }
-      const uint32_t record = outcome.query.records[row.chunk][row.row];
+      const uint32_t record = *of;
       if (outcome.fates[record] != Fate::kDelivered) continue;
       outcome.fates[record] = row.expired ? Fate::kExpired : Fate::kRejected;
       if (row.expired) continue;
@@ -184,6 +187,7 @@ class StoreDelivery final : public Delivery {
     for (size_t record = 0; record < drop.size(); ++record)
       drop[record] = outcome.fates[record] != Fate::kDelivered;
     outcome.query.drop(drop);
+    outcome.deletes.drop(drop);
     outcome.place_rows();
     outcome.count();
     progress.ledger.delivered += outcome.delta.delivered - was.delivered;

@@ -7,16 +7,28 @@ namespace leat::runtime {
 void Outcome::place_rows() {
   const auto& batch = input.records;
   to_store = true;
-  versions.resize(query.records.size());
-  offsets.resize(query.records.size());
-  for (size_t c = 0; c < query.records.size(); ++c) {
-    versions[c].clear();
-    offsets[c].clear();
-    for (uint32_t record : query.records[c]) {
-      versions[c].push_back(batch.versions[record]);
-      offsets[c].push_back(input.identity(record).offset);
+  versions.resize(query.records.size() + deletes.records.size());
+  offsets.resize(versions.size());
+  size_t c = 0;
+  for (const sql::QueryOutput* rows : {&query, &deletes}) {
+    for (const std::vector<uint32_t>& records : rows->records) {
+      versions[c].clear();
+      offsets[c].clear();
+      for (uint32_t record : records) {
+        versions[c].push_back(batch.versions[record]);
+        offsets[c].push_back(input.identity(record).offset);
+      }
+      ++c;
     }
   }
+}
+
+std::optional<uint32_t> Outcome::record_of(size_t chunk, size_t row) const {
+  const size_t first_delete = query.records.size();
+  const auto& records = chunk < first_delete ? query.records : deletes.records;
+  const size_t at = chunk < first_delete ? chunk : chunk - first_delete;
+  if (at >= records.size() || row >= records[at].size()) return std::nullopt;
+  return records[at][row];
 }
 
 void Outcome::count() {
@@ -43,7 +55,7 @@ void Outcome::count() {
         break;
     }
   }
-  if (to_store) delta.rows = static_cast<int64_t>(query.rows());
+  if (to_store) delta.rows = static_cast<int64_t>(query.rows() + deletes.rows());
   for (const TopicRows& topic : topics) delta.rows += static_cast<int64_t>(topic.rows.size());
   std::sort(rejects.begin(), rejects.end(),
             [](const stream::Reject& a, const stream::Reject& b) { return a.record < b.record; });
@@ -51,6 +63,7 @@ void Outcome::count() {
 
 void Outcome::clear_results() {
   query = {};
+  deletes = {};
   for (TopicRows& topic : topics) {
     topic.rows.clear();
     topic.encoded.keys.clear();

@@ -31,8 +31,9 @@ struct TopicRows {
 struct Outcome {
   InputBatch input;                           // keeps the records' bytes alive
   std::optional<types::BatchBuffer> decoded;  // keeps the decoded strings alive
-  sql::QueryOutput query;  // rows for stores: dense, without the records that are not delivered
-  std::vector<std::vector<int64_t>> versions, offsets;  // per chunk of query, per row
+  sql::QueryOutput query;    // rows for stores: dense, without the records that are not delivered
+  sql::QueryOutput deletes;  // likewise the keys of rows to delete; other columns are NULL
+  std::vector<std::vector<int64_t>> versions, offsets;  // per chunk of query, then of deletes
   std::vector<TopicRows> topics;        // per topic sink of the lane, in the plan's order
   std::vector<stream::Reject> rejects;  // one per rejected record, in record order after count()
   std::vector<Fate> fates;              // per record
@@ -44,8 +45,10 @@ struct Outcome {
   size_t bytes = 0;         // input and output, for the queues' bounds
   size_t output_bytes = 0;  // of the topics' rows and the dead letters
 
-  /// Fills versions and offsets of query's rows.
+  /// Fills versions and offsets of query's rows and of deletes.
   void place_rows();
+  /// The record of a row of a store's batch: chunks of query, then of deletes. None: there is no such row.
+  std::optional<uint32_t> record_of(size_t chunk, size_t row) const;
   /// Counts fates and rows into delta; called when all fates are known, again when some change.
   void count();
   /// Empty again, with the memory kept.

@@ -112,9 +112,11 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
     targets.push_back(std::move(target));
   }
   ASSIGN(auto decoder, make_decoder(plan_, *query, input_schema_));
-  const bool store = plan_.sinks[slot.sinks.front()].kind == SinkPlan::Kind::kStore;
+  const SinkPlan& first = plan_.sinks[slot.sinks.front()];
+  ASSIGN(auto tombstones, make_tombstones(query->output(), first));
   return std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder),
-                                       std::move(targets), store);
+                                       std::move(targets), first.kind == SinkPlan::Kind::kStore,
+                                       std::move(tombstones));
 }
 
 Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery& delivery,

@@ -44,7 +44,8 @@ struct SinkPlan {
   std::vector<std::string> key;
   size_t partition_columns = 0;  // the first so many of `key` choose the partition; 0: all
   bool upsert = false;           // exactly when there is a key (stores)
-  config::Mark key_mark;  // without a key, the sink's
+  bool deletes = false;          // a record without a value deletes its key's row
+  config::Mark key_mark;         // without a key, the sink's
 };
 
 /// A lookup table of `tables:`: loaded into the engine at start.

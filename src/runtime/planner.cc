@@ -123,6 +123,7 @@ class Planner {
       plan.store = sink.store.value;
       plan.table = sink.table.value;
       plan.upsert = sink.effective_mode() == config::Mode::kUpsert;
+      plan.deletes = sink.on_tombstone.value == config::OnTombstone::kDelete;
     }
     if (sink.key) {
       plan.key_mark = sink.key->mark;

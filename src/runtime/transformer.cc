@@ -30,12 +30,13 @@ size_t bytes_of(const stream::EncodedRows& rows, size_t at) {
 
 Transformer::Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
                          std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics,
-                         bool to_store)
+                         bool to_store, std::unique_ptr<Tombstones> tombstones)
     : plan_(plan),
       query_(std::move(query)),
       decoder_(std::move(decoder)),
       topics_(std::move(topics)),
-      to_store_(to_store) {}
+      to_store_(to_store),
+      tombstones_(std::move(tombstones)) {}
 
 Result<void> Transformer::run(Outcome& out, const Admit& admit) {
   drop_duplicates(out);
@@ -93,15 +94,20 @@ Result<void> Transformer::transform(Outcome& out, const std::vector<uint32_t>& b
     decode(admitted, *out.decoded);
   }
   for (const stream::Reject& refused : out.input.refused) reject(out, refused);
-  for (stream::Reject& reject : decode_rejects_) this->reject(out, std::move(reject));
+  for (stream::Reject& reject : decode_rejects_) {
+    if (tombstones_ && reject.reason == stream::Reason::kNullValue) continue;
+    this->reject(out, std::move(reject));
+  }
   if (!rows_.empty()) {
     ASSIGN(out.query, query_->run(out.decoded->view(), rows_, batch));
     for (stream::Reject& reject : out.query.rejects) this->reject(out, std::move(reject));
     apply_rules(out);
     if (out.stop_rule) return {};
+    if (tombstones_) check_keys(out);
     encode(out);
-    if (to_store_) select_rows(out);
   }
+  if (tombstones_) read_tombstones(out);
+  if (to_store_) select_rows(out);
   out.count();
   weigh(out);
   return {};
@@ -256,6 +262,18 @@ void Transformer::encode(Outcome& out) {
               : static_cast<int32_t>(out.input.identity(row.record).offset % partitions);
     }
   }
+}
+
+void Transformer::check_keys(Outcome& out) {
+  decode_rejects_.clear();
+  tombstones_->check_keys(out, decode_rejects_);
+  for (stream::Reject& reject : decode_rejects_) this->reject(out, std::move(reject));
+}
+
+void Transformer::read_tombstones(Outcome& out) {
+  decode_rejects_.clear();
+  tombstones_->read(out, decode_rejects_);
+  for (stream::Reject& reject : decode_rejects_) this->reject(out, std::move(reject));
 }
 
 void Transformer::select_rows(Outcome& out) {

@@ -8,6 +8,7 @@
 
 #include "runtime/outcome.h"
 #include "runtime/plan.h"
+#include "runtime/tombstones.h"
 #include "sql/engine.h"
 #include "stream/ports.h"
 
@@ -21,10 +22,11 @@ struct TopicTarget {
 
 class Transformer {
  public:
-  /// `plan` outlives it. `topics`: the lane's topic sinks; `to_store`: its sink is a store.
+  /// `plan` outlives it. `topics`: the lane's topic sinks; `to_store`: its sink is a store; `tombstones`: in which
+  /// records without a value delete rows, else they are rejected.
   Transformer(const PipelinePlan& plan, std::unique_ptr<sql::Query> query,
               std::unique_ptr<stream::Decoder> decoder, std::vector<TopicTarget> topics,
-              bool to_store);
+              bool to_store, std::unique_ptr<Tombstones> tombstones = nullptr);
 
   /// Says of a record that is about to be run alone whether it may be (runtime/crash_guard.h).
   using Admit = std::function<Result<bool>(const stream::RecordId&)>;
@@ -49,6 +51,8 @@ class Transformer {
   void judge(Outcome& out, uint32_t record, uint64_t broken);
   void encode(Outcome& out);
   void weigh(Outcome& out);
+  void check_keys(Outcome& out);
+  void read_tombstones(Outcome& out);
   void select_rows(Outcome& out);
 
   const PipelinePlan& plan_;
@@ -56,6 +60,7 @@ class Transformer {
   std::unique_ptr<stream::Decoder> decoder_;
   std::vector<TopicTarget> topics_;
   const bool to_store_;
+  const std::unique_ptr<Tombstones> tombstones_;  // null: a record without a value is a bad one
   // Reused from batch to batch.
   std::vector<uint32_t> rows_;
   std::vector<uint64_t> broken_;

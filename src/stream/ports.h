@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "io/clock.h"
 #include "stream/record.h"
@@ -52,6 +53,10 @@ struct SinkBatch {
       chunks;  // rows in input order; the table's columns, without hidden ones
   std::vector<std::span<const int64_t>> versions;  // per chunk, per row: the record's version
   std::vector<std::span<const int64_t>> offsets;   // per chunk, per row: the record's offset
+  /// Chunks from here on are no rows but keys of rows to delete: their other columns are NULL. Only for a table with
+  /// `deletes`. Among equal versions of a key the delete wins.
+  size_t first_delete = static_cast<size_t>(-1);
+  bool deletes(size_t chunk) const { return chunk >= first_delete; }
   Progress progress;  // written in the same transaction, compare-and-set
 };
 
@@ -62,6 +67,9 @@ struct SinkTable {
   types::Schema schema;          // of the pipeline's output
   std::vector<std::string> key;  // empty: append
   size_t partition_columns = 0;  // the first so many of `key` choose the partition; 0: all
+  bool deletes = false;          // batches may hold keys of rows to delete
+  /// How long a deleted key keeps its version at least, so that nothing older comes back; -1: for ever.
+  int64_t deletes_kept_ms = limits::kDeadLetterRetentionMs;
 };
 
 /// A row that a store refuses, or that has outlived the store's time to live: by position in the SinkBatch.
