@@ -27,17 +27,18 @@ bool is_any_of(const Node& node) { return node.kind == Kind::kAnyOf || node.kind
 
 /// One of them combines others: it fits when a part does that suffices.
 bool fits_a_part(const Pair& pair, Others& others) {
-  const auto& [writer, reader] = pair;
-  if (writer->is_combined() == reader->is_combined()) return false;
-  if (reader->is_combined()) {
-    if (reader->parts.size() != 1 && !is_any_of(*reader)) return false;
-    return std::any_of(reader->parts.begin(), reader->parts.end(), [&](const Node* part) {
-      return others.fit({writer, part});
+  const Node& writer = *pair.writer;
+  const Node& reader = *pair.reader;
+  if (writer.is_combined() == reader.is_combined()) return false;
+  if (reader.is_combined()) {
+    if (reader.parts.size() != 1 && !is_any_of(reader)) return false;
+    return std::any_of(reader.parts.begin(), reader.parts.end(), [&](const Node* part) {
+      return others.fit({&writer, part});
     });
   }
-  if (writer->parts.size() != 1 && writer->kind != Kind::kAllOf) return false;
-  return std::any_of(writer->parts.begin(), writer->parts.end(), [&](const Node* part) {
-    return others.fit({part, reader});
+  if (writer.parts.size() != 1 && writer.kind != Kind::kAllOf) return false;
+  return std::any_of(writer.parts.begin(), writer.parts.end(), [&](const Node* part) {
+    return others.fit({part, &reader});
   });
 }
 

@@ -121,7 +121,9 @@ class Typed {
     };
     const Json* before = number(writer_, "multipleOf");
     const Json* after = number(reader_, "multipleOf");
-    if (!after || (before && divides(after->get<double>(), before->get<double>()))) return;
+    if (!after || (before && *before == *after) ||
+        (before && divides(after->get<double>(), before->get<double>())))
+      return;
     const bool expanded = before && divides(before->get<double>(), after->get<double>());
     add(!before    ? "MULTIPLE_OF_ADDED"
         : expanded ? "MULTIPLE_OF_EXPANDED"
