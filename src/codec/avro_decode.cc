@@ -118,14 +118,14 @@ class AvroDecoder final : public stream::Decoder {
   /// Decodes the defaults of fields that the writer lacks.
   bool defaults(const AvroPlan& plan, VectorBuffer* columns) {
     const AvroInput::Place record = in_.place();
-    const bool borrow = std::exchange(borrow_, false);
+    in_default_ = true;
     bool good = true;
     for (const AvroDefault& one : plan.defaults) {
       in_.start(one.bytes);
       good = value(one.plan, columns[one.column]) || in_.at_child(one.name);
       if (!good) break;
     }
-    borrow_ = borrow;
+    in_default_ = false;
     if (good) in_.go(record);
     return good;
   }
@@ -136,12 +136,25 @@ class AvroDecoder final : public stream::Decoder {
       return in_.refuse(Reason::kMalformed,
                         fmt::format("{} items expected, {} bytes left", count, in_.left()));
     }
-    if (count > budget_ / plan.item_bytes) {
-      return in_.refuse(Reason::kTooLarge,
-                        fmt::format("{} more items: those of one record fill at most {} bytes",
-                                    count, limits::kMaxAvroItemBytes));
+    if (count <= budget_ / plan.item_bytes) {
+      budget_ -= count * plan.item_bytes;
+      return true;
     }
-    budget_ -= count * plan.item_bytes;
+    return in_.refuse(Reason::kTooLarge,
+                      fmt::format("{} more items: those of one record fill at most {} bytes", count,
+                                  limits::kMaxAvroItemBytes));
+  }
+
+  /// Copies text that is not the record's own: a byte may stand for a symbol or a default of any length.
+  bool copy(std::string_view& text) {
+    if (text.size() <= StringRef::kInline) return true;
+    if (text.size() > budget_) {
+      return in_.refuse(Reason::kTooLarge,
+                        fmt::format("symbols and defaults of one record fill at most {} bytes",
+                                    limits::kMaxAvroItemBytes));
+    }
+    budget_ -= text.size();
+    text = arena_->copy(text);
     return true;
   }
 
@@ -339,8 +352,9 @@ class AvroDecoder final : public stream::Decoder {
     if (!in_.read_index(index, plan.symbols.size(), "a symbol of an enum")) return false;
     if (!plan.mismatches[index].empty()) [[unlikely]]
       return in_.refuse(Reason::kSchemaMismatch, plan.mismatches[index]);
-    const std::string& symbol = plan.symbols[index];
-    column.append(StringRef(symbol.size() > StringRef::kInline ? arena_->copy(symbol) : symbol));
+    std::string_view symbol = plan.symbols[index];
+    if (!copy(symbol)) return false;
+    column.append(StringRef(symbol));
     return true;
   }
 
@@ -372,16 +386,14 @@ class AvroDecoder final : public stream::Decoder {
       case AvroRead::kDuration:
         return duration(column, found);
       default:
-        append(column, found);
-        return true;
+        return append(column, found);
     }
   }
 
   bool text(std::string_view found, VectorBuffer& column) {
     if (!is_valid_utf8(found)) [[unlikely]]
       return in_.refuse(Reason::kInvalidUtf8, "a string that is not UTF-8");
-    append(column, found);
-    return true;
+    return append(column, found);
   }
 
   bool decimal(const AvroPlan& plan, VectorBuffer& column, std::string_view found) {
@@ -406,22 +418,25 @@ class AvroDecoder final : public stream::Decoder {
     return true;
   }
 
-  /// Appends bytes of the record.
-  void append(VectorBuffer& column, std::string_view found) {
+  /// Appends bytes of the record, or of a default.
+  bool append(VectorBuffer& column, std::string_view found) {
+    if (in_default_ && !copy(found)) return false;
     if (found.size() > StringRef::kInline) {
-      column.append(StringRef(borrow_ ? found : arena_->copy(found)));
-      return;
+      column.append(StringRef(borrow_ || in_default_ ? found : arena_->copy(found)));
+      return true;
     }
     // The record goes on behind most texts: no branch on a length that nobody can predict.
     if (static_cast<size_t>(in_.at() - found.data()) + in_.left() >= StringRef::kInline)
       column.append(StringRef::of_readable(found, found.data()));
     else
       column.append(StringRef(found));
+    return true;
   }
 
   AvroSkips skips_;
   AvroPlan plan_;
-  bool borrow_;
+  const bool borrow_;
+  bool in_default_ = false;
   AvroInput in_;
   types::Arena* arena_ = nullptr;
   uint64_t budget_ = 0;                 // bytes that items of this record may still fill

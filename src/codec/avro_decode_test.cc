@@ -337,6 +337,26 @@ TEST(AvroDecode, BombsAreRefusedInFlatMemory) {
             "malformed /f: 9223372036854775807 bytes of string expected, 1 left");
 }
 
+TEST(AvroDecode, SymbolsAndDefaultsAreNoBombsEither) {
+  const std::string type =
+      fmt::format(R"({{"type":"array","items":{{"type":"enum","name":"e","symbols":["{}"]}}}})",
+                  std::string(10'000, 'A'));
+  const std::string items = Bytes().number(100'000).raw(std::string(100'000, '\0')).number(0).bytes;
+  EXPECT_EQ(field(type, Bytes().raw(items)),
+            "too_large /f/13261: symbols and defaults of one record fill at most 134217728 bytes");
+  auto list = [](std::string_view rest) {
+    return record_of(fmt::format(
+        R"({{"type":"array","items":{{"type":"record","name":"s","fields":[
+            {{"name":"a","type":"boolean"}}{}]}}}})",
+        rest));
+  };
+  EXPECT_THAT(read_avro(list(""),
+                        list(fmt::format(R"(,{{"name":"b","type":"string","default":"{}"}})",
+                                         std::string(10'000, 'A'))),
+                        items),
+              testing::StartsWith("too_large /f/"));
+}
+
 TEST(AvroDecode, TooLargeARecordIsNotReadAtAll) {
   const std::string record = Bytes().text(std::string(limits::kMaxRecordBytes, 'x')).bytes;
   EXPECT_EQ(

@@ -1,10 +1,14 @@
 #include "codec/avro_default_bytes.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
 #include "base/check.h"
+#include "base/limits.h"
+#include "base/strings.h"
 #include "codec/avro_bytes.h"
 
 namespace leat::codec {
@@ -12,8 +16,6 @@ namespace {
 
 namespace avro = schema::avro;
 using schema::Json;
-
-bool write(const avro::Node& type, const Json& value, std::string& out);
 
 template <typename Integer>
 bool write_integer(const Json& value, std::string& out) {
@@ -76,84 +78,113 @@ bool write_symbol(const avro::Node& type, const Json& value, std::string& out) {
   return true;
 }
 
-bool write_items(const avro::Node& type, const Json& value, std::string& out) {
-  const bool map = type.kind == avro::Kind::kMap;
-  if (map ? !value.is_object() : !value.is_array()) return false;
-  if (!value.empty()) append_avro_long(static_cast<int64_t>(value.size()), out);
-  for (auto item = value.begin(); item != value.end(); ++item) {
-    if (map) {
-      append_avro_long(static_cast<int64_t>(item.key().size()), out);
-      out += item.key();
-    }
-    if (!write(*type.inner[0], *item, out)) return false;
+/// Writes one default. Records may hold records with defaults: a short text may stand for endless bytes.
+class DefaultWriter {
+ public:
+  Result<std::string> run(const avro::Field& field) && {
+    if (write(*field.type, *field.default_value)) return std::move(out_);
+    CHECK(exhausted_, "the default of '{}', which the parser took, is no value of its type",
+          field.name);
+    return Error(
+        ErrorCode::kLimit,
+        fmt::format("the default of '{}' is too large: more than {} values or {} bytes, or "
+                    "more than {} deep",
+                    utf8_prefix(field.name, limits::kShownBytes), limits::kSchemaPairs,
+                    limits::kSchemaTotalBytes, limits::kSchemaDepth));
   }
-  append_avro_long(0, out);
-  return true;
-}
 
-bool write_record(const avro::Node& type, const Json& value, std::string& out) {
-  if (!value.is_object()) return false;
-  for (const avro::Field& field : type.fields) {
-    const auto given = value.find(field.name);
-    if (given == value.end() && !field.default_value) return false;
-    if (!write(*field.type, given == value.end() ? *field.default_value : *given, out))
+ private:
+  /// False when `type` does not take `value`; `out_` then has a part of it.
+  bool write(const avro::Node& type, const Json& value) {
+    if (exhausted_ || ++steps_ > limits::kSchemaPairs || out_.size() > limits::kSchemaTotalBytes ||
+        depth_ > limits::kSchemaDepth) {
+      exhausted_ = true;
       return false;
+    }
+    ++depth_;
+    const bool taken = write_value(type, value);
+    --depth_;
+    return taken;
   }
-  return true;
-}
 
-bool write_union(const avro::Node& type, const Json& value, std::string& out) {
-  const size_t before = out.size();
-  for (size_t i = 0; i < type.inner.size(); ++i) {
-    append_avro_long(static_cast<int64_t>(i), out);
-    if (write(*type.inner[i], value, out)) return true;
-    out.resize(before);
+  bool write_value(const avro::Node& type, const Json& value) {
+    switch (type.kind) {
+      case avro::Kind::kNull:
+        return value.is_null();
+      case avro::Kind::kBoolean:
+        if (!value.is_boolean()) return false;
+        out_ += value.get<bool>() ? '\1' : '\0';
+        return true;
+      case avro::Kind::kInt:
+        return write_integer<int32_t>(value, out_);
+      case avro::Kind::kLong:
+        return write_integer<int64_t>(value, out_);
+      case avro::Kind::kFloat:
+        return write_real<float>(value, out_);
+      case avro::Kind::kDouble:
+        return write_real<double>(value, out_);
+      case avro::Kind::kString:
+        return write_text(value, out_);
+      case avro::Kind::kBytes:
+      case avro::Kind::kFixed:
+        return write_bytes(type, value, out_);
+      case avro::Kind::kEnum:
+        return write_symbol(type, value, out_);
+      case avro::Kind::kArray:
+      case avro::Kind::kMap:
+        return write_items(type, value);
+      case avro::Kind::kRecord:
+        return write_record(type, value);
+      case avro::Kind::kUnion:
+        return write_union(type, value);
+    }
+    return false;
   }
-  return false;
-}
 
-/// False when `type` does not take `value`; `out` then has a part of it.
-bool write(const avro::Node& type, const Json& value, std::string& out) {
-  switch (type.kind) {
-    case avro::Kind::kNull:
-      return value.is_null();
-    case avro::Kind::kBoolean:
-      if (!value.is_boolean()) return false;
-      out += value.get<bool>() ? '\1' : '\0';
-      return true;
-    case avro::Kind::kInt:
-      return write_integer<int32_t>(value, out);
-    case avro::Kind::kLong:
-      return write_integer<int64_t>(value, out);
-    case avro::Kind::kFloat:
-      return write_real<float>(value, out);
-    case avro::Kind::kDouble:
-      return write_real<double>(value, out);
-    case avro::Kind::kString:
-      return write_text(value, out);
-    case avro::Kind::kBytes:
-    case avro::Kind::kFixed:
-      return write_bytes(type, value, out);
-    case avro::Kind::kEnum:
-      return write_symbol(type, value, out);
-    case avro::Kind::kArray:
-    case avro::Kind::kMap:
-      return write_items(type, value, out);
-    case avro::Kind::kRecord:
-      return write_record(type, value, out);
-    case avro::Kind::kUnion:
-      return write_union(type, value, out);
+  bool write_items(const avro::Node& type, const Json& value) {
+    const bool map = type.kind == avro::Kind::kMap;
+    if (map ? !value.is_object() : !value.is_array()) return false;
+    if (!value.empty()) append_avro_long(static_cast<int64_t>(value.size()), out_);
+    for (auto item = value.begin(); item != value.end(); ++item) {
+      if (map) {
+        append_avro_long(static_cast<int64_t>(item.key().size()), out_);
+        out_ += item.key();
+      }
+      if (!write(*type.inner[0], *item)) return false;
+    }
+    append_avro_long(0, out_);
+    return true;
   }
-  return false;
-}
+
+  bool write_record(const avro::Node& type, const Json& value) {
+    if (!value.is_object()) return false;
+    for (const avro::Field& field : type.fields) {
+      const auto given = value.find(field.name);
+      if (given == value.end() && !field.default_value) return false;
+      if (!write(*field.type, given == value.end() ? *field.default_value : *given)) return false;
+    }
+    return true;
+  }
+
+  bool write_union(const avro::Node& type, const Json& value) {
+    const size_t before = out_.size();
+    for (size_t i = 0; i < type.inner.size(); ++i) {
+      append_avro_long(static_cast<int64_t>(i), out_);
+      if (write(*type.inner[i], value)) return true;
+      out_.resize(before);
+    }
+    return false;
+  }
+
+  std::string out_;
+  size_t steps_ = 0, depth_ = 0;
+  bool exhausted_ = false;
+};
 
 }  // namespace
 
-std::string avro_default_bytes(const avro::Field& field) {
-  std::string out;
-  const bool taken = write(*field.type, *field.default_value, out);
-  CHECK(taken, "the default of '{}', which the parser took, is no value of its type", field.name);
-  return out;
+Result<std::string> avro_default_bytes(const avro::Field& field) {
+  return DefaultWriter().run(field);
 }
 
 }  // namespace leat::codec

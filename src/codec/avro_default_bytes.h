@@ -4,12 +4,14 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "schema/avro_schema.h"
 
 namespace leat::codec {
 
 /// The default of `field` as binary of the field's type. It must have one; the parser has checked that its type takes
 /// it. A union's value is of the first branch that takes it, as the parser has it.
-std::string avro_default_bytes(const schema::avro::Field& field);
+/// kLimit for one that is beyond limits::kSchemaPairs, kSchemaTotalBytes or kSchemaDepth.
+Result<std::string> avro_default_bytes(const schema::avro::Field& field);
 
 }  // namespace leat::codec

@@ -270,16 +270,16 @@ class AvroEncoder final : public stream::Encoder {
                                 plan.called, plan.precision));
     };
     Wide scaled = found;
-    if (plan.shift > 0) {
-      if (__builtin_mul_overflow(found, power_of_ten(static_cast<unsigned>(plan.shift)), &scaled))
-        return failed("does not fit");
-    } else if (plan.shift < 0) {
+    if (plan.shift < 0) {
       const Wide by = power_of_ten(static_cast<unsigned>(-plan.shift));
       if (found % by != 0) return failed("has more digits behind the point than");
       scaled = found / by;
     }
-    const Wide end = power_of_ten(static_cast<unsigned>(plan.precision));
+    // Compared before it grows: 38 digits and more would not fit 128 bits.
+    const int appended = std::max(plan.shift, 0);
+    const Wide end = power_of_ten(static_cast<unsigned>(plan.precision - appended));
     if (scaled >= end || scaled <= -end) return failed("does not fit");
+    scaled *= power_of_ten(static_cast<unsigned>(appended));
     char whole[kWideBytes];
     const size_t size = write_avro_decimal(scaled, whole);
     const std::string_view digits(whole + kWideBytes - size, size);

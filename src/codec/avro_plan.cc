@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/limits.h"
 #include "base/strings.h"
@@ -36,6 +38,27 @@ bool promotes(avro::Kind reader, avro::Kind writer) {
                 avro::Kind::kFloat < avro::Kind::kDouble);
   return numeric(reader) && numeric(writer) && writer < reader;
 }
+
+/// The fields of a record. The record must live on.
+class FieldsByName {
+ public:
+  explicit FieldsByName(const Node& record) {
+    for (const avro::Field& field : record.fields) fields_.emplace(field.name, &field);
+  }
+  const avro::Field* find(std::string_view name) const {
+    const auto found = fields_.find(name);
+    return found == fields_.end() ? nullptr : found->second;
+  }
+  /// The one that a reader's field takes: of the same name, else of an alias.
+  const avro::Field* of(const avro::Field& reader) const {
+    const avro::Field* found = find(reader.name);
+    for (size_t i = 0; !found && i < reader.aliases.size(); ++i) found = find(reader.aliases[i]);
+    return found;
+  }
+
+ private:
+  std::unordered_map<std::string_view, const avro::Field*> fields_;
+};
 
 class Resolver {
  public:
@@ -336,57 +359,54 @@ class Resolver {
 
   // ---- records
 
-  static const avro::Field* find(const Node& record, std::string_view name) {
-    const auto found = std::ranges::find(record.fields, name, &avro::Field::name);
-    return found == record.fields.end() ? nullptr : &*found;
-  }
-
-  /// The writer's field that the reader's takes: of the same name, else of an alias.
-  static const avro::Field* written(const Node& writer, const avro::Field& field) {
-    const avro::Field* found = find(writer, field.name);
-    for (size_t i = 0; !found && i < field.aliases.size(); ++i)
-      found = find(writer, field.aliases[i]);
-    return found;
-  }
-
   Result<AvroPlan> record(const Node& writer, const Node& reader,
                           const std::vector<types::Field>& columns) {
-    TRY(check_fields(writer, reader));
+    fields_ += writer.fields.size() + reader.fields.size();
+    if (fields_ > limits::kSchemaPairs) {
+      return Error(
+          ErrorCode::kLimit,
+          fmt::format("more than {} fields: records are named too often", limits::kSchemaPairs));
+    }
+    const FieldsByName written(writer), known(reader);
+    TRY(check_fields(written, writer, reader));
     AvroPlan plan;
     plan.op = AvroRead::kRecord;
     for (const avro::Field& field : writer.fields) {
       plan.fields.push_back({field.name, -1, skip(*field.type)});
     }
     for (size_t i = 0; i < columns.size(); ++i) {
-      const avro::Field* field = find(reader, columns[i].name);
+      const avro::Field* field = known.find(columns[i].name);
       if (!field) {
         return refused(fmt::format("{} has no field '{}'", avro_called(reader),
                                    utf8_prefix(columns[i].name, limits::kShownBytes)));
       }
-      TRY(add_column(writer, *field, columns[i], static_cast<int>(i), plan));
+      const avro::Field* from = written.of(*field);
+      const size_t place = from ? static_cast<size_t>(from - writer.fields.data()) : 0;
+      TRY(add_column(from, place, *field, columns[i], static_cast<int>(i), plan));
     }
     return plan;
   }
 
-  Result<void> add_column(const Node& writer, const avro::Field& field, const types::Field& column,
-                          int index, AvroPlan& plan) {
-    const avro::Field* from = written(writer, field);
+  /// Plans a column that the writer's field `from`, in its place, or the default fills.
+  Result<void> add_column(const avro::Field* from, size_t place, const avro::Field& field,
+                          const types::Field& column, int index, AvroPlan& plan) {
     const Node& source = from ? *from->type : *field.type;
     ASSIGN(AvroPlan part, at(field.name, source, *field.type, column.type, column.required));
     if (from) {
-      plan.fields[static_cast<size_t>(from - writer.fields.data())] = {field.name, index,
-                                                                       std::move(part)};
+      plan.fields[place] = {field.name, index, std::move(part)};
     } else {
-      plan.defaults.push_back({field.name, avro_default_bytes(field), index, std::move(part)});
+      ASSIGN(std::string bytes, avro_default_bytes(field));
+      plan.defaults.push_back({field.name, std::move(bytes), index, std::move(part)});
     }
     return {};
   }
 
   /// What holds of two records whatever columns are read.
-  Result<void> check_fields(const Node& writer, const Node& reader) {
-    std::vector<const avro::Field*> taken;
+  static Result<void> check_fields(const FieldsByName& written, const Node& writer,
+                                   const Node& reader) {
+    std::unordered_set<const avro::Field*> taken;
     for (const avro::Field& field : reader.fields) {
-      const avro::Field* from = written(writer, field);
+      const avro::Field* from = written.of(field);
       const auto name = utf8_prefix(field.name, limits::kShownBytes);
       if (!from && !field.default_value) {
         return incompatible(fmt::format(
@@ -394,19 +414,18 @@ class Resolver {
             "one",
             name, avro_called(writer)));
       }
-      if (from && std::ranges::find(taken, from) != taken.end()) {
+      if (from && !taken.insert(from).second) {
         return incompatible(fmt::format(
             "the reader's field '{}' and another one both take the writer's '{}': drop the alias",
             name, utf8_prefix(from->name, limits::kShownBytes)));
       }
-      if (from) taken.push_back(from);
     }
     return {};
   }
 
   AvroSkips& skips_;
   std::string path_;
-  size_t depth_ = 0;
+  size_t depth_ = 0, fields_ = 0;
 };
 
 }  // namespace

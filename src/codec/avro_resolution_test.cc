@@ -85,6 +85,25 @@ TEST(AvroResolution, DefaultsOfNestedRecordsInArrays) {
             R"({"f":[{"a":1,"b":2},{"a":3,"b":2}]})");
 }
 
+TEST(AvroResolution, ADefaultThatGrowsWithoutEndIsRefused) {
+  // Each record holds two of the one before: 2^30 values.
+  std::string type =
+      R"({"type":"record","name":"r0","fields":[{"name":"x","type":"int","default":1}]})";
+  for (int i = 1; i <= 30; ++i) {
+    type = fmt::format(
+        R"({{"type":"record","name":"r{0}","fields":[{{"name":"a","type":{1},"default":{{}}}},
+            {{"name":"b","type":"r{2}","default":{{}}}}]}})",
+        i, type, i - 1);
+  }
+  const auto reader = avro(fields(fmt::format(R"({{"name":"d","type":{},"default":{{}}}})", type)));
+  types::Schema columns;
+  types::Type narrow = types::Type::structure({{"x", types::Kind::kInt32}});
+  for (int i = 1; i <= 30; ++i) narrow = types::Type::structure({{"a", narrow}});
+  columns.fields = {{"d", narrow}};
+  EXPECT_THAT(make_avro_decoder(avro(fields("")), reader, columns).error().message(),
+              testing::StartsWith("the default of 'd' is too large: more than"));
+}
+
 TEST(AvroResolution, AliasesNameWhatFieldsAndTypesWereCalled) {
   const std::string writer = R"({"type":"record","name":"old","namespace":"x","fields":[
       {"name":"was","type":"int"},{"name":"b","type":"int"}]})";

@@ -125,7 +125,7 @@ class Planner {
       }
       AvroWritePlan& constant = made.parts.emplace_back();
       constant.op = AvroWrite::kConstant;
-      constant.bytes = avro_default_bytes(field);
+      ASSIGN(constant.bytes, avro_default_bytes(field));
     }
     return made;
   }
@@ -149,23 +149,29 @@ class Planner {
       made.parts.emplace_back();
       return made;
     }
-    ASSIGN(const size_t branch, branch_for(node, shape, column));
-    made.branches.push_back(static_cast<int64_t>(branch));
-    ASSIGN(AvroWritePlan part, plan(*node.inner[branch], column));
-    made.parts.push_back(std::move(part));
+    TRY(add_branch(node, shape, column, made));
     return made;
   }
 
-  /// The first branch whose values are just the column's, else the first that takes them.
-  Result<size_t> branch_for(const Node& node, const AvroUnion& shape, const Type& column) {
-    if (shape.values.size() == 1) return shape.values[0];
+  /// Adds the first branch whose values are just the column's, else the first that takes them.
+  Result<void> add_branch(const Node& node, const AvroUnion& shape, const Type& column,
+                          AvroWritePlan& made) {
+    std::vector<size_t> order;
     for (size_t branch : shape.values) {
       auto type = avro_scalar_type(*node.inner[branch]);
-      if (type && type->kind() != Kind::kSqlNull && *type == column) return branch;
+      const bool just = type && type->kind() != Kind::kSqlNull && *type == column;
+      if (just && order.empty()) order.push_back(branch);
     }
+    for (size_t branch : shape.values) order.push_back(branch);
     const size_t size = path_.size(), depth = depth_;
-    for (size_t branch : shape.values) {
-      if (plan(*node.inner[branch], column)) return branch;
+    for (size_t branch : order) {
+      auto part = plan(*node.inner[branch], column);
+      if (part) {
+        made.branches.push_back(static_cast<int64_t>(branch));
+        made.parts.push_back(std::move(part).value());
+        return {};
+      }
+      if (!shape.several()) return std::move(part).error();
       path_.resize(size), depth_ = depth;
     }
     return incompatible(fmt::format("no type of the union takes a column {}", column.to_sql()));
