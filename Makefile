@@ -71,7 +71,7 @@ bench-cluster: deps ## rates on real Kafka and PostgreSQL beside their ceilings 
 	@PYTHONDONTWRITEBYTECODE=1 python3 bench/cluster.py $(ONLY) --rounds $(or $(ROUNDS),5)
 
 bench-peers: deps ## the same jobs by leat and by Apache Spark, which it installs, in turn (ONLY="noop cassandra" ROUNDS=5)
-	$(call compile,release,bench)
+	$(call compile,release,bench_kafka_bench)
 	$(call compile,release,leat)
 	@scripts/deps --services
 	@PYTHONDONTWRITEBYTECODE=1 python3 bench/peers.py $(if $(ONLY),--jobs $(ONLY)) --rounds $(or $(ROUNDS),5)

@@ -7,7 +7,7 @@ import signal
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
-LOOK_S = 0.2  # between two looks at which processes there are
+LOOK_S = 0.5  # between two looks at which processes there are
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2): whoever loses its parent becomes a child of this process, and is waited for here
 
 
@@ -26,7 +26,7 @@ class Tree:
 
     def __init__(self, leader):
         self.leader = leader
-        self.mib = 0.0  # highest resident memory: the sum of the processes that there were at the same time
+        self.mib = 0.0  # highest resident memory of all together, what some share once
         self.ended_s = 0.0  # processor time of those that have ended
         self.living, self.looked = [leader.pid], 0.0
 
@@ -46,7 +46,7 @@ class Tree:
         self.looked = time.monotonic()
         self.living = [int(entry.name) for entry in pathlib.Path("/proc").iterdir()
                        if entry.name.isdigit() and group_of(entry.name) == self.leader.pid]
-        self.mib = max(self.mib, sum(map(peak_mib, self.living)))
+        self.mib = max(self.mib, sum(map(resident_mib, self.living)))
 
     def cpu(self):
         """User and system seconds of all until now."""
@@ -89,10 +89,11 @@ def seconds_of(pid):
     return sum(map(int, fields[11:15])) / TICKS if fields else 0.0
 
 
-def peak_mib(pid):
-    """The highest resident memory of a process; 0 for one that has gone."""
+def resident_mib(pid):
+    """The resident memory of a process, of what n processes share the n-th part (Pss of proc(5)): a program that is being
+    started is at first a copy of who starts it. 0 for one that has gone."""
     with contextlib.suppress(OSError):
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
     return 0.0

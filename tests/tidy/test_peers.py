@@ -94,6 +94,22 @@ class Trees(unittest.TestCase):
             tree.leader.stdout.close()
         self.assertLess(tree.mib, 400)
 
+    def test_what_processes_share_is_there_once(self):
+        code = """
+            import os, sys, time
+            filled = b"x" * (100 << 20)
+            if os.fork() == 0:
+                print(flush=True)
+                time.sleep(600)
+            time.sleep(600)
+        """
+        with self.start(code, stdout=subprocess.PIPE) as tree:
+            tree.leader.stdout.readline()
+            leat.wait_until(lambda: (tree.look(), len(tree.living) == 2)[1], "both are seen", 30)
+        tree.leader.stdout.close()
+        self.assertGreater(tree.mib, 100)
+        self.assertLess(tree.mib, 180)
+
     def test_leaving_ends_all(self):
         code = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid, flush=True)\nimport time\ntime.sleep(600)"
         with self.start(code, stdout=subprocess.PIPE, text=True) as tree:
