@@ -53,6 +53,8 @@ class Error {
   const std::string& where() const { return where_; }
   /// What to do next; may be empty.
   const std::string& hint() const { return hint_; }
+  /// The number that a foreign contract has for it, such as the schema registry's error_code; 0: none.
+  int contract_code() const { return contract_code_; }
 
   Error&& with_blame(Blame blame) && {
     blame_ = blame;
@@ -64,6 +66,10 @@ class Error {
   }
   Error&& with_hint(std::string hint) && {
     hint_ = std::move(hint);
+    return std::move(*this);
+  }
+  Error&& with_contract_code(int code) && {
+    contract_code_ = code;
     return std::move(*this);
   }
   /// The same error with `rewrite(std::string_view) -> std::string` applied to every text in it.
@@ -84,6 +90,7 @@ class Error {
   ErrorCode code_;
   Blame blame_;
   Retry retry_;
+  int contract_code_ = 0;
   std::string message_, where_, hint_;
 };
 

@@ -143,6 +143,15 @@ constexpr int64_t kProcessAnswerMs =
     2'000;  // a process that holds the data and does not answer is named
 constexpr int kDefaultApiPort = 8680;
 
+// Schema registry
+constexpr size_t kRegistryBodyBytes =
+    4 * kMiB;  // of a request: a schema as a JSON string, metadata, rules
+constexpr size_t kRegistryNameBytes = 1 * kKiB;    // of a subject with its context
+constexpr int32_t kMaxSchemaVersions = 10'000;     // of one subject
+constexpr size_t kParsedSchemas = 1000;            // that are kept parsed
+constexpr size_t kMaxCompatibilityMessages = 100;  // of one answer
+constexpr int kDefaultRegistryPort = 8081;
+
 // Embedded store
 constexpr int64_t kStoreWalBytes =
     32LL * static_cast<int64_t>(kMiB);      // of DuckDB's WAL, then a checkpoint
