@@ -1,0 +1,104 @@
+#include "server/registry_api.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/limits.h"
+#include "schema/registry_error.h"
+
+namespace leat::server {
+namespace {
+
+using schema::Code;
+
+constexpr std::array<std::string_view, 3> kMediaTypes = {"application/vnd.schemaregistry.v1+json",
+                                                         "application/vnd.schemaregistry+json",
+                                                         "application/json"};
+
+/// The contract's own type, unless the client would rather have another of the three.
+std::string media_type(const net::Request& request) {
+  const auto accept = request.headers.get("accept").value_or("");
+  for (std::string_view type : kMediaTypes)
+    if (accept.find(type) != std::string_view::npos) return std::string(type);
+  return std::string(kMediaTypes.front());
+}
+
+/// A browser's page can send forms and plain text to anybody; it cannot send JSON without being asked.
+Result<void> check_media_type(const net::Request& request) {
+  if (request.body.empty()) return {};
+  std::string_view type = request.headers.get("content-type").value_or(kMediaTypes.front());
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  for (std::string_view known : kMediaTypes)
+    if (net::same_name(type, known)) return {};
+  if (net::same_name(type, "application/octet-stream")) return {};
+  return schema::refusal(
+      Code::kUnsupportedMediaType,
+      fmt::format("HTTP 415 Unsupported Media Type: the body is {}, expected {}",
+                  type.substr(0, limits::kMaxIdentifier), fmt::join(kMediaTypes, ", ")));
+}
+
+net::Response error_answer(const Error& error) {
+  const Code code = schema::code_of(error);
+  std::string message = error.to_string();
+  if (code == Code::kStore) message = "Error in the backend data store: " + message;
+  const Json body = {{"error_code", static_cast<int>(code)}, {"message", std::move(message)}};
+  return net::Response::json(dump(body), schema::http_status(code));
+}
+
+}  // namespace
+
+RegistryApi::RegistryApi(schema::Registry& registry) : registry_(registry) {
+  add_registry_subjects(*this, registry);
+  add_registry_schemas(*this, registry);
+  add_registry_compatibility(*this, registry);
+  add_registry_config(*this, registry);
+  add_registry_mode(*this, registry);
+  add_registry_contexts(*this, registry);
+  for (const char* method : {"GET", "POST", "PUT", "DELETE"}) {
+    router_.add(
+        {method, "/{path*}", net::Access::kOpen, limits::kRegistryBodyBytes,
+         [this](const net::Request& request) -> Result<net::Response> { return answer(request); }});
+  }
+}
+
+void RegistryApi::add(RegistryOperation operation) {
+  net::Route route;
+  route.method = operation.method;
+  route.handler =
+      [this, handler = operation.handler](const net::Request& request) -> Result<net::Response> {
+    ASSIGN(std::string body, handler(RegistryCall(request, registry_)));
+    return net::Response::json(std::move(body));
+  };
+  const bool scoped = operation.path != "/" && !operation.path.starts_with("/contexts") &&
+                      !operation.path.starts_with("/v1");
+  for (const std::string prefix : {"", "/contexts/{context}"}) {
+    if (!prefix.empty() && !scoped) continue;
+    route.pattern = prefix + operation.path;
+    operations_router_.add(route);
+  }
+  operations_.push_back(std::move(operation));
+}
+
+net::Response RegistryApi::answer(net::Request request) const {
+  std::string allowed;
+  const net::Route* route =
+      operations_router_.find(request.method, request.path, request.params, allowed);
+  net::Response response;
+  if (route == nullptr) {
+    response = error_answer(
+        allowed.empty() ? schema::refusal(Code::kNotFound, "HTTP 404 Not Found")
+                        : schema::refusal(Code::kMethodNotAllowed, "HTTP 405 Method Not Allowed"));
+    if (!allowed.empty()) response.headers.add("Allow", allowed);
+  } else if (auto fits = check_media_type(request); !fits) {
+    response = error_answer(fits.error());
+  } else {
+    auto made = route->handler(request);
+    response = made ? std::move(*made) : error_answer(made.error());
+  }
+  response.headers.set("Content-Type", media_type(request));
+  return response;
+}
+
+}  // namespace leat::server

@@ -1,0 +1,51 @@
+// RegistryApi: the schema registry over HTTP, after the REST contract of the Confluent Schema Registry: its paths, its
+// content types, its error bodies. Beside the API of leat itself (api.h), with which it shares nothing but the server.
+//
+// One file per resource adds its operations: registry_subjects.cc, registry_schemas.cc, registry_compatibility.cc,
+// registry_config.cc, registry_mode.cc, registry_contexts.cc. Filled in its constructor, then any thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "net/router.h"
+#include "schema/registry.h"
+#include "server/registry_call.h"
+
+namespace leat::server {
+
+struct RegistryOperation {
+  std::string method, path, summary;
+  std::function<Result<std::string>(const RegistryCall&)> handler;  // the body of an answer of 200
+};
+
+class RegistryApi {
+ public:
+  /// `registry` outlives it.
+  explicit RegistryApi(schema::Registry& registry);
+  RegistryApi(const RegistryApi&) = delete;  // handlers point to it
+  RegistryApi& operator=(const RegistryApi&) = delete;
+
+  /// Also below /contexts/{context}, where plain subjects are those of that context.
+  void add(RegistryOperation operation);
+  const net::Router& router() const { return router_; }
+  const std::vector<RegistryOperation>& operations() const { return operations_; }
+
+ private:
+  net::Response answer(net::Request request) const;
+
+  schema::Registry& registry_;
+  std::vector<RegistryOperation> operations_;
+  net::Router operations_router_;  // what there is
+  net::Router router_;  // everything: what is not there is told in the contract's words, too
+};
+
+void add_registry_subjects(RegistryApi& api, schema::Registry& registry);
+void add_registry_schemas(RegistryApi& api, schema::Registry& registry);
+void add_registry_compatibility(RegistryApi& api, schema::Registry& registry);
+void add_registry_config(RegistryApi& api, schema::Registry& registry);
+void add_registry_mode(RegistryApi& api, schema::Registry& registry);
+void add_registry_contexts(RegistryApi& api, schema::Registry& registry);
+
+}  // namespace leat::server

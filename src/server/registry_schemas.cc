@@ -1,0 +1,96 @@
+// /schemas: by id, by guid, all of them.
+#include "server/registry_api.h"
+
+namespace leat::server {
+namespace {
+
+using schema::Registry;
+using Answer = Result<std::string>;
+
+Answer list_types(const Registry&, const RegistryCall&) {
+  return dump(Json::array({"JSON", "PROTOBUF", "AVRO"}));
+}
+
+Answer list_schemas(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto versions,
+         call.page(registry.schemas(call.prefix(), call.which(), call.flag("latestOnly"))));
+  Json out = Json::array();
+  for (const schema::Version& version : versions) out.push_back(to_json(version));
+  return dump(out);
+}
+
+Result<Registry::Identified> asked(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t id, call.id());
+  ASSIGN(auto found, registry.schema(id, call.hint()));
+  TRY(check_format(call, *found.content));
+  return found;
+}
+
+Answer get_schema(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto found, asked(registry, call));
+  Json out = Json::object();
+  add_content(out, *found.content);
+  if (call.flag("fetchMaxId")) out["maxId"] = registry.last_id(found.context);
+  return dump(out);
+}
+
+Answer get_text(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto found, asked(registry, call));
+  return found.content->text;
+}
+
+Answer list_subjects(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t id, call.id());
+  ASSIGN(const auto users, registry.users_of(id, call.hint(), call.which()));
+  std::vector<std::string> names;
+  for (const schema::Version& version : users) {
+    std::string name = version.subject.qualified();
+    if (names.empty() || names.back() != name) names.push_back(std::move(name));
+  }
+  ASSIGN(const auto page, call.page(std::move(names)));
+  return dump(Json(page));
+}
+
+Answer list_versions(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t id, call.id());
+  ASSIGN(auto users, registry.users_of(id, call.hint(), call.which()));
+  ASSIGN(const auto page, call.page(std::move(users)));
+  Json out = Json::array();
+  for (const schema::Version& version : page)
+    out.push_back({{"subject", version.subject.qualified()}, {"version", version.number}});
+  return dump(out);
+}
+
+Answer get_by_guid(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto found, registry.schemas_of(call.path("guid")));
+  TRY(check_format(call, *found.front().content));
+  Json out = Json::object();
+  add_content(out, *found.front().content);
+  return dump(out);
+}
+
+Answer list_ids(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto found, registry.schemas_of(call.path("guid")));
+  Json out = Json::array();
+  for (const auto& one : found) out.push_back({{"context", one.context}, {"id", one.id}});
+  return dump(out);
+}
+
+}  // namespace
+
+void add_registry_schemas(RegistryApi& api, Registry& registry) {
+  const auto add = [&](const char* path, const char* summary, auto handler) {
+    api.add({"GET", path, summary,
+             [&registry, handler](const RegistryCall& call) { return handler(registry, call); }});
+  };
+  add("/schemas", "All versions of all subjects", list_schemas);
+  add("/schemas/types", "The types of schemas", list_types);
+  add("/schemas/ids/{id}", "The schema that an id stands for", get_schema);
+  add("/schemas/ids/{id}/schema", "Its text alone", get_text);
+  add("/schemas/ids/{id}/subjects", "The subjects that have it", list_subjects);
+  add("/schemas/ids/{id}/versions", "The versions that have it", list_versions);
+  add("/schemas/guids/{guid}", "The schema that a guid stands for", get_by_guid);
+  add("/schemas/guids/{guid}/ids", "Its id in each context", list_ids);
+}
+
+}  // namespace leat::server

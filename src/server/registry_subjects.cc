@@ -1,0 +1,104 @@
+// /subjects: names, versions, registering, looking up, deleting.
+#include "schema/registry_error.h"
+#include "server/registry_api.h"
+
+namespace leat::server {
+namespace {
+
+using schema::Registry;
+using Answer = Result<std::string>;
+
+Answer list_subjects(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto names, call.page(registry.subjects(call.prefix(), call.which())));
+  return dump(Json(names));
+}
+
+Answer look_up(Registry& registry, const RegistryCall& call) {
+  ASSIGN(const schema::Candidate candidate, call.candidate());
+  ASSIGN(const schema::Version found, registry.find(call.subject(), candidate, call.which()));
+  TRY(check_format(call, *found.content));
+  return dump(to_json(found));
+}
+
+Answer delete_subject(Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto versions, registry.remove(call.subject(), call.flag("permanent")));
+  return dump(Json(versions));
+}
+
+Answer list_versions(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(auto versions, registry.versions(call.subject(), call.which()));
+  ASSIGN(const auto page, call.page(std::move(versions)));
+  return dump(Json(page));
+}
+
+Answer add_version(Registry& registry, const RegistryCall& call) {
+  ASSIGN(const schema::Candidate candidate, call.candidate());
+  ASSIGN(const schema::Version added, registry.add(call.subject(), candidate));
+  return dump(to_json(added));
+}
+
+Result<schema::Version> asked(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t number, call.version());
+  ASSIGN(schema::Version version, registry.version(call.subject(), number, call.which()));
+  TRY(check_format(call, *version.content));
+  return version;
+}
+
+Answer get_version(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const schema::Version version, asked(registry, call));
+  return dump(to_json(version));
+}
+
+Answer get_text(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const schema::Version version, asked(registry, call));
+  return version.content->text;
+}
+
+Answer get_referrers(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t number, call.version());
+  ASSIGN(auto ids, registry.referrers(call.subject(), number, call.which()));
+  ASSIGN(const auto page, call.page(std::move(ids)));
+  return dump(Json(page));
+}
+
+Answer delete_version(Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t number, call.version());
+  ASSIGN(const int32_t gone, registry.remove(call.subject(), number, call.flag("permanent")));
+  return dump(Json(gone));
+}
+
+Answer get_with_metadata(const Registry& registry, const RegistryCall& call) {
+  const auto keys = call.texts("key"), values = call.texts("value");
+  if (keys.size() != values.size())
+    return schema::refusal(schema::Code::kBadRequest, "expected a value for each key");
+  std::vector<std::pair<std::string, std::string>> properties;
+  for (size_t i = 0; i < keys.size(); ++i) properties.emplace_back(keys[i], values[i]);
+  ASSIGN(const auto found, registry.version_with(call.subject(), properties, call.which()));
+  return dump(to_json(found));
+}
+
+}  // namespace
+
+void add_registry_subjects(RegistryApi& api, Registry& registry) {
+  const auto add = [&](const char* method, const char* path, const char* summary, auto handler) {
+    api.add({method, path, summary,
+             [&registry, handler](const RegistryCall& call) { return handler(registry, call); }});
+  };
+  const char* subject = "/subjects/{subject}";
+  const char* versions = "/subjects/{subject}/versions";
+  const char* version = "/subjects/{subject}/versions/{version}";
+  add("GET", "/subjects", "Names of the subjects", list_subjects);
+  add("POST", subject, "The version that has this very schema", look_up);
+  add("DELETE", subject, "Delete a subject, softly or for good", delete_subject);
+  add("GET", versions, "Numbers of a subject's versions", list_versions);
+  add("POST", versions, "Register a schema", add_version);
+  add("GET", version, "A version with its schema", get_version);
+  add("DELETE", version, "Delete a version, softly or for good", delete_version);
+  add("GET", "/subjects/{subject}/versions/{version}/schema", "The schema's text alone", get_text);
+  add("GET", "/subjects/{subject}/versions/{version}/referencedby",
+      "Ids of the schemas that refer to a version", get_referrers);
+  add("GET", "/subjects/{subject}/metadata",
+      "The newest version whose metadata has the properties key=…&value=…", get_with_metadata);
+}
+
+}  // namespace leat::server
