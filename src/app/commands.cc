@@ -19,6 +19,7 @@ void add_all_commands(Cli& cli) {
   add_pause(cli);
   add_reset(cli);
   add_schema(cli);
+  add_registry(cli);
   add_api(cli);
   add_export(cli);
   add_backup(cli);

@@ -20,6 +20,7 @@ void add_sql(Cli& cli);
 void add_pause(Cli& cli);  // and resume
 void add_reset(Cli& cli);
 void add_schema(Cli& cli);
+void add_registry(Cli& cli);
 void add_export(Cli& cli);
 void add_backup(Cli& cli);
 void add_completion(Cli& cli);

@@ -1,0 +1,64 @@
+// leat registry: serves the schema registry by itself, without a project.
+#include "app/cli.h"
+#include "app/commands.h"
+#include "app/console.h"
+#include "app/interrupt.h"
+#include "app/local_api.h"
+#include "app/registry_server.h"
+#include "io/clock.h"
+#include "io/file.h"
+#include "log/embedded_log.h"
+
+namespace leat::app {
+namespace {
+
+struct RegistryArgs {
+  int port = limits::kDefaultRegistryPort;
+};
+
+constexpr int64_t kSleepMs = 3'600'000;  // between two looks at a clock that nobody needs
+
+std::string data_directory(const GlobalOptions& global) {
+  if (!global.data.empty()) return io::absolute_path(global.data);
+  return fmt::format("{}/.leat/{}", io::absolute_path(global.project),
+                     global.profile.empty() ? "local" : global.profile);
+}
+
+Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
+  const std::string dir = data_directory(global);
+  Interrupt interrupt;
+  TRY(io::make_directories(dir));
+  auto opened = log::EmbeddedLog::open(log_directory(dir), {});
+  if (!opened) {
+    if (opened.error().code() != ErrorCode::kConflict) return std::move(opened).error();
+    return std::move(opened)
+        .error()
+        .with_blame(Blame::kExternal)
+        .with_hint("stop that process, or choose another directory with --data");
+  }
+  ASSIGN(auto server, RegistryServer::start(**opened, "127.0.0.1", args.port));
+  const size_t subjects = server->registry().subjects(":*:", schema::Which::kLive).size();
+  TRY(print(fmt::format("schema registry: listening on {}, {} subjects, kept in {}\n",
+                        server->url(), subjects, dir)));
+  while (io::system_clock().sleep_ms(kSleepMs, interrupt.token())) {
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_registry(Cli& cli) {
+  auto args = std::make_shared<RegistryArgs>();
+  Command app = cli.add("registry",
+                        "Serve a schema registry on 127.0.0.1 until stopped: subjects, versions "
+                        "and ids, as Confluent's clients expect them",
+                        "leat registry\nleat registry --port 18081 --data /var/lib/leat/registry\n"
+                        "curl -s http://127.0.0.1:8081/subjects",
+                        [&cli, args] { return serve(cli.options(), *args); });
+  app.add_option("--port", args->port, "Port; 0: a free one")
+      .type_name("PORT")
+      .whole_number(0, 65'535)
+      .show_default();
+}
+
+}  // namespace leat::app
