@@ -20,7 +20,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run run-cluster test test-fast bench bench-cluster bench-peers faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down
+.PHONY: help deps build run run-cluster test test-fast bench bench-cluster bench-peers faults faults-cluster lint fmt fuzz asan tsan install package clean services-up services-down registry-clients
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every f
 services-up: ## install and start the real Kafka, Cassandra and PostgreSQL of the tests
 	@scripts/deps --services
 	@tests/services/services up
+
+registry-clients: build ## Confluent's JavaScript client tries leat's schema registry on port 8081 with its own live tests
+	@tests/services/registry-clients javascript $(CURDIR)/build/leat
 
 services-down: ## stop them
 	@tests/services/services down

@@ -7,6 +7,7 @@
 #include "app/registry_server.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "log/embedded_log.h"
 
 namespace leat::app {
 namespace {
@@ -27,17 +28,15 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
   const std::string dir = data_directory(global);
   Interrupt interrupt;
   TRY(io::make_directories(dir));
-  auto log = log::EmbeddedLog::open(log_directory(dir), {});
-  if (!log) {
-    if (log.error().code() != ErrorCode::kConflict) return std::move(log).error();
-    return std::move(log)
+  auto opened = log::EmbeddedLog::open(log_directory(dir), {});
+  if (!opened) {
+    if (opened.error().code() != ErrorCode::kConflict) return std::move(opened).error();
+    return std::move(opened)
         .error()
         .with_blame(Blame::kExternal)
-        .with_hint(
-            "stop that process, or choose another directory with --data; a `leat run` serves the "
-            "registry of its directory itself when its profile has `registry: {listen: …}`");
+        .with_hint("stop that process, or choose another directory with --data");
   }
-  ASSIGN(auto server, RegistryServer::start(**log, "127.0.0.1", args.port));
+  ASSIGN(auto server, RegistryServer::start(**opened, "127.0.0.1", args.port));
   const size_t subjects = server->registry().subjects(":*:", schema::Which::kLive).size();
   TRY(print(fmt::format("schema registry: listening on {}, {} subjects, kept in {}\n",
                         server->url(), subjects, dir)));

@@ -1,12 +1,11 @@
-// RegistryServer: the schema registry kept in a log, served over HTTP: for `leat registry`, and for `leat run` of a
-// profile with `registry:`.
+// RegistryServer: the schema registry kept in a log, served over HTTP: what `leat registry` is made of.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "log/log_schema_store.h"
 #include "net/http_server.h"
+#include "log/log_schema_store.h"
 #include "schema/registry.h"
 #include "server/registry_api.h"
 #include "stream/log.h"
@@ -18,7 +17,6 @@ class RegistryServer {
   /// `log` outlives it. Loopback only.
   static Result<std::unique_ptr<RegistryServer>> start(stream::Log& log, const std::string& address,
                                                        int port);
-  ~RegistryServer() { http_->stop(); }
   RegistryServer(const RegistryServer&) = delete;
   RegistryServer& operator=(const RegistryServer&) = delete;
 
@@ -32,7 +30,7 @@ class RegistryServer {
   log::LogSchemaStore store_;
   std::unique_ptr<schema::Registry> registry_;
   std::unique_ptr<server::RegistryApi> api_;
-  std::unique_ptr<net::HttpServer> http_;
+  std::unique_ptr<net::HttpServer> http_;  // ends before what its handlers use
 };
 
 }  // namespace leat::app

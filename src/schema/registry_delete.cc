@@ -128,6 +128,8 @@ Result<int32_t> Registry::remove(const Subject& subject, int32_t number, bool pe
 }
 
 Result<void> Registry::remove_context(const std::string& context) {
+  if (context == kDefaultContext)
+    return refusal(Code::kNotPermitted, "the default context cannot be deleted");
   MutexLock writing(write_mutex_);
   TRY(settle());
   std::vector<Row> rows;

@@ -23,7 +23,8 @@ Error refusal(Code code, std::string message) {
 }
 
 Code code_of(const Error& error) {
-  return error.contract_code() == 0 ? Code::kStore : static_cast<Code>(error.contract_code());
+  if (error.contract_code() != 0) return static_cast<Code>(error.contract_code());
+  return error.code() == ErrorCode::kInvalidArgument ? Code::kBadRequest : Code::kStore;
 }
 
 int http_status(Code code) {

@@ -42,7 +42,8 @@ enum class Code : int {
 
 /// An Error that carries its code: contract_code().
 Error refusal(Code code, std::string message);
-/// The code of any error: what no rule of the contract has refused is trouble of the store.
+/// The code of any error: what no rule of the contract has refused is an argument that means nothing, or trouble of the
+/// store.
 Code code_of(const Error& error);
 /// 404 of 40401.
 int http_status(Code code);

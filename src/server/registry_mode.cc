@@ -43,11 +43,11 @@ Answer remove(Registry& registry, const RegistryCall&, const Subject& subject) {
 
 void add_registry_mode(RegistryApi& api, Registry& registry) {
   const auto add = [&](const char* method, const char* summary, auto handler) {
-    api.add({method, "/mode", std::string(summary) + " of all subjects",
+    api.add({method, "/mode", fmt::format("{} of all subjects", summary),
              [&registry, handler](const RegistryCall& call) {
                return handler(registry, call, Subject{call.context(), ""});
              }});
-    api.add({method, "/mode/{subject}", std::string(summary) + " of a subject",
+    api.add({method, "/mode/{subject}", fmt::format("{} of a subject", summary),
              [&registry, handler](const RegistryCall& call) {
                return handler(registry, call, call.named_subject());
              }});

@@ -1,0 +1,136 @@
+"""The schema registry: by plain HTTP, by Confluent's Python client, killed, and started twice."""
+import pathlib
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support import leat, registry  # noqa: E402
+
+USER = {"type": "record", "name": "User", "fields": [{"name": "id", "type": "long"}]}
+WITH_EMAIL = {**USER, "fields": [*USER["fields"], {"name": "email", "type": "string", "default": ""}]}
+WITHOUT_DEFAULT = {**USER, "fields": [*USER["fields"], {"name": "age", "type": "int"}]}
+
+
+class OverHttp(unittest.TestCase):
+    def test_a_schema_is_registered_evolved_checked_deleted(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            status, added = r.add("users-value", USER)
+            self.assertEqual((status, added["id"], added["version"]), (200, 1, 1))
+            self.assertEqual(r.media_type, registry.MEDIA_TYPE)
+            self.assertEqual(r.add("users-value", WITH_EMAIL)[1]["id"], 2)
+            status, error = r.add("users-value", WITHOUT_DEFAULT)
+            self.assertEqual((status, error["error_code"]), (409, 40901))
+            self.assertIn("READER_FIELD_MISSING_DEFAULT_VALUE", error["message"])
+            check = "/compatibility/subjects/users-value/versions/latest?verbose=true"
+            schema = {"schema": leat.json.dumps(WITHOUT_DEFAULT)}
+            self.assertFalse(r.ask("POST", check, schema)[1]["is_compatible"])
+            self.assertTrue(r.ask("POST", check, schema)[1]["messages"])
+            self.assertEqual(r.ask("GET", "/subjects"), (200, ["users-value"]))
+            self.assertEqual(r.ask("DELETE", "/subjects/users-value"), (200, [1, 2]))
+            self.assertEqual(r.ask("GET", "/schemas/ids/1")[0], 200)
+            self.assertEqual(r.ask("DELETE", "/subjects/users-value?permanent=true"), (200, [1, 2]))
+            self.assertEqual(r.ask("GET", "/schemas/ids/1")[1]["error_code"], 40403)
+            self.assertEqual(r.add("users-value", USER)[1]["id"], 3)
+
+    def test_what_is_wrong_is_said_in_the_contracts_words(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            status, error = r.ask("GET", "/nothing/here")
+            self.assertEqual((status, error["error_code"]), (404, 404))
+            status, error = r.ask("POST", "/subjects/a/versions", {"schema": '{"type": "recrod"}'})
+            self.assertEqual((status, error["error_code"]), (422, 42201))
+            self.assertIn("recrod", error["message"])
+            status, error = r.ask("POST", "/subjects/a/versions", {"schema": '"int"'}, {"Content-Type": "text/plain"})
+            self.assertEqual((status, error["error_code"]), (415, 415))
+
+
+class Killed(unittest.TestCase):
+    def test_at_every_commit_nothing_is_lost_and_no_id_given_twice(self):
+        for place in ("before", "after"):
+            for passing in (1, 2, 3):
+                with self.subTest(f"log.commit.{place}", passing=passing), leat.Project(None) as project:
+                    given = {}
+                    fault = {"LEAT_FAULT": f"log.commit.{place}:{passing}:kill"}
+                    with registry.serving(project, env=fault) as r:
+                        for i in range(passing + 1):
+                            try:
+                                given[f"s{i}"] = r.add(f"s{i}", {"type": "fixed", "name": "F", "size": i + 1})[1]["id"]
+                            except OSError:
+                                break
+                        r.process.wait(30)
+                    self.assertEqual(r.process.returncode, -signal.SIGKILL)
+                    self.assertEqual(len(given), passing - 1)
+                    with registry.serving(project) as r:
+                        for subject, schema_id in given.items():
+                            self.assertEqual(r.ask("GET", f"/subjects/{subject}/versions/1")[1]["id"], schema_id)
+                        there = r.ask("GET", "/subjects")[1]
+                        self.assertEqual(len(there), passing - (place == "before"))
+                        fresh = r.add("fresh", "string")[1]["id"]
+                        self.assertEqual(fresh, len(there) + 1)
+
+    def test_ended_by_ctrl_c_it_is_done(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            r.process.send_signal(signal.SIGINT)
+            self.assertEqual(r.process.wait(15), 0)
+
+    def test_a_second_one_is_told_who_has_the_directory(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            second = project.call("registry", "--port", "0")
+            self.assertEqual(second.returncode, 3)
+            self.assertIn(str(r.process.pid), second.stderr)
+            other = project.call("registry", "--port", r.url.rsplit(":", 1)[1], "--data", "other")
+            self.assertNotEqual(other.returncode, 0)
+            self.assertIn("choose another port", other.stderr)
+
+
+CLIENT = """
+text = '{"type":"record","name":"User","fields":[{"name":"id","type":"long"}]}'
+more = text.replace("]}", ',{"name":"email","type":"string","default":""}]}')
+broken = text.replace("]}", ',{"name":"age","type":"int"}]}')
+subject = 'users "{%}/x:y'
+first = c.register_schema(subject, Schema(text, "AVRO"))
+assert c.register_schema(subject, Schema(text, "AVRO")) == first
+second = c.register_schema(subject, Schema(more, "AVRO"))
+assert second != first
+assert c.get_schema(first).schema_str == text
+assert c.get_subjects() == [subject]
+assert c.get_versions(subject) == [1, 2]
+latest = c.get_latest_version(subject)
+assert (latest.version, latest.schema_id, latest.subject) == (2, second, subject), latest
+assert c.lookup_schema(subject, Schema(more, "AVRO")).version == 2
+assert c.test_compatibility(subject, Schema(more, "AVRO"))
+assert not c.test_compatibility(subject, Schema(broken, "AVRO"))
+try:
+    c.register_schema(subject, Schema(broken, "AVRO"))
+    raise AssertionError("registered")
+except SchemaRegistryError as error:
+    assert (error.http_status_code, error.error_code) == (409, 40901), error
+c.set_compatibility(subject, "NONE")
+assert c.get_compatibility(subject) == "NONE"
+c.register_schema(subject, Schema(broken, "AVRO"))
+refers = '{"type":"record","name":"Order","fields":[{"name":"user","type":"User"}]}'
+c.register_schema("orders", Schema(refers, "AVRO", [SchemaReference("User", subject, 1)]))
+assert c.get_latest_version("orders").schema.references[0].subject == subject
+try:
+    c.delete_subject(subject)
+    raise AssertionError("deleted")
+except SchemaRegistryError as error:
+    assert error.error_code == 42206, error
+c.delete_subject("orders")
+assert c.delete_version(subject, 3) == 3
+assert sorted(c.delete_subject(subject)) == [1, 2]
+c.delete_subject("orders", permanent=True)
+assert sorted(c.delete_subject(subject, permanent=True)) == [1, 2, 3]
+assert c.get_subjects() == []
+print("done")
+"""
+
+
+class ConfluentsClient(unittest.TestCase):
+    def test_registers_evolves_checks_deletes(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            self.assertEqual(registry.client(r.url, CLIENT), "done\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
