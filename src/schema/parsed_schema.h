@@ -37,7 +37,8 @@ struct Resolved {
 struct Difference {
   std::string
       rule;  // the name of the contract: "READER_FIELD_MISSING_DEFAULT_VALUE", "TYPE_MISMATCH"...
-  std::string path;     // where in the reader's schema, a JSON Pointer: "/fields/3"
+  // Where, a JSON Pointer as the contract writes it: Avro "/fields/3", JSON and Protobuf "#/properties/a", "#/Message/1"
+  std::string path;
   std::string message;  // for people: what there is, what was expected, what to do
 };
 
@@ -62,7 +63,7 @@ class ParsedSchema {
 };
 
 /// kInvalidArgument with line and column (or the JSON Pointer) when `text` is no schema of `format`, or when it names what
-/// `references` do not hold. Depth and size are bounded (limits::kSchemaDepth, kSchemaBytes).
+/// `references` do not hold. kLimit when it is too large, too deep or has too many references: limits::kSchema….
 Result<std::shared_ptr<const ParsedSchema>> parse(Format format, std::string_view text,
                                                   const std::vector<Resolved>& references);
 
