@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "net/http_server.h"
 #include "log/log_schema_store.h"
+#include "net/http_server.h"
 #include "schema/registry.h"
 #include "server/registry_api.h"
 #include "stream/log.h"

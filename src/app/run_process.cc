@@ -34,28 +34,25 @@ auto open_patiently(Open open) {
   }
 }
 
-/// "127.0.0.1:8680" -> address and port.
-Result<void> listen_on(const char* key, const std::string& listen, std::string& address,
-                       int& port) {
-  const size_t colon = listen.rfind(':');
-  port = -1;
-  if (colon != std::string::npos)
-    std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), port);
-  if (port < 0 || port > 65535) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{}: expected ADDRESS:PORT, found `{}`", key, listen));
-  }
-  address = listen.substr(0, colon);
-  return {};
-}
-
-/// Where the API listens; without `listen` on the default port or the next free one.
-Result<net::HttpServerOptions> api_options(const config::ApiDecl& api) {
+/// "127.0.0.1:8680" -> address and port; empty: the default port or the next free one.
+Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
   net::HttpServerOptions options;
   options.tcp = api.enabled;
   options.port = limits::kDefaultApiPort;
-  options.next_free_port = api.listen.empty();
-  if (!api.listen.empty()) TRY(listen_on("api.listen", api.listen, options.address, options.port));
+  options.next_free_port = true;
+  if (api.listen.empty()) return options;
+  size_t colon = api.listen.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) {
+    std::from_chars(api.listen.data() + colon + 1, api.listen.data() + api.listen.size(), port);
+  }
+  if (port < 0 || port > 65535) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("api.listen: expected ADDRESS:PORT, found `{}`", api.listen));
+  }
+  options.address = api.listen.substr(0, colon);
+  options.port = port;
+  options.next_free_port = false;
   return options;
 }
 
@@ -91,22 +88,7 @@ Result<void> RunProcess::start() {
       options_.run_id, io::entropy(), options_.skip_page, local_.get()});
   ASSIGN(options_.run.paused, server::read_paused(env_.data_dir));
   supervisor_ = std::make_unique<runtime::Supervisor>(env_.plan, *services_, options_.run);
-  if (options_.serve) {
-    TRY(serve());
-    TRY(serve_registry());
-  }
-  return {};
-}
-
-/// In the directory's own log, also when the topics are in another.
-Result<void> RunProcess::serve_registry() {
-  const std::string& listen = env_.files.profile.registry.listen;
-  if (listen.empty()) return {};
-  std::string address;
-  int port = 0;
-  TRY(listen_on("registry.listen", listen, address, port));
-  ASSIGN(registry_, RegistryServer::start(*local_, address, port));
-  spdlog::info("schema registry: {}", registry_->url());
+  if (options_.serve) TRY(serve());
   return {};
 }
 
@@ -128,7 +110,7 @@ Result<void> RunProcess::serve() {
   };
   server::add_all(api_, backend_);
 
-  ASSIGN(net::HttpServerOptions http, api_options(env_.files.project.api));
+  ASSIGN(net::HttpServerOptions http, listen_on(env_.files.project.api));
   server::RunFile file;
   file.pid = ::getpid();
   file.started_ms = io::system_clock().now_ms();

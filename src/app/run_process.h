@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "app/project_env.h"
-#include "app/registry_server.h"
 #include "log/embedded_log.h"
 #include "net/http_server.h"
 #include "runtime/supervisor.h"
@@ -48,7 +47,6 @@ class RunProcess {
       : env_(env), options_(std::move(options)) {}
   Result<void> start();
   Result<void> serve();
-  Result<void> serve_registry();
   void retain();
 
   ProjectEnv& env_;
@@ -63,7 +61,6 @@ class RunProcess {
   server::Backend backend_;
   server::Api api_;
   std::unique_ptr<net::HttpServer> http_;
-  std::unique_ptr<RegistryServer> registry_;  // when the profile has one
 };
 
 }  // namespace leat::app

@@ -24,19 +24,6 @@ bool is_address(std::string_view text) {
   return error == std::errc() && at == end;
 }
 
-const Spec<RegistryDecl>& registry_spec() {
-  static const auto spec = [] {
-    Spec<RegistryDecl> s("registry", "A schema registry, kept in the data directory.");
-    s.field("listen", &RegistryDecl::listen)
-        .required()
-        .syntax("HOST:PORT", is_address)
-        .doc("Where Confluent's clients reach it: an address of loopback.")
-        .example("127.0.0.1:8081");
-    return s;
-  }();
-  return spec;
-}
-
 const Spec<ProfileDecl>& profile_spec() {
   static const auto spec = [] {
     Spec<ProfileDecl> s("profiles.NAME",
@@ -44,9 +31,8 @@ const Spec<ProfileDecl>& profile_spec() {
     s.field("log", &ProfileDecl::log)
         .of(log_decl_spec())
         .doc("The durable log; without it, embedded.");
-    s.field("registry", &ProfileDecl::registry)
-        .of(registry_spec())
-        .doc("The schema registry that `leat run` serves; without it, none.");
+    s.reserved("registry", "the schema registry comes in a later version",
+               "leave it out: topics carry JSON");
     s.field("stores", &ProfileDecl::stores)
         .of(store_decl_spec())
         .doc(

@@ -22,15 +22,9 @@ struct ComponentDecl {
   const Node& node() const { return components.front().value; }
 };
 
-/// The schema registry that a run serves.
-struct RegistryDecl {
-  std::string listen;  // "127.0.0.1:8081"; empty: it serves none
-};
-
 /// Where things are. The empty profile is the embedded one.
 struct ProfileDecl {
   std::optional<ComponentDecl> log;  // none: embedded
-  RegistryDecl registry;
   std::vector<std::pair<std::string, ComponentDecl>>
       stores;  // none: each name is an embedded schema
   Mark mark;

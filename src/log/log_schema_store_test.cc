@@ -108,7 +108,7 @@ class RegistryInLog : public ::testing::Test {
     auto log = log::EmbeddedLog::open(temp_ / "log", {});
     ASSERT_TRUE(log) << log.error().to_string();
     log_ = std::move(*log);
-    store_ = std::make_unique<LogSchemaStore>(*log_);
+    store_ = std::make_unique<log::LogSchemaStore>(*log_);
     auto registry = Registry::open(*store_, parse_words);
     ASSERT_TRUE(registry) << registry.error().to_string();
     registry_ = std::move(*registry);
@@ -116,7 +116,7 @@ class RegistryInLog : public ::testing::Test {
 
   testing::TempDir temp_;
   std::unique_ptr<log::EmbeddedLog> log_;
-  std::unique_ptr<LogSchemaStore> store_;
+  std::unique_ptr<log::LogSchemaStore> store_;
   std::unique_ptr<Registry> registry_;
 };
 
