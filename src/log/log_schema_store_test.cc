@@ -1,7 +1,9 @@
 // What is on disk: restarts, failed writes, damage, and how long a start takes.
 #include <gmock/gmock.h>
 
-#include "io/clock.h"
+#include <cstdio>
+#include <ctime>
+
 #include "log/embedded_log.h"
 #include "log/log_schema_store.h"
 #include "schema/registry_fixture.h"
@@ -131,7 +133,8 @@ TEST_F(RegistryInLog, OutlivesTheProcess) {
   EXPECT_EQ(registry_->add(named("users"), words("a c=")).value().id, 3);
 }
 
-/// 10,000 subjects are there in less than a third of a second, because nothing is parsed.
+/// 10,000 subjects are there in a fraction of a second, because nothing is parsed. Counted is the processor's time: a
+/// machine that is busy otherwise is no reason to fail.
 TEST_F(RegistryInLog, StartsFastWithManySubjects) {
   constexpr int kSubjects = 10'000;
   open();
@@ -145,17 +148,16 @@ TEST_F(RegistryInLog, StartsFastWithManySubjects) {
   }
   rows.push_back(last_id_row(".", kSubjects));
   ASSERT_OK(store_->write(rows));
-  const int64_t before = io::system_clock().steady_ms();
+  const std::clock_t before = std::clock();
   auto registry = Registry::open(*store_, [](Format, std::string_view, const auto&) {
     ADD_FAILURE() << "parsed at the start";
     return Result<ParsedPointer>(Error(ErrorCode::kInternal, "parsed"));
   });
-  const int64_t took = io::system_clock().steady_ms() - before;
+  const auto took = (std::clock() - before) * 1000 / CLOCKS_PER_SEC;
   ASSERT_OK(registry);
   EXPECT_EQ((*registry)->subjects(":*:", Which::kLive).size(), static_cast<size_t>(kSubjects));
-  RecordProperty("start_ms", static_cast<int>(took));
-  std::printf("  10,000 subjects: %lld ms\n", static_cast<long long>(took));
-  EXPECT_LT(took, 3'000);  // on any machine; docs/schema-registry.md has the figure of one
+  std::printf("  10,000 subjects: %ld ms\n", static_cast<long>(took));
+  EXPECT_LT(took, 2'000);  // under the sanitizers, too
 }
 
 }  // namespace

@@ -25,10 +25,11 @@ Row row(std::string key, const Json& value) {
 }
 
 /// An empty object when it is none.
-Json object_of(const Row& from) {
-  Json json = Json::parse(from.value.value_or(""), nullptr, false);
+Json object_of(std::string_view text) {
+  Json json = Json::parse(text, nullptr, false);
   return json.is_object() ? json : Json::object();
 }
+Json object_of(const Row& from) { return object_of(std::string_view(*from.value)); }
 
 /// The member of that type, or nothing.
 template <typename T>
@@ -115,24 +116,27 @@ Result<int32_t> decode_number(const Row& from) {
 Row schema_row(const std::string& context, int32_t id, const Content* content) {
   std::string key = numbered_key(kSchemaRow, context, id);
   if (content == nullptr) return {std::move(key), std::nullopt};
-  Json json = {{"type", format_name(content->format)}, {"schema", content->text}};
+  Json json = {{"type", format_name(content->format)}};
   for (const Reference& reference : content->references) {
     json["references"].push_back(
         {{"name", reference.name}, {"subject", reference.subject}, {"version", reference.version}});
   }
   put_json(json, "metadata", content->metadata);
   put_json(json, "ruleSet", content->rules);
-  return row(std::move(key), json);
+  Row out = row(std::move(key), json);
+  *out.value += '\n' + content->text;
+  return out;
 }
 
 Result<Content> decode_content(const Row& from) {
-  const Json json = object_of(from);
+  const std::string_view value = *from.value;
+  const size_t newline = std::min(value.find('\n'), value.size());
+  const Json json = object_of(value.substr(0, newline));
   Content content;
   auto format = format_named(member<std::string>(json, "type").value_or(""));
-  auto text = member<std::string>(json, "schema");
-  if (!format || !text) return damaged(from, "a schema");
+  if (!format || newline == value.size()) return damaged(from, "a schema");
   content.format = *format;
-  content.text = std::move(*text);
+  content.text = value.substr(newline + 1);
   if (auto references = json.find("references"); references != json.end()) {
     for (const Json& one : *references) {
       auto name = member<std::string>(one, "name"), subject = member<std::string>(one, "subject");

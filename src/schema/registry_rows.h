@@ -5,7 +5,7 @@
 //   c QUALIFIED            a Config             of a subject, a context (":.c:") or all ("")
 //   m QUALIFIED            {"mode": NAME}       likewise
 //   n CONTEXT              {"id": N}            the last id given; never lower than one that was ever used
-//   s CONTEXT 0 ID         a Content            what an id stands for
+//   s CONTEXT 0 ID         a Content, newline, the schema's text: it is long, and so costs no start any time
 //   v QUALIFIED 0 VERSION  {"id": N, "deleted": true|absent}
 //
 // Sorted so, everything comes after what it points to.
