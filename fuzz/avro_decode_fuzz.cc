@@ -24,6 +24,8 @@ using namespace leat;
 using schema::avro::Schema;
 
 constexpr size_t kMaxRecords = 8;
+constexpr size_t kMaxValues =
+    100'000;  // a few bytes may be millions of nulls, whose text takes too long
 
 constexpr std::string_view kEveryType = R"({"type":"record","name":"r","fields":[
   {"name":"b","type":"boolean"}, {"name":"i","type":"int"}, {"name":"l","type":"long"},
@@ -39,7 +41,14 @@ constexpr std::string_view kEveryType = R"({"type":"record","name":"r","fields":
   {"name":"o","type":{"type":"record","name":"o","fields":[
       {"name":"f","type":"float"}, {"name":"z","type":{"type":"array","items":"null"}}]}}]})";
 
+size_t values(const std::vector<types::Vector>& columns) {
+  size_t sum = 0;
+  for (const types::Vector& column : columns) sum += column.size + values(column.children);
+  return sum;
+}
+
 struct Decoded {
+  bool large = false;              // nothing else is looked at
   std::vector<std::string> fates;  // of each record: its row as JSON, or reason and message
   std::vector<std::string> bytes;  // of each row, encoded again
 };
@@ -56,6 +65,8 @@ Decoded decode(const Schema& schema, const types::Schema& columns,
   CHECK(rows.size() + rejects.size() == records.size(), "a record has no fate or two");
   const types::Batch view = buffer.view();
   Decoded out;
+  out.large = values(view.columns) > kMaxValues;
+  if (out.large) return out;
   out.fates.resize(records.size());
   for (size_t row = 0; row < rows.size(); ++row)
     codec::append_json_row(columns, view, row, out.fates[rows[row]]);
@@ -74,6 +85,7 @@ Decoded decode(const Schema& schema, const types::Schema& columns,
 void check(const Schema& schema, const types::Schema& columns,
            const std::vector<std::string_view>& records) {
   const Decoded together = decode(schema, columns, records);
+  if (together.large) return;
   CHECK(decode(schema, columns, records, true).fates == together.fates, "borrowing changes values");
   const Decoded skipped = decode(schema, {}, records);
   size_t row = 0;
