@@ -96,6 +96,7 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   if (!some && careful_ && in_flight_.load() == 0)
     TRY(options_.guard->acquit(options_.name.owner()));
   if (!some) return false;
+  left_ = true;
   outcome->input.read_at_ns = clock_.steady_ns();
   metrics_.read_seconds(outcome->input.read_at_ns - start);
   while (careful_ && !options_.guard->take_turn(options_.name.owner())) {
@@ -103,7 +104,8 @@ Result<bool> Lane::step_read(std::stop_token stop, std::chrono::milliseconds tim
   }
   const size_t bytes = outcome->input.records.bytes + 1;
   in_flight_.fetch_add(static_cast<int64_t>(outcome->input.records.records.size()));
-  return read_queue_.push(std::move(outcome), bytes, stop);
+  left_ = !read_queue_.push(std::move(outcome), bytes, stop);
+  return !left_;
 }
 
 /// True while a record that is run alone is on its way, or another lane's: nothing is to be read.
@@ -446,7 +448,8 @@ Result<void> Lane::run(std::stop_token stop) {
   done.store(true);
   deadline.request_stop();
   deadline.join();
-  if (!abort.stop_requested()) settle();
+  // A position may move past what has been delivered only.
+  if (!abort.stop_requested() && !left_ && in_flight_.load() == 0) settle();
   MutexLock lock(mutex);
   if (first_error) {
     set_state(LaneState::kFailed, first_error->to_string());

@@ -132,7 +132,9 @@ class Lane {
   std::atomic<int64_t> in_flight_{0}, waiting_{-1};
   std::string told_trouble_;  // read thread only
   DriftWatch drift_watch_;    // transform thread only
-  bool careful_ = false;      // read thread only: records go one by one, in turn with other lanes
+  bool left_ =
+      false;  // read thread only: a batch was read, and a stop came before it was handed on
+  bool careful_ = false;  // read thread only: records go one by one, in turn with other lanes
 
   mutable Mutex mutex_;
   LaneState state_ GUARDED_BY(mutex_) = LaneState::kRunning;
