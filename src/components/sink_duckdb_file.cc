@@ -146,6 +146,10 @@ Result<std::unique_ptr<StoreFile>> StoreFile::open(std::string path, const Duckd
 }
 
 StoreFile::~StoreFile() {
+  MutexLock lock(maintenance_);
+  if (database_ && !options_.read_only && !poisoned_.load() && wal_bytes() > 0) {
+    if (auto connection = keeper_->connection()) (void)try_checkpoint(**connection).has_value();
+  }
   for (auto* session : {keeper_.get(), vacuum_guard_.get()}) {
     if (session) session->disconnect();
   }
@@ -258,6 +262,7 @@ Result<void> StoreFile::prepare() {
   ASSIGN(std::string count, there.first_text());
   there.reset();
   if (count != "2") TRY(connection->run(std::string(kSchemaSql)));
+  TRY(connection->run("PRAGMA disable_checkpoint_on_shutdown"));  // it would be one without undo
   ASSIGN(bool done, reclaim_alone(*connection));
   CHECK(done, "nobody else has the store open yet");
   // That checkpoint has merged what was small or thin. Later ones must not: it takes seconds, with the writers held.
