@@ -114,7 +114,7 @@ class Lane {
   Result<void> write_once(Outcome& outcome, stream::Progress& progress, bool& reopen);
   stream::Progress progress_after(const Outcome& outcome) const;
   void committed(const stream::Progress& progress, const Outcome& outcome);
-  /// All that was read is delivered: positions move over what cannot be read, so that nothing seems to wait.
+  /// Only when all that was read is delivered: positions move over what cannot be read, so that nothing seems to wait.
   void settle();
   void watch_drift(const Outcome& outcome);
   void set_state(LaneState state, std::string error = {});
@@ -132,8 +132,8 @@ class Lane {
   std::atomic<int64_t> in_flight_{0}, waiting_{-1};
   std::string told_trouble_;  // read thread only
   DriftWatch drift_watch_;    // transform thread only
-  bool left_ =
-      false;  // read thread only: a batch was read, and a stop came before it was handed on
+  // Read thread only: a batch was read, and a stop came before it was handed on.
+  bool left_ = false;
   bool careful_ = false;  // read thread only: records go one by one, in turn with other lanes
 
   mutable Mutex mutex_;

@@ -291,6 +291,27 @@ TEST_F(LaneTest, RunsToTheEndOfADrainOnItsThreads) {
   EXPECT_EQ(read_out().size(), 500u);
 }
 
+TEST_F(LaneTest, AStopWhileABatchWaitsForRoomLeavesItToTheNextStart) {
+  produce(std::vector<std::string>(20, R"({"k":"a","n":"1"})"));
+  auto lane = make_lane();
+  std::stop_source stop;
+  {
+    std::jthread read([&] {
+      while (lane->step_read(stop.get_token(), milliseconds(0)).value()) {
+      }
+    });
+    // Nobody takes batches out: one more than there is room for has been read.
+    while (lane->snapshot().in_flight < 6) std::this_thread::yield();
+    stop.request_stop();
+  }
+  ASSERT_TRUE(lane->run(stop.get_token()));
+  EXPECT_EQ(read_out().size(), 4u);
+  lane = make_lane();
+  finish(*lane);
+  EXPECT_EQ(read_out().size(), 20u);
+  EXPECT_EQ(lane->snapshot().ledger.in, 20);
+}
+
 TEST_F(LaneTest, AStopDeliversWhatWasRead) {
   produce(kRecords);
   auto lane = make_lane();
