@@ -139,7 +139,7 @@ class Mapping {
   /// The type of a part; on failure the path stays.
   Result<Type> at(std::string_view name, const Node& node) {
     const size_t size = path_.size();
-    path_ += schema::pointer_token(name);
+    path_ += pointer_token(name);
     ASSIGN(Type made, type(node));
     path_.resize(size);
     return made;
@@ -153,7 +153,7 @@ class Mapping {
     std::vector<types::Field> fields;
     for (const avro::Field& field : node.fields) {
       const size_t size = path_.size();
-      path_ += schema::pointer_token(field.name);
+      path_ += pointer_token(field.name);
       types::Field& made = fields.emplace_back();
       made.name = field.name;
       made.doc = field.doc.value_or("");

@@ -21,24 +21,6 @@ using avro::Logical;
 using avro::Node;
 using types::Type;
 
-bool same_name(const Node& reader, const Node& writer) {
-  return reader.name.simple == writer.name.simple ||
-         std::ranges::find(reader.aliases, writer.name) != reader.aliases.end();
-}
-
-bool is_text(avro::Kind kind) { return kind == avro::Kind::kString || kind == avro::Kind::kBytes; }
-
-/// A value of the kind `writer` may be read as one of `reader`, the same kind included.
-bool promotes(avro::Kind reader, avro::Kind writer) {
-  if (reader == writer || (is_text(reader) && is_text(writer))) return true;
-  const auto numeric = [](avro::Kind kind) {
-    return kind >= avro::Kind::kInt && kind <= avro::Kind::kDouble;
-  };
-  static_assert(avro::Kind::kInt < avro::Kind::kLong && avro::Kind::kLong < avro::Kind::kFloat &&
-                avro::Kind::kFloat < avro::Kind::kDouble);
-  return numeric(reader) && numeric(writer) && writer < reader;
-}
-
 /// The fields of a record. The record must live on.
 class FieldsByName {
  public:
@@ -74,7 +56,7 @@ class Resolver {
   Result<AvroPlan> root(const Node& writer, const Node& reader, const types::Schema& columns) {
     if (reader.kind == avro::Kind::kRecord) {
       if (writer.kind == avro::Kind::kUnion) return branches(writer, reader, record_type(columns));
-      if (writer.kind != avro::Kind::kRecord || !same_name(reader, writer))
+      if (writer.kind != avro::Kind::kRecord || !avro::same_name(reader, writer))
         return mismatch(writer, reader);
       return record(writer, reader, columns.fields);
     }
@@ -116,7 +98,7 @@ class Resolver {
   Result<AvroPlan> at(std::string_view name, const Node& writer, const Node& reader,
                       const Type& column, bool required) {
     const size_t size = path_.size();
-    path_ += schema::pointer_token(name);
+    path_ += pointer_token(name);
     ASSIGN(AvroPlan plan, resolve(writer, reader, column, required));
     path_.resize(size);
     return plan;
@@ -193,11 +175,9 @@ class Resolver {
       return one.kind == writer.kind && (!one.has_name() || one.name == writer.name);
     });
     add([&](const Node& one) {
-      return one.kind == writer.kind && (!one.has_name() || same_name(one, writer));
+      return one.kind == writer.kind && (!one.has_name() || avro::same_name(one, writer));
     });
-    add([&](const Node& one) {
-      return one.kind != writer.kind && promotes(one.kind, writer.kind);
-    });
+    add([&](const Node& one) { return avro::promotes(one.kind, writer.kind); });
     const size_t size = path_.size();
     std::optional<Failed> first;
     for (size_t branch : order) {
@@ -235,9 +215,10 @@ class Resolver {
   // ---- neither is a union
 
   Result<AvroPlan> same(const Node& writer, const Node& reader, const Type& column, bool required) {
-    if (!promotes(reader.kind, writer.kind) ||
-        (reader.kind == writer.kind && reader.has_name() && !same_name(reader, writer)))
-      return mismatch(writer, reader);
+    const bool fits = reader.kind == writer.kind
+                          ? !reader.has_name() || avro::same_name(reader, writer)
+                          : avro::promotes(reader.kind, writer.kind);
+    if (!fits) return mismatch(writer, reader);
     switch (reader.kind) {
       case avro::Kind::kNull: {
         AvroPlan plan;

@@ -52,7 +52,7 @@ class Planner {
 
   Result<AvroWritePlan> at(std::string_view name, const Node& node, const Type& column) {
     const size_t size = path_.size();
-    path_ += schema::pointer_token(name);
+    path_ += pointer_token(name);
     ASSIGN(AvroWritePlan made, plan(node, column));
     path_.resize(size);
     made.name = name;

@@ -17,14 +17,6 @@
 #include "schema/avro_schema.h"
 
 namespace leat::schema::avro {
-namespace {
-
-/// What a type is called in a message.
-std::string called(const Node& node) {
-  const std::string name = node.has_name() ? node.name.full() : std::string(kind_name(node.kind));
-  return std::string(utf8_prefix(name, limits::kShownBytes));
-}
-
 bool promotes(Kind reader, Kind writer) {
   switch (reader) {
     case Kind::kLong:
@@ -42,11 +34,18 @@ bool promotes(Kind reader, Kind writer) {
   }
 }
 
-/// Without namespaces, as the specification asks; an alias of the reader stands for a whole name.
 bool same_name(const Node& reader, const Node& writer) {
   return reader.name.simple == writer.name.simple ||
          std::find(reader.aliases.begin(), reader.aliases.end(), writer.name) !=
              reader.aliases.end();
+}
+
+namespace {
+
+/// What a type is called in a message.
+std::string called(const Node& node) {
+  const std::string name = node.has_name() ? node.name.full() : std::string(kind_name(node.kind));
+  return std::string(utf8_prefix(name, limits::kShownBytes));
 }
 
 std::string missing_symbols(const Node& reader, const Node& writer) {

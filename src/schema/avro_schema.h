@@ -130,6 +130,10 @@ std::string parsing_canonical_form(const Schema& schema);
 /// CRC-64-AVRO of bytes: specification, "Schema Fingerprints".
 uint64_t fingerprint64(std::string_view bytes);
 
+/// A value of one type may be read as another of these, and they are not the same. Specification, "Schema Resolution".
+bool promotes(Kind reader, Kind writer);
+/// Without namespaces, as the specification asks; an alias of the reader stands for a whole name.
+bool same_name(const Node& reader, const Node& writer);
 /// What stands in the way of reading `writer`'s data with `reader`: specification, "Schema Resolution"; kinds and places
 /// as Apache Avro's SchemaCompatibility names them. Terminates on recursive types; its cost is bounded by
 /// limits::kSchemaPairs.

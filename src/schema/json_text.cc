@@ -96,19 +96,6 @@ Result<Json> parse_json(std::string_view text, bool comments) {
   return Json::parse(text.begin(), text.end(), nullptr, true, comments);
 }
 
-std::string pointer_token(std::string_view key) {
-  std::string token = "/";
-  for (char c : key) {
-    if (c == '~')
-      token += "~0";
-    else if (c == '/')
-      token += "~1";
-    else
-      token += c;
-  }
-  return token;
-}
-
 Json sorted_keys(const Json& value) {
   if (value.is_array()) {
     Json array = Json::array();

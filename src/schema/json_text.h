@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_pointer.h"
 #include "base/result.h"
 
 namespace leat::schema {
@@ -15,9 +16,6 @@ using Json = nlohmann::ordered_json;  // attributes stay in the order in which t
 /// is "line L, column C". Beyond limits::kSchemaBytes, kSchemaDepth or kSchemaKeys it is refused before a tree is built.
 /// `comments`: as Avro's own parser, takes comments of C and C++.
 Result<Json> parse_json(std::string_view text, bool comments = false);
-
-/// "/" and the key as a token of a JSON Pointer (RFC 6901, section 3).
-std::string pointer_token(std::string_view key);
 
 /// The same value, the keys of its objects sorted; inside as well.
 Json sorted_keys(const Json& value);

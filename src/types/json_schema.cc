@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_pointer.h"
 #include "base/limits.h"
 #include "base/strings.h"
 
@@ -21,19 +22,6 @@ using Json = nlohmann::ordered_json;  // properties keep their order: it is the 
 constexpr std::string_view kDialect = "https://json-schema.org/draft/2020-12/schema";
 constexpr std::array<std::string_view, 7> kTypeNames = {"string", "integer", "number", "boolean",
                                                         "object", "array",   "null"};
-
-std::string pointer_token(std::string_view name) {
-  std::string token = "/";
-  for (char c : name) {
-    if (c == '~')
-      token += "~0";
-    else if (c == '/')
-      token += "~1";
-    else
-      token += c;
-  }
-  return token;
-}
 
 std::optional<std::string> name_clash(const std::vector<Field>& fields) {
   Schema seen;
