@@ -1,6 +1,5 @@
 // leat schema ls | show | register | check | compat: what a schema registry has, asked over HTTP.
 #include <algorithm>
-#include <set>
 
 #include "app/commands.h"
 #include "app/console.h"
@@ -14,8 +13,8 @@ namespace leat::app {
 namespace {
 
 using clients::SchemaRegistry;
-using clients::SchemaText;
-using clients::SchemaVersion;
+using schema::SchemaText;
+using schema::SchemaVersion;
 using server::Json;
 
 constexpr size_t kMaxSchemaFile = 16u << 20;
@@ -163,24 +162,9 @@ Result<int> add(const Args& args) {
 
 // ---- check
 
-/// What a schema refers to, each behind what it needs itself.
-Result<void> resolve(SchemaRegistry& registry, const std::vector<schema::Reference>& references,
-                     std::set<std::pair<std::string, int32_t>>& seen,
-                     std::vector<schema::Resolved>& out) {
-  for (const schema::Reference& reference : references) {
-    if (!seen.emplace(reference.subject, reference.version).second) continue;
-    ASSIGN(const SchemaVersion found, registry.version(reference.subject, reference.version));
-    TRY(resolve(registry, found.schema.references, seen, out));
-    out.push_back({reference, found.schema.text});
-  }
-  return {};
-}
-
 using Parsed = std::shared_ptr<const schema::ParsedSchema>;
 Result<Parsed> parsed(SchemaRegistry& registry, const SchemaText& text) {
-  std::set<std::pair<std::string, int32_t>> seen;
-  std::vector<schema::Resolved> references;
-  TRY(resolve(registry, text.references, seen, references));
+  ASSIGN(const auto references, schema::resolve(registry, text.references));
   return schema::parse(text.format, text.text, references);
 }
 

@@ -1,0 +1,55 @@
+#include "codec/schema_codec.h"
+
+#include "codec/avro_decode.h"
+#include "codec/avro_encode.h"
+#include "codec/avro_mapping.h"
+#include "schema/avro.h"
+
+namespace leat::codec {
+namespace {
+
+using schema::Format;
+
+const schema::avro::Schema& avro(const schema::ParsedSchema& schema) {
+  return static_cast<const schema::AvroSchema&>(schema).schema();
+}
+
+Error no_codec(Format format) {
+  return Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("records of {} schemas are not in this version", schema::format_name(format)));
+}
+
+}  // namespace
+
+bool has_codec(Format format) { return format == Format::kAvro; }
+
+Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
+  if (!has_codec(schema.format())) return no_codec(schema.format());
+  return avro_columns(avro(schema));
+}
+
+Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::ParsedSchema& schema,
+                                                             const types::Schema& columns,
+                                                             std::vector<size_t> key,
+                                                             std::string prefix) {
+  if (!has_codec(schema.format())) return no_codec(schema.format());
+  return make_avro_encoder(avro(schema), columns, std::move(key), std::move(prefix));
+}
+
+Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::ParsedSchema& writer,
+                                                             const schema::ParsedSchema& reader,
+                                                             const types::Schema& columns) {
+  if (!has_codec(reader.format())) return no_codec(reader.format());
+  if (writer.format() != reader.format()) {
+    return Error(
+        ErrorCode::kIncompatible,
+        fmt::format("written with a schema of {}, read with one of {}",
+                    schema::format_name(writer.format()), schema::format_name(reader.format())));
+  }
+  AvroDecodeOptions options;
+  options.borrow = true;
+  return make_avro_decoder(avro(writer), avro(reader), columns, options);
+}
+
+}  // namespace leat::codec
