@@ -224,7 +224,7 @@ k.close()
         self.assertEqual(sorted(each["row"]["id"] for each in read), [str(i * 10**15) for i in (1, 2, 3)])
         self.assertEqual([each["same"] for each in read], [True] * 3)
         tapped = [json.loads(line)["value"] for line in self.leat("tap", f"{self.name}_out", "--output", "json").splitlines()]
-        self.assertIn("Infinity", [row["value"] for row in tapped])
+        self.assertIn("inf", [row["value"] for row in tapped])
         self.assertIn("1234567890123457.7890", self.leat("tap", f"{self.name}_out", "--output", "json"))
 
     def test_records_of_the_wrong_shape_are_dead_letters_and_the_good_ones_behind_them_flow(self):
