@@ -110,7 +110,7 @@ class ProtoEncoder final : public stream::Encoder {
     }
     if (plan.map) return map(plan, column, row);
     if (plan.repeated) return list(plan, column, row);
-    return (!plan.presence && is_default(plan, column, row)) || tagged(plan, column, row);
+    return (!plan.always && is_default(plan, column, row)) || tagged(plan, column, row);
   }
 
   bool tagged(const ProtoWritePlan& plan, const Vector& column, size_t row) {

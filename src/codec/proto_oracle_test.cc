@@ -4,9 +4,11 @@
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <rapidcheck/gtest.h>
 
 #include <bit>
+#include <map>
 #include <random>
 
 #include "codec/proto_fixture.h"
@@ -168,15 +170,37 @@ bool same_value(const pb::Message& message, const Field& field, int index,
 bool same_record(const pb::Message& message, const std::vector<types::Field>& fields,
                  const std::vector<types::Vector>& columns, size_t row);
 
+std::string key_of(const pb::Message& entry) {
+  const Field* key = entry.GetDescriptor()->map_key();
+  const auto& from = *entry.GetReflection();
+  switch (key->cpp_type()) {
+    case Field::CPPTYPE_STRING:
+      return from.GetString(entry, key);
+    case Field::CPPTYPE_BOOL:
+      return std::to_string(from.GetBool(entry, key));
+    case Field::CPPTYPE_INT32:
+      return std::to_string(from.GetInt32(entry, key));
+    case Field::CPPTYPE_UINT32:
+      return std::to_string(from.GetUInt32(entry, key));
+    case Field::CPPTYPE_INT64:
+      return std::to_string(from.GetInt64(entry, key));
+    default:
+      return std::to_string(from.GetUInt64(entry, key));
+  }
+}
+
+/// libprotobuf keeps entries of the same key, of which the last one counts.
 bool same_map(const pb::Message& message, const Field& field, const types::Vector& column,
               size_t row) {
   const auto [offset, length] = column.at<types::ListEntry>(row);
   const auto& reflection = *message.GetReflection();
   const types::Vector& entries = column.children[0];
-  const int size = reflection.FieldSize(message, &field);
-  if (static_cast<size_t>(size) != length) return false;
-  for (int i = 0; i < size; ++i) {
-    const pb::Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+  std::map<std::string, int> last;
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i)
+    last[key_of(reflection.GetRepeatedMessage(message, &field, i))] = i;
+  if (last.size() != length) return false;
+  for (const auto& [key, index] : last) {
+    const pb::Message& entry = reflection.GetRepeatedMessage(message, &field, index);
     bool found = false;
     for (size_t at = offset; !found && at < offset + length; ++at) {
       found = same_value(entry, *field.message_type()->map_key(), -1, entries.children[0], at) &&
@@ -261,13 +285,6 @@ bool same_record(const pb::Message& message, const std::vector<types::Field>& fi
   return true;
 }
 
-/// Of a map's keys that came several times only the last is left once libprotobuf has written it.
-std::unique_ptr<pb::Message> settled(const pb::Message& message) {
-  std::unique_ptr<pb::Message> again(message.New());
-  RC_ASSERT(again->ParsePartialFromString(written(message)));
-  return again;
-}
-
 /// A schema, read by both.
 struct Oracle {
   explicit Oracle(const std::string& text)
@@ -297,6 +314,7 @@ struct Oracle {
 };
 
 RC_GTEST_PROP(ProtoOracle, SameValuesAndSameBytesAsLibprotobuf, (uint64_t seed)) {
+  const pb::LogSilencer quiet;
   Random random(seed);
   Oracle oracle(random.schema(seed % 2 == 0, false));
   for (int i = 0; i < 4; ++i) {
@@ -314,6 +332,7 @@ RC_GTEST_PROP(ProtoOracle, SameValuesAndSameBytesAsLibprotobuf, (uint64_t seed))
 }
 
 RC_GTEST_PROP(ProtoOracle, MapsAndMergedMessagesAreReadAsLibprotobufReadsThem, (uint64_t seed)) {
+  const pb::LogSilencer quiet;
   Random random(seed);
   Oracle oracle(random.schema(seed % 2 == 0, true));
   for (int i = 0; i < 4; ++i) {
@@ -325,20 +344,25 @@ RC_GTEST_PROP(ProtoOracle, MapsAndMergedMessagesAreReadAsLibprotobufReadsThem, (
       bytes += written(*message);
     }
     const auto merged = oracle.message();
-    RC_ASSERT(merged->ParseFromString(bytes));
+    RC_ASSERT(merged->ParsePartialFromString(bytes));
     types::BatchBuffer rows(oracle.columns);
     const std::string refused = oracle.decode(bytes, rows);
+    if (refused.ends_with("required, but absent")) {
+      RC_ASSERT(!merged->IsInitialized());
+      continue;
+    }
     if (!refused.empty()) RC_FAIL(refused);
-    RC_ASSERT(same_record(*settled(*merged), oracle.columns.fields, rows.view().columns, 0));
+    RC_ASSERT(same_record(*merged, oracle.columns.fields, rows.view().columns, 0));
     const ProtoEncoded encoded = encode_proto(oracle.file, "", oracle.columns, rows.view());
     if (!encoded.failed.empty()) RC_FAIL(encoded.failed[0].message);
     const auto again = oracle.message();
-    RC_ASSERT(again->ParseFromString(encoded.values[0].substr(1)));
-    RC_ASSERT(written(*again) == written(*merged));
+    RC_ASSERT(again->ParsePartialFromString(encoded.values[0].substr(1)));
+    RC_ASSERT(same_record(*again, oracle.columns.fields, rows.view().columns, 0));
   }
 }
 
 RC_GTEST_PROP(ProtoOracle, AnotherWritersBytesAreReadAsLibprotobufReadsThem, (uint64_t seed)) {
+  const pb::LogSilencer quiet;
   Random random(seed);
   const bool proto2 = seed % 2 == 0;
   Oracle writer(random.schema(proto2, true)), reader(random.schema(false, true));
@@ -355,7 +379,7 @@ RC_GTEST_PROP(ProtoOracle, AnotherWritersBytesAreReadAsLibprotobufReadsThem, (ui
     if (good && !refused.empty() && refused.find("UTF-8") == std::string::npos) RC_FAIL(refused);
     // Ours steps over less thoroughly, but what libprotobuf refuses of what is read is refused.
     if (!good || !refused.empty()) continue;
-    RC_ASSERT(same_record(*settled(*read), reader.columns.fields, rows.view().columns, 0));
+    RC_ASSERT(same_record(*read, reader.columns.fields, rows.view().columns, 0));
   }
 }
 

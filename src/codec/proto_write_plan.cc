@@ -93,6 +93,7 @@ class Planner {
     made.kind = field.kind;
     made.called = proto_called(field);
     made.presence = field.presence && !field.required;
+    made.always = field.presence;
     made.repeated = field.repeated;
     made.map = field.map;
     made.packed = field.packed;
@@ -106,7 +107,7 @@ class Planner {
       if (column.kind() != Kind::kMap) return mismatch(column, field);
       for (size_t i = 0; i < 2; ++i) {
         ASSIGN(ProtoWritePlan part, at(field.message->fields[i], column.fields()[i].type));
-        part.presence = true;  // both are always written
+        part.always = true;
         made.parts.push_back(std::move(part));
       }
       made.tag = proto_tag(field.number, ProtoWire::kBytes);

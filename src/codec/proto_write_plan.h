@@ -20,7 +20,8 @@ struct ProtoWritePlan {
   int column = 0;  // among those of its message
   uint32_t tag = 0;
   bool repeated = false, map = false, packed = false;
-  bool presence = false;  // NULL is absent, and a default is written
+  bool presence = false;  // NULL is absent
+  bool always = false;    // a default is written, too
   bool nothing = false;   // the column is of the type of NULL
   bool closed = false;    // an enum that takes names only
   const ProtoEnum* enumeration = nullptr;
