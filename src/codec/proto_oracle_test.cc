@@ -376,8 +376,10 @@ RC_GTEST_PROP(ProtoOracle, AnotherWritersBytesAreReadAsLibprotobufReadsThem, (ui
     const bool good = read->ParseFromString(bytes);
     types::BatchBuffer rows(reader.columns);
     const std::string refused = reader.decode(bytes, rows);
-    if (good && !refused.empty() && refused.find("UTF-8") == std::string::npos) RC_FAIL(refused);
-    // Ours steps over less thoroughly, but what libprotobuf refuses of what is read is refused.
+    // Ours takes no tag of more than 32 bits, and no string that is not UTF-8.
+    const bool stricter =
+        refused.find("UTF-8") != std::string::npos || refused.ends_with("is no tag of a field");
+    if (good && !refused.empty() && !stricter) RC_FAIL(refused);
     if (!good || !refused.empty()) continue;
     RC_ASSERT(same_record(*read, reader.columns.fields, rows.view().columns, 0));
   }
