@@ -257,8 +257,9 @@ class ProtoShapeReader {
     auto& numbers = made->by_number;
     const auto number = [](const auto& one) { return one.first; };
     std::ranges::stable_sort(numbers, {}, number);
-    const auto rest = std::ranges::unique(numbers, {}, number);
-    numbers.erase(rest.begin(), rest.end());
+    // Not std::ranges::unique: clang 14 cannot use what it returns.
+    const auto same = [](const auto& left, const auto& right) { return left.first == right.first; };
+    numbers.erase(std::unique(numbers.begin(), numbers.end(), same), numbers.end());
     std::ranges::sort(made->by_name);
     return made.get();
   }
