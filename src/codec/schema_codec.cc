@@ -3,7 +3,11 @@
 #include "codec/avro_decode.h"
 #include "codec/avro_encode.h"
 #include "codec/avro_mapping.h"
+#include "codec/proto_decode.h"
+#include "codec/proto_encode.h"
+#include "codec/proto_mapping.h"
 #include "schema/avro.h"
+#include "schema/protobuf.h"
 
 namespace leat::codec {
 namespace {
@@ -14,6 +18,20 @@ const schema::avro::Schema& avro(const schema::ParsedSchema& schema) {
   return static_cast<const schema::AvroSchema&>(schema).schema();
 }
 
+const schema::protobuf::File& protobuf(const schema::ParsedSchema& schema) {
+  return static_cast<const schema::ProtobufSchema&>(schema).file();
+}
+
+/// Bytes do not tell Protobuf's types from each other: what the rules of compatibility refuse would be read as something
+/// else, or as absent, without a word.
+Result<void> check_protobuf(const schema::ParsedSchema& writer,
+                            const schema::ParsedSchema& reader) {
+  const auto differences = reader.differences(writer);
+  if (differences.empty()) return {};
+  return Error(ErrorCode::kIncompatible, fmt::format("{} at {}: {}", differences[0].rule,
+                                                     differences[0].path, differences[0].message));
+}
+
 Error no_codec(Format format) {
   return Error(
       ErrorCode::kInvalidArgument,
@@ -22,10 +40,11 @@ Error no_codec(Format format) {
 
 }  // namespace
 
-bool has_codec(Format format) { return format == Format::kAvro; }
+bool has_codec(Format format) { return format != Format::kJson; }
 
 Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
   if (!has_codec(schema.format())) return no_codec(schema.format());
+  if (schema.format() == Format::kProtobuf) return proto_columns(protobuf(schema));
   return avro_columns(avro(schema));
 }
 
@@ -34,6 +53,8 @@ Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::Parse
                                                              std::vector<size_t> key,
                                                              std::string prefix) {
   if (!has_codec(schema.format())) return no_codec(schema.format());
+  if (schema.format() == Format::kProtobuf)
+    return make_proto_encoder(protobuf(schema), {}, columns, std::move(key), std::move(prefix));
   return make_avro_encoder(avro(schema), columns, std::move(key), std::move(prefix));
 }
 
@@ -46,6 +67,12 @@ Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::Parse
         ErrorCode::kIncompatible,
         fmt::format("written with a schema of {}, read with one of {}",
                     schema::format_name(writer.format()), schema::format_name(reader.format())));
+  }
+  if (reader.format() == Format::kProtobuf) {
+    TRY(check_protobuf(writer, reader));
+    ProtoDecodeOptions borrowing;
+    borrowing.borrow = true;
+    return make_proto_decoder(protobuf(writer), protobuf(reader), {}, columns, borrowing);
   }
   AvroDecodeOptions options;
   options.borrow = true;

@@ -16,7 +16,9 @@ constexpr const char* kIdentifier =
 constexpr const char* kTopicName = "a topic name: letters, digits, `.`, `_`, `-`, at most 249";
 
 bool not_empty(std::string_view text) { return !text.empty(); }
-bool is_format(std::string_view text) { return text == "json" || text == "avro"; }
+bool is_format(std::string_view text) {
+  return text == "json" || text == "avro" || text == "protobuf";
+}
 
 // Takes `width` digits off the front.
 bool digits(std::string_view& text, size_t width, int& out) {
@@ -210,7 +212,9 @@ const Spec<SchemaDecl>& schema_spec() {
     s.field("file", &SchemaDecl::file)
         .required()
         .syntax("a path", not_empty)
-        .doc("An Avro schema (.avsc), relative to the project.")
+        .doc(
+            "A schema of Avro (.avsc) or Protobuf (.proto: its first message), relative to the "
+            "project.")
         .example("schemas/user_created.avsc");
     s.field("subject_strategy", &SchemaDecl::strategy)
         .choices({{"topic", SubjectStrategy::kTopic},
@@ -400,10 +404,11 @@ const Spec<SourceDecl>& source_spec() {
         .choices({{"read", Validate::kRead}, {"all", Validate::kAll}})
         .doc("Check the fields that SQL, rules and keys read, or the whole schema.");
     s.field("format", &SourceDecl::format)
-        .syntax("`json` or `avro`", is_format)
+        .syntax("`json`, `avro` or `protobuf`", is_format)
         .doc(
-            "Of a topic that others write: what its values are; `avro` with a registered schema's "
-            "id in front.");
+            "Of a topic that others write: what its values are; `avro` and `protobuf` with the id "
+            "of a "
+            "registered schema in front.");
     s.rest(&SourceDecl::components, "the name of a source component, with its own keys");
     s.mark(&SourceDecl::mark);
     return s;

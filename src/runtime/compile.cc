@@ -152,7 +152,7 @@ Result<std::optional<types::Schema>> known_input(const ProjectPlan& project,
     ASSIGN(std::optional<std::string> taken,
            log->state(reader_state_key(project.project, plan.name)));
     if (!taken) return std::optional<types::Schema>();
-    ASSIGN(TopicSchema reader, read_topic_schema(schema::Format::kAvro, std::move(*taken)));
+    ASSIGN(TopicSchema reader, read_kept(*taken));
     return std::optional(std::move(reader.columns));
   }
   ASSIGN(std::optional<std::string> stored,

@@ -88,11 +88,11 @@ Result<std::optional<types::Schema>> Pipeline::registered_schema() {
   ASSIGN(std::optional<std::string> taken, services_.log.state(key));
   TopicSchema schema;
   if (taken) {
-    ASSIGN(schema, read_topic_schema(schema::Format::kAvro, std::move(*taken)));
+    ASSIGN(schema, read_kept(*taken));
   } else {
     ASSIGN(schema, newest_schema(*services_.schemas, *plan_.input_topic()));
     // One that refers to others is asked for anew by each start.
-    if (schema.text.references.empty()) TRY(keep_state(key, schema.text.text));
+    if (schema.text.references.empty()) TRY(keep_state(key, kept_text(schema)));
   }
   reader_ = std::make_shared<const TopicSchema>(std::move(schema));
   return std::optional(reader_->columns);

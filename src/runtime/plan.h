@@ -22,9 +22,9 @@ namespace leat::runtime {
 struct TopicSource {
   std::string topic;
   config::From from;  // where a pipeline that has no position yet starts
-  // What its values are read with; null: JSON, or what the registry has for the topic (`framed`).
+  // What its values are read with; null: JSON, or what the registry has for the topic.
   TopicSchemaPointer schema;
-  bool framed = false;  // values name the schema that wrote them
+  std::string format;  // "avro", "protobuf": values name the schema that wrote them; empty: JSON
 };
 
 /// A source that is not a topic: a component by name with its configuration, bound when it is opened.
@@ -100,7 +100,7 @@ struct PipelinePlan {
   /// True when the source's records name the schemas that wrote them.
   bool reads_framed() const {
     auto* topic = std::get_if<TopicSource>(&source);
-    return topic && topic->framed;
+    return topic && !topic->format.empty();
   }
   bool names_schemas() const;
   const std::string* input_topic() const {

@@ -63,7 +63,7 @@ class Planner {
     plan.file = file.file;
     if (file.source.is_topic()) {
       plan.source = TopicSource{file.source.topic.value, file.source.from, nullptr,
-                                file.source.format.value == "avro"};
+                                file.source.format.value == "json" ? "" : file.source.format.value};
     } else if (!file.source.components.empty()) {
       plan.source = ComponentSource{file.source.component(), file.source.component_node()};
     }
@@ -110,7 +110,8 @@ class Planner {
     };
     const auto format = schema_file_format(file.value);
     if (!format || !codec::has_codec(*format))
-      return refuse(fmt::format("found `{}`", file.value), "name an Avro schema, FILE.avsc");
+      return refuse(fmt::format("found `{}`", file.value),
+                    "name an Avro schema, FILE.avsc, or one of Protobuf, FILE.proto");
     auto text = io::read_file(this->path(file.value), limits::kMaxSchemaBytes);
     if (!text) return refuse(text.error().message(), text.error().hint());
     auto read = read_topic_schema(*format, std::move(*text));
@@ -170,7 +171,7 @@ class Planner {
         for (const SinkPlan& sink : writer->sinks) {
           if (sink.topic != source->topic || !sink.schema) continue;
           source->schema = sink.schema;
-          source->framed = true;
+          source->format = topic_format(*sink.schema);
         }
       }
     }
@@ -190,12 +191,13 @@ class Planner {
         return;
       }
       source->schema = topic_schema(file.source.schema, "source.schema");
-      source->framed = true;
+      if (source->schema) source->format = topic_format(*source->schema);
       return;
     }
-    if (source && source->framed) {
-      diagnostics_.error(mark, "source.schema", fmt::format("{} beside `format: avro`", relative),
-                         "name an Avro schema, FILE.avsc, or leave it out: the newest one that the "
+    if (source && !source->format.empty()) {
+      diagnostics_.error(mark, "source.schema",
+                         fmt::format("{} beside `format: {}`", relative, source->format),
+                         "name FILE.avsc or FILE.proto, or leave it out: the newest one that the "
                          "registry has for the topic is taken");
       return;
     }
@@ -330,7 +332,7 @@ stream::TopicSpec ProjectPlan::topic_spec(const std::string& name) const {
       if (sink.topic == name && sink.schema) spec.format = topic_format(*sink.schema);
   if (!writing.empty()) return spec;
   for (const PipelinePlan* reader : readers(name))
-    if (reader->reads_framed()) spec.format = "avro";
+    if (reader->reads_framed()) spec.format = std::get<TopicSource>(reader->source).format;
   return spec;
 }
 

@@ -4,11 +4,10 @@
 
 #include "codec/schema_codec.h"
 #include "codec/schema_id.h"
+#include "stream/read_span.h"
 
 namespace leat::runtime {
 namespace {
-
-constexpr std::chrono::milliseconds kLook{5'000};  // at a record that is there
 
 Result<TopicSchema> with_references(schema::SchemaText text,
                                     const std::vector<schema::Resolved>& references) {
@@ -47,12 +46,14 @@ Result<std::optional<std::string>> first_value(stream::Log& log, const stream::T
     ASSIGN(const stream::PartitionBounds bounds, log.topics().bounds(topic, p));
     if (bounds.start >= bounds.end) continue;
     ASSIGN(auto reader, log.reader(topic));
-    TRY(reader->seek(p, bounds.start));
-    stream::RecordBatch batch;
-    ASSIGN(const bool some, reader->poll(batch, {1, 1}, {}, kLook));
-    if (!some) continue;
-    for (const stream::Record& record : batch.records)
-      if (record.value) return std::optional(std::string(*record.value));
+    std::optional<std::string> value;
+    const auto see = [&](const stream::RecordBatch& batch) -> Result<bool> {
+      for (const stream::Record& record : batch.records)
+        if (record.value && !value) value = *record.value;
+      return !value;
+    };
+    TRY(stream::read_span(*reader, p, bounds.start, bounds.end, {1, 1}, {}, see));
+    if (value) return value;
   }
   return std::optional<std::string>();
 }
@@ -101,6 +102,19 @@ Result<TopicSchema> read_topic_schema(schema::Catalog& catalog, schema::SchemaTe
   return with_references(std::move(text), references);
 }
 
+std::string kept_text(const TopicSchema& schema) {
+  return fmt::format("{}\n{}", schema::format_name(schema.text.format), schema.text.text);
+}
+
+Result<TopicSchema> read_kept(std::string_view text) {
+  const size_t line = std::min(text.find('\n'), text.size());
+  const auto format = schema::format_named(text.substr(0, line));
+  if (!format || line == text.size())
+    return Error(ErrorCode::kCorrupt, "the schema that was kept for the input is none")
+        .with_hint("`leat reset PIPELINE` forgets it");
+  return read_topic_schema(*format, std::string(text.substr(line + 1)));
+}
+
 Result<TopicSchema> newest_schema(schema::Catalog& catalog, const std::string& topic) {
   auto newest = catalog.version(topic + "-value", schema::kLatest);
   if (newest) return read_topic_schema(catalog, std::move(newest->schema));
@@ -108,7 +122,7 @@ Result<TopicSchema> newest_schema(schema::Catalog& catalog, const std::string& t
   if (error.code() != ErrorCode::kNotFound) return error;
   return Error(ErrorCode::kUnavailable, error.to_string())
       .with_retry(Retry::kBackoff)
-      .with_hint("`source: {schema: FILE.avsc}` reads the topic without asking");
+      .with_hint("`source: {schema: FILE}` reads the topic without asking");
 }
 
 std::string subject_of(const TopicSchema& schema, const std::string& topic) {

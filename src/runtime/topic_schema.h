@@ -27,7 +27,7 @@ struct TopicSchema {
 };
 using TopicSchemaPointer = std::shared_ptr<const TopicSchema>;
 
-/// "avro": what TopicSpec::format says of a topic with such a schema.
+/// "avro", "protobuf": what TopicSpec::format says of a topic with such a schema.
 std::string_view topic_format(const TopicSchema& schema);
 
 /// By the ending of its name: .avsc Avro, .proto Protobuf; nullopt: another file.
@@ -37,6 +37,10 @@ std::optional<schema::Format> schema_file_format(std::string_view path);
 Result<TopicSchema> read_topic_schema(schema::Format format, std::string text);
 /// The same with what it refers to.
 Result<TopicSchema> read_topic_schema(schema::Catalog& catalog, schema::SchemaText text);
+
+/// A schema that refers to nothing, with its language, as it is kept; and read again.
+std::string kept_text(const TopicSchema& schema);
+Result<TopicSchema> read_kept(std::string_view text);
 
 /// The registry's newest for a topic: kUnavailable while nobody has registered one, which who writes the topic does with
 /// its first record.
