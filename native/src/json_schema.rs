@@ -183,8 +183,15 @@ impl Weight {
             Value::Object(map) => {
                 for (key, value) in map {
                     match key.as_str() {
-                        "$ref" | "$dynamicRef" | "$recursiveRef" | "not" | "if" | "then"
-                        | "else" | "unevaluatedProperties" | "unevaluatedItems" => {
+                        "$ref"
+                        | "$dynamicRef"
+                        | "$recursiveRef"
+                        | "not"
+                        | "if"
+                        | "then"
+                        | "else"
+                        | "unevaluatedProperties"
+                        | "unevaluatedItems" => {
                             self.applicators += 1;
                         }
                         "allOf" | "anyOf" | "oneOf" => {
@@ -332,9 +339,10 @@ unsafe fn open(c: &COptions) -> Result<JsonValidator, Failure> {
     let max_depth = c.max_depth.min(MAX_DOCUMENT_DEPTH);
     let mut stack = Stack::new(weight.stack_bytes(max_depth))
         .ok_or_else(|| Failure::new(FAILED, "no memory for the validator's stack"))?;
-    let compiled =
-        quietly(|| stack.run(move || compile(&schema, &references, draft, &weight).map(|v| (v, weight))))
-            .map_err(|_| Failure::new(SCHEMA, "the schema made its compiler fail"))??;
+    let compiled = quietly(|| {
+        stack.run(move || compile(&schema, &references, draft, &weight).map(|v| (v, weight)))
+    })
+    .map_err(|_| Failure::new(SCHEMA, "the schema made its compiler fail"))??;
     let (compiled, weight) = compiled;
     let deep = weight.applicators > DEEP_RUN;
     stack.shrink();
