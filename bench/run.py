@@ -1,6 +1,6 @@
 """Runs the benchmarks and ends with a table: each rate beside its ceiling of the same run, and its goal.
 
-    bench/run.py [NAME...]     of: sql codec avro log store pipeline start updates; all when none is named
+    bench/run.py [NAME...]     of: sql codec avro proto log store pipeline start updates; all when none is named
 
 A program's lines `goal: MEASURE | LEAT | CEILING | RATIO | GOAL | met` are the rows of the table; a goal that is not met is
 shown, never hidden, and fails nothing: machines differ. Called by `make bench`, which has built the programs.
@@ -165,6 +165,7 @@ PARTS = {
     "sql": sql,
     "codec": codec,
     "avro": lambda: program("avro"),
+    "proto": lambda: program("proto"),
     "log": lambda: program("log", "examples/users/api", "SCRATCH"),
     "store": lambda: program("store"),
     "pipeline": lambda: program("pipeline"),

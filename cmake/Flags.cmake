@@ -20,6 +20,10 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 # what stands in headers; golden, e2e and faults run the program itself.
 set(LEAT_TEST_FLAGS $<$<CONFIG:RelWithDebInfo>:-O0> $<$<CONFIG:RelWithDebInfo>:-U_FORTIFY_SOURCE>)
 
+# Rooms where no record passes by: commands, REST, schemas. They are full of JSON templates, and -O1 saves a quarter of
+# their time.
+set(LEAT_COLD_FLAGS $<$<CONFIG:RelWithDebInfo>:-O1>)
+
 add_compile_options(
   -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Werror

@@ -1,11 +1,11 @@
 # leat_folder(NAME [LEAT folder...] [LIBS target...] [PCH target] [TEST_PCH target]
-#             [TEST_LIBS target...])
+#             [TEST_LIBS target...] [COLD])
 #   leat_NAME   all of src/NAME/*.cc, but for tests and benchmarks; links what is named
 #   test_NAME   all of src/NAME/*_test.cc as one program, run from the root of the project
-# PCH, TEST_PCH: the precompiled headers, by default leat_pch and leat_test_pch.
+# PCH, TEST_PCH: the precompiled headers, by default leat_pch and leat_test_pch. COLD: with LEAT_COLD_FLAGS, like its PCH.
 # A folder may be empty or missing: then leat_NAME carries only its links, and there is no test.
 function(leat_folder name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH;TEST_PCH" "LEAT;LIBS;TEST_LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "PCH;TEST_PCH" "LEAT;LIBS;TEST_LIBS")
   if(NOT arg_PCH)
     set(arg_PCH leat_pch)
   endif()
@@ -22,6 +22,9 @@ function(leat_folder name)
     add_library(leat_${name} STATIC ${sources})
     target_link_libraries(leat_${name} PUBLIC leat_all ${arg_LEAT} ${arg_LIBS})
     leat_pch(leat_${name} ${arg_PCH})
+    if(arg_COLD)
+      target_compile_options(leat_${name} PRIVATE ${LEAT_COLD_FLAGS})
+    endif()
   else()
     add_library(leat_${name} INTERFACE)
     target_link_libraries(leat_${name} INTERFACE leat_all ${arg_LEAT} ${arg_LIBS})
@@ -52,10 +55,10 @@ function(leat_pch target pch)
   endif()
 endfunction()
 
-# leat_make_pch(NAME HEADER [TESTS] LIBS target...)
-# TESTS: as tests are compiled.
+# leat_make_pch(NAME HEADER [TESTS | COLD] LIBS target...)
+# TESTS: as tests are compiled. COLD: as cold folders are.
 function(leat_make_pch name header)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "TESTS" "" "LIBS")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "TESTS;COLD" "" "LIBS")
   if(LEAT_PCH)
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc.new "// empty\n")
     file(COPY_FILE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc.new
@@ -64,6 +67,8 @@ function(leat_make_pch name header)
     target_link_libraries(${name} PRIVATE ${arg_LIBS})
     if(arg_TESTS)
       target_compile_options(${name} PRIVATE ${LEAT_TEST_FLAGS})
+    elseif(arg_COLD)
+      target_compile_options(${name} PRIVATE ${LEAT_COLD_FLAGS})
     endif()
     target_precompile_headers(${name} PRIVATE ${header})
   endif()

@@ -59,6 +59,11 @@ Result<server::Json> explain_one(ProjectEnv& env, const runtime::PipelinePlan& p
   for (const runtime::SinkPlan& sink : plan.sinks) {
     server::Json entry = {
         {"sink", sink.id}, {"guarantee", guarantee(plan, sink, stores)}, {"key", sink.key}};
+    if (sink.schema) {
+      entry["schema"] = {{"file", sink.schema->file},
+                         {"subject", runtime::subject_of(*sink.schema, sink.topic)},
+                         {"format", runtime::topic_format(*sink.schema)}};
+    }
     if (sink.kind == runtime::SinkPlan::Kind::kStore) {
       auto store = stores.open(sink.store);
       if (store) {
@@ -93,6 +98,9 @@ std::string text_of(const server::Json& json) {
   for (const auto& sink : json["sinks"]) {
     text += fmt::format("\nsink {}\n  {}\n", sink["sink"].get<std::string>(),
                         sink["guarantee"].get<std::string>());
+    if (sink.contains("schema"))
+      text += fmt::format("  {}, registered as {}\n", sink["schema"]["file"].get<std::string>(),
+                          sink["schema"]["subject"].get<std::string>());
     if (sink.contains("ddl")) text += sink["ddl"].get<std::string>() + "\n";
     if (sink.contains("note")) text += "  " + sink["note"].get<std::string>() + "\n";
   }

@@ -4,6 +4,7 @@
 #include "app/console.h"
 #include "app/interrupt.h"
 #include "app/local_api.h"
+#include "app/project_registry.h"
 #include "app/registry_server.h"
 #include "io/clock.h"
 #include "io/file.h"
@@ -36,8 +37,9 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
         .with_blame(Blame::kExternal)
         .with_hint("stop that process, or choose another directory with --data");
   }
-  ASSIGN(auto server, RegistryServer::start(**opened, "127.0.0.1", args.port));
-  const size_t subjects = server->registry().subjects(":*:", schema::Which::kLive).size();
+  ASSIGN(auto registry, ProjectRegistry::open({}, opened->get(), dir));
+  ASSIGN(auto server, RegistryServer::start(*registry->embedded(), "127.0.0.1", args.port));
+  const size_t subjects = registry->embedded()->subjects(":*:", schema::Which::kLive).size();
   TRY(print(fmt::format("schema registry: listening on {}, {} subjects, kept in {}\n",
                         server->url(), subjects, dir)));
   while (io::system_clock().sleep_ms(kSleepMs, interrupt.token())) {

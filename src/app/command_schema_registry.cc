@@ -1,10 +1,11 @@
 // leat schema ls | show | register | check | compat: what a schema registry has, asked over HTTP.
 #include <algorithm>
-#include <set>
 
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/project_env.h"
+#include "app/project_registry.h"
+#include "app/schema_impact.h"
 #include "base/strings.h"
 #include "clients/schema_registry.h"
 #include "io/file.h"
@@ -14,8 +15,8 @@ namespace leat::app {
 namespace {
 
 using clients::SchemaRegistry;
-using clients::SchemaText;
-using clients::SchemaVersion;
+using schema::SchemaText;
+using schema::SchemaVersion;
 using server::Json;
 
 constexpr size_t kMaxSchemaFile = 16u << 20;
@@ -26,12 +27,28 @@ struct Args {
   bool normalize = false;
 };
 
-/// --registry, else $SCHEMA_REGISTRY_URL, else this host's.
-Result<std::unique_ptr<SchemaRegistry>> open_registry(const Args& args) {
+/// What the project's profile says, when there is a project.
+Result<std::unique_ptr<SchemaRegistry>> of_project(const GlobalOptions& options) {
+  if (!io::exists(options.project + "/leat.yaml")) return std::unique_ptr<SchemaRegistry>();
+  const LoadedProject loaded = load_project_env(options, config::Environment::Missing::kIgnore);
+  if (!loaded.env || !loaded.env->files.profile.registry) return std::unique_ptr<SchemaRegistry>();
+  config::RegistryDecl declared = *loaded.env->files.profile.registry;
+  if (!declared.listen.empty()) declared.urls = {"http://" + declared.listen};
+  ASSIGN(clients::SchemaRegistryOptions asked, registry_options(declared));
+  return std::make_unique<SchemaRegistry>(std::move(asked));
+}
+
+/// --registry, else $SCHEMA_REGISTRY_URL, else what the project's profile says, else this host's.
+Result<std::unique_ptr<SchemaRegistry>> open_registry(const GlobalOptions& global,
+                                                      const Args& args) {
   const auto environment =
       config::Environment::of_process({}, config::Environment::Missing::kIgnore);
   std::string urls = args.registry;
   if (urls.empty()) urls = environment.get("SCHEMA_REGISTRY_URL").value_or("");
+  if (urls.empty()) {
+    ASSIGN(auto named, of_project(global));
+    if (named) return named;
+  }
   if (urls.empty()) urls = fmt::format("http://127.0.0.1:{}", limits::kDefaultRegistryPort);
   clients::SchemaRegistryOptions options;
   for (size_t at = 0; at <= urls.size();) {
@@ -103,7 +120,7 @@ Result<int32_t> version_of(const std::string& text) {
 }
 
 Result<int> list(const GlobalOptions& options, const Args& args) {
-  ASSIGN(auto registry, open_registry(args));
+  ASSIGN(auto registry, open_registry(options, args));
   ASSIGN(const auto subjects, registry->subjects(args.subject));
   Table table({"subject", "versions", "latest", "id", "type"});
   for (const std::string& subject : subjects) {
@@ -123,7 +140,7 @@ std::string laid_out(const std::string& text) {
 }
 
 Result<int> show(const GlobalOptions& options, const Args& args) {
-  ASSIGN(auto registry, open_registry(args));
+  ASSIGN(auto registry, open_registry(options, args));
   ASSIGN(const int32_t number, version_of(args.version));
   ASSIGN(const SchemaVersion version, registry->version(args.subject, number));
   if (options.format() == Format::kJson) {
@@ -148,8 +165,8 @@ Result<int> show(const GlobalOptions& options, const Args& args) {
   return 0;
 }
 
-Result<int> add(const Args& args) {
-  ASSIGN(auto registry, open_registry(args));
+Result<int> add(const GlobalOptions& options, const Args& args) {
+  ASSIGN(auto registry, open_registry(options, args));
   ASSIGN(const SchemaText schema, read_schema(args));
   auto id = registry->add(args.subject, schema, args.normalize);
   if (!id && id.error().code() == ErrorCode::kIncompatible)
@@ -163,24 +180,9 @@ Result<int> add(const Args& args) {
 
 // ---- check
 
-/// What a schema refers to, each behind what it needs itself.
-Result<void> resolve(SchemaRegistry& registry, const std::vector<schema::Reference>& references,
-                     std::set<std::pair<std::string, int32_t>>& seen,
-                     std::vector<schema::Resolved>& out) {
-  for (const schema::Reference& reference : references) {
-    if (!seen.emplace(reference.subject, reference.version).second) continue;
-    ASSIGN(const SchemaVersion found, registry.version(reference.subject, reference.version));
-    TRY(resolve(registry, found.schema.references, seen, out));
-    out.push_back({reference, found.schema.text});
-  }
-  return {};
-}
-
 using Parsed = std::shared_ptr<const schema::ParsedSchema>;
 Result<Parsed> parsed(SchemaRegistry& registry, const SchemaText& text) {
-  std::set<std::pair<std::string, int32_t>> seen;
-  std::vector<schema::Resolved> references;
-  TRY(resolve(registry, text.references, seen, references));
+  ASSIGN(const auto references, schema::resolve(registry, text.references));
   return schema::parse(text.format, text.text, references);
 }
 
@@ -206,9 +208,29 @@ bool fits(schema::Level level, const Comparison& with) {
   return !(backward && !with.backward.empty()) && !(forward && !with.forward.empty());
 }
 
+/// What the schema would break in the project here. True: nothing.
+Result<bool> tell_impact(const GlobalOptions& options, const Args& args, SchemaRegistry& registry,
+                         const SchemaText& text) {
+  LoadedProject loaded = load_project_env(options, config::Environment::Missing::kIgnore);
+  if (!loaded.env || !loaded.diagnostics.ok()) return true;  // `leat lint` tells
+  config::Diagnostics broken;
+  ASSIGN(const size_t pipelines,
+         schema_impact(*loaded.env, args.subject, args.file, registry, text, broken));
+  if (pipelines == 0) return true;
+  std::string out;
+  if (broken.ok())
+    out = fmt::format("\n{} of this project: SQL, rules and sinks take it\n",
+                      pipelines == 1 ? "the pipeline" : fmt::format("the {} pipelines", pipelines));
+  else
+    out = "\nin this project it breaks\n";
+  for (const config::Diagnostic& each : broken.all()) out += "  " + each.to_string() + "\n";
+  TRY(print(printable(out, true)));
+  return broken.ok();
+}
+
 Result<int> check(const GlobalOptions& options, const Args& args) {
   using schema::Level;
-  ASSIGN(auto registry, open_registry(args));
+  ASSIGN(auto registry, open_registry(options, args));
   ASSIGN(const SchemaText text, read_schema(args));
   auto candidate = parsed(*registry, text);
   if (!candidate) return std::move(candidate).error().with_blame(Blame::kUser).at(args.file);
@@ -248,11 +270,15 @@ Result<int> check(const GlobalOptions& options, const Args& args) {
   }
   if (options.format() == Format::kTable && !reasons.empty())
     TRY(print("\n" + printable(reasons, true)));
+  if (options.format() == Format::kTable && io::exists(options.project + "/leat.yaml")) {
+    ASSIGN(const bool whole, tell_impact(options, args, *registry, text));
+    good &= whole;
+  }
   return good ? 0 : 2;
 }
 
-Result<int> compat(const Args& args) {
-  ASSIGN(auto registry, open_registry(args));
+Result<int> compat(const GlobalOptions& options, const Args& args) {
+  ASSIGN(auto registry, open_registry(options, args));
   if (!args.level.empty()) TRY(registry->set_level(args.subject, args.level));
   ASSIGN(const std::string level, registry->level(args.subject));
   TRY(print(level + "\n"));
@@ -263,7 +289,7 @@ void add_registry_options(Command& command, Args& args) {
   command
       .add_option("--registry", args.registry,
                   "The registry's URLs, with commas between (default: $SCHEMA_REGISTRY_URL, else "
-                  "http://127.0.0.1:8081)")
+                  "what the project's profile says, else http://127.0.0.1:8081)")
       .type_name("URL");
   command
       .add_option("--username", args.username,
@@ -299,7 +325,7 @@ void add_schema_registry(Cli& cli, Command group) {
   shown.add_option("--version", args->version, "A number, or latest").type_name("N");
   Command added = cli.add(group, "register", "Register a schema under a subject",
                           "leat schema register users_created-value schemas/user_created.avsc",
-                          [args] { return add(*args); });
+                          [&cli, args] { return add(cli.options(), *args); });
   add_file_options(added, *args);
   added.add_flag("--normalize", args->normalize,
                  "Texts that mean the same are one schema: the registry normalises it first");
@@ -313,7 +339,7 @@ void add_schema_registry(Cli& cli, Command group) {
   Command levels = cli.add(group, "compat", "Show or set the compatibility level of a subject",
                            "leat schema compat users_created-value\nleat schema compat "
                            "users_created-value FULL_TRANSITIVE\nleat schema compat",
-                           [args] { return compat(*args); });
+                           [&cli, args] { return compat(cli.options(), *args); });
   levels.add_option("subject", args->subject, "The subject; without it, the registry's own level");
   levels.add_option("level", args->level, "NONE, BACKWARD, FORWARD, FULL, or one with _TRANSITIVE");
   for (Command* command : {&ls, &shown, &added, &checked, &levels})

@@ -1,6 +1,7 @@
 #include "app/local_api.h"
 
 #include "app/project_env.h"
+#include "app/project_registry.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "log/embedded_log.h"
@@ -13,6 +14,7 @@ namespace {
 struct LocalApi {
   std::unique_ptr<log::EmbeddedLog> embedded;
   std::unique_ptr<stream::Log> remote;
+  std::unique_ptr<ProjectRegistry> registry;
   std::shared_ptr<components::DuckdbStore> store;
   std::unique_ptr<runtime::StoreSet> stores;
   std::unique_ptr<runtime::Services> services;
@@ -72,6 +74,9 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
   else
     backend.log = local->embedded.get();
   backend.metrics = &parts.metrics;
+  ASSIGN(local->registry,
+         ProjectRegistry::open(parts.plan.registry, local->embedded.get(), parts.data_dir));
+  backend.schemas = &local->registry->catalog();
   local->stores = std::make_unique<runtime::StoreSet>(
       parts.plan, parts.components,
       store_context(parts.plan, parts.data_dir, parts.environment, parts.metrics));
@@ -80,6 +85,7 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
     local->services = std::make_unique<runtime::Services>(
         runtime::Services{io::system_clock(), *backend.log, parts.components, *local->stores,
                           parts.metrics, parts.environment});
+    local->services->schemas = backend.schemas;
     backend.services = local->services.get();
     if (local->embedded) {
       backend.backup_log = [log = local->embedded.get()](const std::string& directory) {

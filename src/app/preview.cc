@@ -4,6 +4,7 @@
 
 #include "app/console.h"
 #include "app/local_api.h"
+#include "app/project_registry.h"
 #include "codec/text.h"
 #include "io/file.h"
 #include "log/embedded_log.h"
@@ -18,6 +19,9 @@ namespace {
 struct Opened {
   types::Schema schema;
   std::unique_ptr<runtime::LaneInput> input;
+  // Of a topic with registered schemas.
+  runtime::TopicSchemaPointer reader;
+  std::shared_ptr<runtime::WriterSchemas> writers;
 };
 
 Result<Opened> open_input(ProjectEnv& env, const runtime::PipelinePlan& plan, stream::Log* log,
@@ -38,6 +42,19 @@ Result<Opened> open_input(ProjectEnv& env, const runtime::PipelinePlan& plan, st
                                       std::move(options));
   };
   Opened opened;
+  if (plan.reads_framed()) {
+    opened.reader = plan.reader();
+    if (!opened.reader) {
+      ASSIGN(auto newest, runtime::newest_schema(*services.schemas, *plan.input_topic()));
+      opened.reader = std::make_shared<const runtime::TopicSchema>(std::move(newest));
+    }
+    opened.schema = opened.reader->columns;
+    opened.writers = std::make_shared<runtime::WriterSchemas>(
+        *services.schemas, services.clock, *plan.input_topic() + "-value");
+    ASSIGN(auto framed, input());
+    opened.input = runtime::make_schema_input(std::move(framed), services.clock, opened.writers);
+    return opened;
+  }
   ASSIGN(std::optional<types::Schema> known, runtime::known_input(env.plan, plan, log));
   if (known) {
     opened.schema = std::move(*known);
@@ -63,7 +80,12 @@ Result<void> show_rows(ProjectEnv& env, const runtime::PipelinePlan& plan, strea
   ASSIGN(Opened opened, open_input(env, plan, log, services, stop));
   ASSIGN(auto engine, runtime::open_engine(plan));
   ASSIGN(auto query, runtime::compile(*engine->engine, plan, opened.schema));
-  ASSIGN(auto decoder, runtime::make_decoder(plan, *query, opened.schema));
+  std::unique_ptr<stream::Decoder> decoder;
+  if (opened.writers) {
+    decoder = runtime::make_framed_decoder(*query, opened.reader, opened.writers);
+  } else {
+    ASSIGN(decoder, runtime::make_decoder(plan, *query, opened.schema));
+  }
   std::vector<std::string> names;
   for (const auto& field : query->output().fields) names.push_back(field.name);
   std::unique_ptr<runtime::Tombstones> tombstones;
@@ -138,6 +160,8 @@ Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, 
   runtime::StoreSet stores(env.plan, env.components, {});
   runtime::Services services{io::system_clock(), *memory,        env.components, stores,
                              env.metrics,        env.environment};
+  ASSIGN(auto registry, ProjectRegistry::open(env.plan.registry, log.get(), env.data_dir));
+  services.schemas = &registry->catalog();
   for (const runtime::PipelinePlan& plan : env.plan.pipelines) {
     const bool named = std::find(pipelines.begin(), pipelines.end(), plan.name) != pipelines.end();
     if (!pipelines.empty() && !named) continue;

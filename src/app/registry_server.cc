@@ -2,16 +2,14 @@
 
 namespace leat::app {
 
-Result<std::unique_ptr<RegistryServer>> RegistryServer::start(stream::Log& log,
+Result<std::unique_ptr<RegistryServer>> RegistryServer::start(schema::Registry& registry,
                                                               const std::string& address,
                                                               int port) {
-  std::unique_ptr<RegistryServer> server(new RegistryServer(log));
-  ASSIGN(server->registry_, schema::Registry::open(server->store_, schema::parse));
-  server->api_ = std::make_unique<server::RegistryApi>(*server->registry_);
+  std::unique_ptr<RegistryServer> server(new RegistryServer(registry));
   net::HttpServerOptions options;
   options.address = address;
   options.port = port;
-  auto http = net::HttpServer::start(server->api_->router(), std::move(options));
+  auto http = net::HttpServer::start(server->api_.router(), std::move(options));
   if (!http) {
     Error error = std::move(http).error().context("the schema registry");
     if (error.code() != ErrorCode::kAlreadyExists) return error;

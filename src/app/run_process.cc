@@ -34,25 +34,28 @@ auto open_patiently(Open open) {
   }
 }
 
-/// "127.0.0.1:8680" -> address and port; empty: the default port or the next free one.
-Result<net::HttpServerOptions> listen_on(const config::ApiDecl& api) {
+/// "127.0.0.1:8680" -> address and port.
+Result<void> listen_on(const char* key, const std::string& listen, std::string& address,
+                       int& port) {
+  const size_t colon = listen.rfind(':');
+  port = -1;
+  if (colon != std::string::npos)
+    std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), port);
+  if (port < 0 || port > 65535) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{}: expected ADDRESS:PORT, found `{}`", key, listen));
+  }
+  address = listen.substr(0, colon);
+  return {};
+}
+
+/// Where the API listens; without `listen` on the default port or the next free one.
+Result<net::HttpServerOptions> api_options(const config::ApiDecl& api) {
   net::HttpServerOptions options;
   options.tcp = api.enabled;
   options.port = limits::kDefaultApiPort;
-  options.next_free_port = true;
-  if (api.listen.empty()) return options;
-  size_t colon = api.listen.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos) {
-    std::from_chars(api.listen.data() + colon + 1, api.listen.data() + api.listen.size(), port);
-  }
-  if (port < 0 || port > 65535) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("api.listen: expected ADDRESS:PORT, found `{}`", api.listen));
-  }
-  options.address = api.listen.substr(0, colon);
-  options.port = port;
-  options.next_free_port = false;
+  options.next_free_port = api.listen.empty();
+  if (!api.listen.empty()) TRY(listen_on("api.listen", api.listen, options.address, options.port));
   return options;
 }
 
@@ -80,15 +83,33 @@ Result<void> RunProcess::start() {
                                            log_context(env_.plan, env_.environment)));
   stream::Log& log = remote_ ? *remote_ : *local_;
 
+  const auto& declared = env_.plan.registry;
+  if (env_.plan.names_schemas() || declared) {
+    ASSIGN(registry_, ProjectRegistry::open(declared, local_.get(), env_.data_dir));
+  }
+
   stores_ = std::make_unique<runtime::StoreSet>(
       env_.plan, env_.components,
       store_context(env_.plan, env_.data_dir, env_.environment, env_.metrics));
-  services_ = std::make_unique<runtime::Services>(runtime::Services{
-      io::system_clock(), log, env_.components, *stores_, env_.metrics, env_.environment,
-      options_.run_id, io::entropy(), options_.skip_page, local_.get()});
+  services_ = std::make_unique<runtime::Services>(
+      runtime::Services{io::system_clock(), log, env_.components, *stores_, env_.metrics,
+                        env_.environment, options_.run_id, io::entropy(), options_.skip_page,
+                        registry_ ? &registry_->catalog() : nullptr, local_.get()});
   ASSIGN(options_.run.paused, server::read_paused(env_.data_dir));
   supervisor_ = std::make_unique<runtime::Supervisor>(env_.plan, *services_, options_.run);
-  if (options_.serve) TRY(serve());
+  if (!options_.serve) return {};
+  TRY(serve());
+  return serve_registry();
+}
+
+Result<void> RunProcess::serve_registry() {
+  const auto& declared = env_.plan.registry;
+  if (!declared || declared->listen.empty()) return {};
+  std::string address;
+  int port = 0;
+  TRY(listen_on("registry.listen", declared->listen, address, port));
+  ASSIGN(registry_server_, RegistryServer::start(*registry_->embedded(), address, port));
+  spdlog::info("schema registry: {}", registry_server_->url());
   return {};
 }
 
@@ -105,12 +126,13 @@ Result<void> RunProcess::serve() {
   backend_.services = services_.get();
   backend_.stores = stores_.get();
   backend_.metrics = &env_.metrics;
+  backend_.schemas = registry_ ? &registry_->catalog() : nullptr;
   backend_.backup_log = [this](const std::string& directory) {
     return local_->backup(log_directory(directory));
   };
   server::add_all(api_, backend_);
 
-  ASSIGN(net::HttpServerOptions http, listen_on(env_.files.project.api));
+  ASSIGN(net::HttpServerOptions http, api_options(env_.files.project.api));
   server::RunFile file;
   file.pid = ::getpid();
   file.started_ms = io::system_clock().now_ms();
@@ -164,6 +186,9 @@ Result<void> RunProcess::run(std::stop_token stop,
       next_retention = io::system_clock().steady_ms() + kRetentionMs;
       retain();
     }
+  });
+  std::stop_callback hurry(stop, [this] {
+    if (registry_) registry_->stop();
   });
   return supervisor_->run(stop);
 }

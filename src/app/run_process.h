@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "app/project_env.h"
+#include "app/project_registry.h"
+#include "app/registry_server.h"
 #include "log/embedded_log.h"
 #include "net/http_server.h"
 #include "runtime/supervisor.h"
@@ -47,6 +49,7 @@ class RunProcess {
       : env_(env), options_(std::move(options)) {}
   Result<void> start();
   Result<void> serve();
+  Result<void> serve_registry();
   void retain();
 
   ProjectEnv& env_;
@@ -54,6 +57,7 @@ class RunProcess {
   std::unique_ptr<log::EmbeddedLog>
       local_;  // the directory's lock; the log itself, unless the profile names one
   std::unique_ptr<stream::Log> remote_;
+  std::unique_ptr<ProjectRegistry> registry_;
   std::unique_ptr<runtime::StoreSet> stores_;
   std::unique_ptr<runtime::Services> services_;
   std::unique_ptr<runtime::Supervisor> supervisor_;
@@ -61,6 +65,7 @@ class RunProcess {
   server::Backend backend_;
   server::Api api_;
   std::unique_ptr<net::HttpServer> http_;
+  std::unique_ptr<RegistryServer> registry_server_;  // when the profile's registry listens
 };
 
 }  // namespace leat::app

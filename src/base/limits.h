@@ -58,6 +58,9 @@ constexpr size_t kSchemaReferences = 1024;      // that one schema has, directly
 constexpr size_t kSchemaPairs = 200'000;        // pairs of types that one comparison looks at
 constexpr size_t kSchemaPathBytes = 2 * kKiB;   // of a place that a difference names
 constexpr size_t kSchemaDifferences = 1000;     // that one comparison tells of
+constexpr int64_t kUnknownSchemaWaitMs =
+    10'000;  // for a schema that a record names and the registry lacks
+constexpr size_t kMaxUnknownSchemas = 10'000;  // that a lane remembers
 
 // Names
 constexpr size_t kMaxIdentifier = 48;

@@ -185,19 +185,27 @@ Result<Json> SchemaRegistry::ask(std::string method, const std::string& target,
   }
 }
 
-Result<std::shared_ptr<const SchemaText>> SchemaRegistry::schema(int32_t id,
-                                                                 const std::string& subject) {
-  const std::pair key(context_of(subject), id);
+Result<std::shared_ptr<const SchemaText>> SchemaRegistry::keep(const Kept& key,
+                                                               const std::string& target) {
   {
     MutexLock lock(kept_mutex_);
     if (auto kept = kept_.find(key); kept != kept_.end()) return kept->second;
   }
-  ASSIGN(const Json answer,
-         ask("GET", fmt::format("/schemas/ids/{}?subject={}", id, net::percent_encode(subject))));
+  ASSIGN(const Json answer, ask("GET", target));
   ASSIGN(SchemaText text, schema_of(answer));
   auto made = std::make_shared<const SchemaText>(std::move(text));
   MutexLock lock(kept_mutex_);
   return kept_.try_emplace(key, std::move(made)).first->second;
+}
+
+Result<std::shared_ptr<const SchemaText>> SchemaRegistry::schema(int32_t id,
+                                                                 const std::string& subject) {
+  return keep({context_of(subject), id},
+              fmt::format("/schemas/ids/{}?subject={}", id, net::percent_encode(subject)));
+}
+
+Result<std::shared_ptr<const SchemaText>> SchemaRegistry::schema(const std::string& guid) {
+  return keep({guid, 0}, "/schemas/guids/" + net::percent_encode(guid));
 }
 
 Result<std::vector<std::string>> SchemaRegistry::subjects(const std::string& prefix) {

@@ -22,7 +22,7 @@
 #include "io/clock.h"
 #include "net/http_client.h"
 #include "net/retry.h"
-#include "schema/parsed_schema.h"
+#include "schema/catalog.h"
 
 namespace leat::clients {
 
@@ -35,38 +35,25 @@ struct SchemaRegistryOptions {
   io::Clock* clock = nullptr;  // null: the host's; outlives the client
 };
 
-/// The text of a schema with what it refers to.
-struct SchemaText {
-  schema::Format format = schema::Format::kAvro;
-  std::string text;
-  std::vector<schema::Reference> references;
-  friend bool operator==(const SchemaText&, const SchemaText&) = default;
-};
+using schema::SchemaText;
+using schema::SchemaVersion;
 
-/// One version of a subject.
-struct SchemaVersion {
-  std::string subject;
-  int32_t version = 0, id = 0;
-  SchemaText schema;
-};
-
-/// Any thread; one question at a time. Errors: kNotFound (404xx), kIncompatible (409, with what stands in the way),
-/// kInvalidArgument (422xx), kPermission (401, 403), kUnavailable and kTimeout when nobody answered in time.
-class SchemaRegistry {
+/// Any thread; one question at a time.
+class SchemaRegistry final : public schema::Catalog {
  public:
-  static constexpr int32_t kLatest = -1;
+  static constexpr int32_t kLatest = schema::kLatest;
 
   explicit SchemaRegistry(SchemaRegistryOptions options);
 
-  /// What an id of `subject`'s context stands for.
-  Result<std::shared_ptr<const SchemaText>> schema(int32_t id, const std::string& subject);
+  std::string name() const override { return options_.urls.front().origin(); }
+  Result<std::shared_ptr<const SchemaText>> schema(int32_t id, const std::string& subject) override;
+  Result<std::shared_ptr<const SchemaText>> schema(const std::string& guid) override;
   Result<std::vector<std::string>> subjects(const std::string& prefix = "");
   Result<std::vector<int32_t>> versions(const std::string& subject);
-  Result<SchemaVersion> version(const std::string& subject, int32_t number);
-  /// The id under the subject, registered when it is not there yet.
-  Result<int32_t> add(const std::string& subject, const SchemaText& schema, bool normalize = false);
-  /// The version of the subject that has this schema: kNotFound when none has.
-  Result<SchemaVersion> find(const std::string& subject, const SchemaText& schema);
+  Result<SchemaVersion> version(const std::string& subject, int32_t number) override;
+  Result<int32_t> add(const std::string& subject, const SchemaText& schema,
+                      bool normalize) override;
+  Result<SchemaVersion> find(const std::string& subject, const SchemaText& schema) override;
   /// What stands in the way of the schema beside one version (kLatest), or (nullopt) beside those that the subject's level
   /// asks for. Empty: nothing.
   Result<std::vector<std::string>> differences(const std::string& subject, const SchemaText& schema,
@@ -82,6 +69,8 @@ class SchemaRegistry {
   using Json = nlohmann::ordered_json;
   Result<Json> ask(std::string method, const std::string& target, const std::string& body = "");
   Result<Json> ask_once(const net::HttpRequest& request);
+  using Kept = std::pair<std::string, int32_t>;  // a context and an id; a GUID and 0
+  Result<std::shared_ptr<const SchemaText>> keep(const Kept& key, const std::string& target);
 
   const SchemaRegistryOptions options_;
   io::Clock& clock_;
@@ -91,8 +80,7 @@ class SchemaRegistry {
   net::Backoff backoff_ GUARDED_BY(mutex_);
   size_t url_ GUARDED_BY(mutex_) = 0;  // the one that answered last
   Mutex kept_mutex_;
-  std::map<std::pair<std::string, int32_t>, std::shared_ptr<const SchemaText>> kept_
-      GUARDED_BY(kept_mutex_);  // by context and id
+  std::map<Kept, std::shared_ptr<const SchemaText>> kept_ GUARDED_BY(kept_mutex_);
 };
 
 }  // namespace leat::clients

@@ -75,9 +75,9 @@ TEST(SchemaRegistryClient, RefusalsSayTheContractsNumber) {
   EXPECT_THAT(missing.error().to_string(), HasSubstr("Subject 'u' not found. (40401)"));
   EXPECT_THAT(missing.error().to_string(), HasSubstr("schema registry http://127.0.0.1"));
   status = "409 Conflict", body = R"({"error_code":40901,"message":"incompatible"})";
-  EXPECT_EQ(registry.add("u", {}).error().code(), ErrorCode::kIncompatible);
+  EXPECT_EQ(registry.add("u", {}, false).error().code(), ErrorCode::kIncompatible);
   status = "422 Unprocessable Entity", body = R"({"error_code":42201,"message":"no schema"})";
-  EXPECT_EQ(registry.add("u", {}).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(registry.add("u", {}, false).error().code(), ErrorCode::kInvalidArgument);
   status = "401 Unauthorized", body = "go away";
   EXPECT_EQ(registry.subjects().error().code(), ErrorCode::kPermission);
   EXPECT_EQ(server.requests().size(), 4u) << "none of them is asked again";
@@ -106,7 +106,7 @@ TEST(SchemaRegistryClient, WhatIsNoRegistryIsTold) {
   for (const char* each : {"{}", "[1]", "null", R"({"id":"x"})", R"({"id":1.5})"}) {
     body = each;
     EXPECT_EQ(registry.subjects().error().code(), ErrorCode::kCorrupt) << each;
-    EXPECT_EQ(registry.add("u", {}).error().code(), ErrorCode::kCorrupt) << each;
+    EXPECT_EQ(registry.add("u", {}, false).error().code(), ErrorCode::kCorrupt) << each;
     EXPECT_EQ(registry.version("u", 1).error().code(), ErrorCode::kCorrupt) << each;
   }
 }

@@ -27,8 +27,12 @@ std::string_view shown(std::string_view text) { return utf8_prefix(text, limits:
 
 class AvroEncoder final : public stream::Encoder {
  public:
-  AvroEncoder(AvroWritePlan plan, const types::Schema& columns, std::vector<size_t> key)
-      : plan_(std::move(plan)), columns_(columns.fields.size()), key_(columns, std::move(key)) {}
+  AvroEncoder(AvroWritePlan plan, const types::Schema& columns, std::vector<size_t> key,
+              std::string prefix)
+      : plan_(std::move(plan)),
+        columns_(columns.fields.size()),
+        key_(columns, std::move(key)),
+        prefix_(std::move(prefix)) {}
 
   void encode(const types::Batch& batch, stream::EncodedRows& out,
               std::vector<Failure>& failed) override {
@@ -41,6 +45,7 @@ class AvroEncoder final : public stream::Encoder {
     for (size_t row = 0; row < batch.rows; ++row) {
       path_.clear();
       std::optional<std::string_view> key, value;
+      bytes.put(prefix_);
       if (record(plan_, batch.columns, row)) [[likely]] {
         value = bytes.take();
         if (key_.empty()) {
@@ -337,6 +342,7 @@ class AvroEncoder final : public stream::Encoder {
   const AvroWritePlan plan_;
   const size_t columns_;
   const RowKey key_;
+  const std::string prefix_;
   JsonIndex index_;          // checks the text of JSON columns in keys
   ArenaOut* out_ = nullptr;  // of the batch being encoded
   std::string path_, message_;
@@ -346,11 +352,12 @@ class AvroEncoder final : public stream::Encoder {
 
 Result<std::unique_ptr<stream::Encoder>> make_avro_encoder(const schema::avro::Schema& schema,
                                                            const types::Schema& columns,
-                                                           std::vector<size_t> key) {
+                                                           std::vector<size_t> key,
+                                                           std::string prefix) {
   TRY(RowKey::check(columns, key));
   ASSIGN(AvroWritePlan plan, make_avro_write_plan(schema, columns));
   return std::unique_ptr<stream::Encoder>(
-      std::make_unique<AvroEncoder>(std::move(plan), columns, std::move(key)));
+      std::make_unique<AvroEncoder>(std::move(plan), columns, std::move(key), std::move(prefix)));
 }
 
 }  // namespace leat::codec

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -28,11 +29,12 @@
 
 namespace leat::codec {
 
-/// An encoder of batches of `columns` by `schema`; `key` are indices of key columns, none: no key. kIncompatible with the
-/// path when a column does not go into its field, a field has neither column nor default, or a column has no field.
+/// An encoder of batches of `columns` by `schema`; `key` are indices of key columns, none: no key; `prefix` stands before
+/// each value. kIncompatible with the path when a column does not go into its field, a field has neither column nor default, or a column has no field.
 /// The schema may be gone afterwards.
 Result<std::unique_ptr<stream::Encoder>> make_avro_encoder(const schema::avro::Schema& schema,
                                                            const types::Schema& columns,
-                                                           std::vector<size_t> key);
+                                                           std::vector<size_t> key,
+                                                           std::string prefix = {});
 
 }  // namespace leat::codec

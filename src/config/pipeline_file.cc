@@ -16,7 +16,9 @@ constexpr const char* kIdentifier =
 constexpr const char* kTopicName = "a topic name: letters, digits, `.`, `_`, `-`, at most 249";
 
 bool not_empty(std::string_view text) { return !text.empty(); }
-bool is_format(std::string_view text) { return text == "json"; }
+bool is_format(std::string_view text) {
+  return text == "json" || text == "avro" || text == "protobuf" || text == "json_schema";
+}
 
 // Takes `width` digits off the front.
 bool digits(std::string_view& text, size_t width, int& out) {
@@ -204,6 +206,40 @@ const Spec<KeyDecl>& key_spec() {
   return spec;
 }
 
+const Spec<SchemaDecl>& schema_spec() {
+  static const auto spec = [] {
+    Spec<SchemaDecl> s("schema", "The schema that a topic's values have.");
+    s.field("file", &SchemaDecl::file)
+        .required()
+        .syntax("a path", not_empty)
+        .doc(
+            "A schema of Avro (.avsc), Protobuf (.proto: its first message) or JSON Schema "
+            "(.json), relative to the "
+            "project.")
+        .example("schemas/user_created.avsc");
+    s.field("subject_strategy", &SchemaDecl::strategy)
+        .choices({{"topic", SubjectStrategy::kTopic},
+                  {"record", SubjectStrategy::kRecord},
+                  {"topic_record", SubjectStrategy::kTopicRecord}})
+        .doc(
+            "Its name in the registry: TOPIC-value, the record's full name, or both with a dash "
+            "between.");
+    s.field("policy", &SchemaDecl::policy)
+        .choices({{"auto_register", RegisterPolicy::kAutoRegister},
+                  {"check_only", RegisterPolicy::kCheckOnly}})
+        .doc(
+            "At start: register it when it is new and compatible, or ask that somebody has "
+            "registered it.");
+    s.shorthand("a path", [](const Node& node, SchemaDecl& out) {
+      if (!node.is_scalar() || node.text.empty()) return false;
+      out.file = {node.text, node.mark};
+      return true;
+    });
+    return s;
+  }();
+  return spec;
+}
+
 const Spec<SinkDecl>& sink_spec() {
   static const auto spec = [] {
     Spec<SinkDecl> s("sinks[]", "Where the rows go.");
@@ -225,9 +261,9 @@ const Spec<SinkDecl>& sink_spec() {
     s.field("mode", &SinkDecl::mode)
         .choices({{"upsert", Mode::kUpsert}, {"append", Mode::kAppend}})
         .doc("Of a table: the newest row per key, or every row. Follows from `key`.");
-    s.reserved("schema",
-               "topics with a registered schema come with the schema registry, in a later version",
-               "leave the line out: the topic then carries JSON");
+    s.field("schema", &SinkDecl::schema)
+        .of(schema_spec())
+        .doc("Of a topic: the schema of its values, registered and enforced; without it, JSON.");
     s.field("on_tombstone", &SinkDecl::on_tombstone)
         .choices({{"reject", OnTombstone::kReject}, {"delete", OnTombstone::kDelete}})
         .doc(
@@ -250,6 +286,9 @@ const Spec<SinkDecl>& sink_spec() {
       else if (sink.mode == Mode::kAppend && sink.key)
         reading.error(mode->value.mark, "`mode: append` beside `key`", {}, {},
                       "leave out one of them: a table with a key is upserted");
+      if (const Entry* schema = node.entry("schema"); schema && !node.entry("topic"))
+        reading.error(schema->key_mark, "`schema` belongs to a topic", {}, {},
+                      "leave it out: a table's columns follow from the SQL");
       const Entry* tombstone = node.entry("on_tombstone");
       if (tombstone && !node.entry("store"))
         reading.error(tombstone->key_mark, "`on_tombstone` belongs to a store's table", {}, {},
@@ -366,8 +405,11 @@ const Spec<SourceDecl>& source_spec() {
         .choices({{"read", Validate::kRead}, {"all", Validate::kAll}})
         .doc("Check the fields that SQL, rules and keys read, or the whole schema.");
     s.field("format", &SourceDecl::format)
-        .syntax("`json`", is_format)
-        .doc("Of a topic that others write: what its values are.");
+        .syntax("`json`, `avro`, `protobuf` or `json_schema`", is_format)
+        .doc(
+            "Of a topic that others write: what its values are; all but `json` with the id "
+            "of a "
+            "registered schema in front.");
     s.rest(&SourceDecl::components, "the name of a source component, with its own keys");
     s.mark(&SourceDecl::mark);
     return s;

@@ -29,7 +29,8 @@ struct SourceDecl {
   From from;
   Located<std::string> schema;  // path of the input's schema, relative to the project; may be empty
   Validate validate = Validate::kRead;
-  std::string format;  // of a foreign topic's values; empty: what the topic records
+  Located<std::string>
+      format;  // of a topic's values: "json", "avro", "protobuf", "json_schema"; empty: as its writer in the project says, or JSON
   std::vector<Entry>
       components;  // unknown keys; after load_project exactly one unless topic is set
   Mark mark;
@@ -73,6 +74,18 @@ enum class Mode { kUpsert, kAppend };
 /// What a record without a value is to a table: a bad record, or the end of its key's row.
 enum class OnTombstone { kReject, kDelete };
 
+/// Under which name of the registry a topic's schema is: TOPIC-value, the record's full name, or TOPIC-RECORD.
+enum class SubjectStrategy { kTopic, kRecord, kTopicRecord };
+/// What a start does with a schema that the registry does not have under that name.
+enum class RegisterPolicy { kAutoRegister, kCheckOnly };
+
+/// `schema:` of a topic sink.
+struct SchemaDecl {
+  Located<std::string> file;  // relative to the project
+  SubjectStrategy strategy = SubjectStrategy::kTopic;
+  RegisterPolicy policy = RegisterPolicy::kAutoRegister;
+};
+
 struct SinkDecl {
   Located<std::string> topic;
   Located<std::string> store, table;
@@ -80,6 +93,7 @@ struct SinkDecl {
   std::optional<KeyDecl> key;
   std::optional<Mode> mode;  // as written; see effective_mode()
   Located<OnTombstone> on_tombstone;
+  std::optional<SchemaDecl> schema;  // of a topic; none: JSON
   Mark mark;
   bool is_topic() const { return !topic.value.empty(); }
   bool is_store() const { return !store.value.empty(); }

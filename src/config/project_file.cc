@@ -24,6 +24,59 @@ bool is_address(std::string_view text) {
   return error == std::errc() && at == end;
 }
 
+bool is_loopback(std::string_view text) {
+  const std::string_view host = text.substr(0, text.rfind(':'));
+  return is_address(text) &&
+         (host == "localhost" || host == "[::1]" ||
+          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos));
+}
+
+bool is_http_url(std::string_view text) {
+  for (std::string_view scheme : {"http://", "https://"})
+    if (text.starts_with(scheme)) return text.size() > scheme.size();
+  return false;
+}
+
+const Spec<RegistryDecl>& registry_spec() {
+  static const auto spec = [] {
+    Spec<RegistryDecl> s("registry",
+                         "The schema registry: `url` of another one, or `listen`: the embedded one "
+                         "is served to other programs, too.");
+    s.field("url", &RegistryDecl::urls)
+        .one_or_list()
+        .syntax("a URL such as http://127.0.0.1:8081", is_http_url)
+        .doc("Of a registry that speaks Confluent's contract; several of one are tried in turn.")
+        .example("http://127.0.0.1:8081");
+    s.field("listen", &RegistryDecl::listen)
+        .syntax("HOST:PORT of loopback", is_loopback)
+        .doc("Where `leat run` serves the embedded registry: it asks for no password.")
+        .example("127.0.0.1:8081");
+    s.field("username", &RegistryDecl::username).doc("As whom to log in at `url`.");
+    s.field("password", &RegistryDecl::password).doc("Its password.");
+    s.field("ca_file", &RegistryDecl::ca_file)
+        .doc("Authorities that sign its certificate (PEM), besides the host's.");
+    s.field("timeout", &RegistryDecl::timeout_ms)
+        .unit(Unit::kDuration)
+        .range(100, 600'000)
+        .doc("Until a question has failed, tries included.");
+    s.exactly_one({"url", "listen"});
+    s.mark(&RegistryDecl::mark);
+    s.check([](const RegistryDecl& registry, const Node& node, Reading& reading) {
+      const Entry* url = node.entry("url");
+      if (url && registry.urls.empty()) reading.error(url->value.mark, "no URL", "at least one");
+      for (const char* key : {"username", "password", "ca_file", "timeout"})
+        if (const Entry* entry = node.entry(key); entry && !url)
+          reading.error(entry->key_mark, fmt::format("`{}` without `url`", key), {}, {},
+                        "leave it out: the embedded registry is in this process");
+      if (node.entry("password") && !node.entry("username"))
+        reading.error(node.entry("password")->key_mark, "a `password` without `username`",
+                      "the name to log in as");
+    });
+    return s;
+  }();
+  return spec;
+}
+
 const Spec<ProfileDecl>& profile_spec() {
   static const auto spec = [] {
     Spec<ProfileDecl> s("profiles.NAME",
@@ -31,8 +84,9 @@ const Spec<ProfileDecl>& profile_spec() {
     s.field("log", &ProfileDecl::log)
         .of(log_decl_spec())
         .doc("The durable log; without it, embedded.");
-    s.reserved("registry", "the schema registry comes in a later version",
-               "leave it out: topics carry JSON");
+    s.field("registry", &ProfileDecl::registry)
+        .of(registry_spec())
+        .doc("The schema registry; without it, embedded and for this process alone.");
     s.field("stores", &ProfileDecl::stores)
         .of(store_decl_spec())
         .doc(

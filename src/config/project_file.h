@@ -22,9 +22,21 @@ struct ComponentDecl {
   const Node& node() const { return components.front().value; }
 };
 
+/// The schema registry: another one by its URLs, or the embedded one, served to others too.
+struct RegistryDecl {
+  std::string listen;  // "127.0.0.1:8081"; empty: `urls`
+  std::vector<std::string> urls;
+  std::string username;  // empty: no login
+  Secret password;
+  std::string ca_file;
+  int64_t timeout_ms = 10'000;
+  Mark mark;
+};
+
 /// Where things are. The empty profile is the embedded one.
 struct ProfileDecl {
-  std::optional<ComponentDecl> log;  // none: embedded
+  std::optional<ComponentDecl> log;      // none: embedded
+  std::optional<RegistryDecl> registry;  // none: the embedded one, for this process alone
   std::vector<std::pair<std::string, ComponentDecl>>
       stores;  // none: each name is an embedded schema
   Mark mark;

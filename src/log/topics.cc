@@ -89,7 +89,7 @@ Result<stream::TopicInfo> TopicTable::ensure(const stream::TopicSpec& spec) {
     return topic ? std::optional(topic->info) : std::nullopt;
   };
   auto is_as_declared = [&](const stream::TopicInfo& info) {
-    return info.spec.retention_ms == spec.retention_ms &&
+    return info.spec.format == spec.format && info.spec.retention_ms == spec.retention_ms &&
            info.spec.retention_bytes == spec.retention_bytes;
   };
   auto found = existing();
@@ -103,7 +103,12 @@ Result<stream::TopicInfo> TopicTable::ensure(const stream::TopicSpec& spec) {
                              found->spec.partitions, spec.partitions))
         .with_hint("a topic's partitions never change: declare as many, or use another name");
   }
-  if (found && found->spec.format != spec.format) {
+  bool other_format = found && found->spec.format != spec.format;
+  if (other_format) {
+    ASSIGN(const bool empty, holds_nothing(*found));
+    other_format = !empty;  // what holds no record may hold any
+  }
+  if (other_format) {
     return Error(ErrorCode::kIncompatible, fmt::format("topic {} holds {}, {} is declared",
                                                        spec.name, found->spec.format, spec.format))
         .with_hint("use another name for a topic of another format");
@@ -128,6 +133,14 @@ Result<stream::TopicInfo> TopicTable::ensure(const stream::TopicSpec& spec) {
   }
   topic->info = info;
   return info;
+}
+
+Result<bool> TopicTable::holds_nothing(const stream::TopicInfo& topic) {
+  for (int32_t p = 0; p < topic.spec.partitions; ++p) {
+    ASSIGN(const stream::PartitionBounds held, bounds(topic, p));
+    if (held.start != held.end) return false;
+  }
+  return true;
 }
 
 Result<stream::TopicInfo> TopicTable::find(const std::string& name) {

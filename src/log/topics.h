@@ -79,6 +79,7 @@ class TopicTable final : public stream::TopicAdmin {
   std::shared_ptr<Topic> by_name(const std::string& name) REQUIRES_LOCK(mutex_);
   Result<Partition> load_partition(const stream::TopicId& id, int32_t partition);
   static Error gone(const Topic& topic);
+  Result<bool> holds_nothing(const stream::TopicInfo& topic);
 
   Store& store_;
   Mutex& write_mutex_;

@@ -41,7 +41,12 @@ TEST_F(TopicsTest, EnsureCreatesOnceAndRefusesOtherPartitionsOrFormats) {
   EXPECT_THAT(wider.error().message(), HasSubstr("has 3 partitions, 4 are declared"));
   auto avro = spec("users", 3);
   avro.format = "avro";
-  EXPECT_EQ(ensure(avro).error().code(), ErrorCode::kIncompatible);
+  EXPECT_EQ(ensure(avro)->spec.format, "avro");  // it holds no record yet
+  EXPECT_EQ(ensure(avro)->id, users.id);
+  ASSERT_TRUE(append(users, 2, {"one"}));
+  EXPECT_EQ(ensure(spec("users", 3)).error().code(), ErrorCode::kIncompatible);
+  open();
+  EXPECT_EQ(log_->topics().find("users")->spec.format, "avro");
   EXPECT_NE(ensure(spec("users2"))->id, users.id);
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "codec/framed_decode.h"
 #include "codec/json_decode.h"
 #include "codec/json_encode.h"
+#include "codec/schema_codec.h"
 #include "io/digest.h"
 
 namespace leat::runtime {
@@ -75,7 +77,10 @@ std::unique_ptr<sql::Query> compile(sql::Engine& engine, const PipelinePlan& pla
     return nullptr;
   }
   for (const sql::CompileError& error : compiled->errors) report(plan, error, diagnostics);
-  if (compiled->query) check_keys(plan, compiled->query->output(), diagnostics);
+  if (compiled->query) {
+    check_keys(plan, compiled->query->output(), diagnostics);
+    check_schemas(plan, compiled->query->output(), diagnostics);
+  }
   return std::move(compiled->query);
 }
 
@@ -103,6 +108,18 @@ void check_keys(const PipelinePlan& plan, const types::Schema& output,
   }
 }
 
+void check_schemas(const PipelinePlan& plan, const types::Schema& output,
+                   config::Diagnostics& diagnostics) {
+  for (size_t i = 0; i < plan.sinks.size(); ++i) {
+    const SinkPlan& sink = plan.sinks[i];
+    if (!sink.schema) continue;
+    auto encoder = codec::make_schema_encoder(*sink.schema->parsed, output, {}, {});
+    if (encoder) continue;
+    diagnostics.error(sink.schema->mark, fmt::format("sinks[{}].schema", i),
+                      fmt::format("{}: {}", sink.schema->file, encoder.error().to_string()));
+  }
+}
+
 Result<std::unique_ptr<sql::Query>> compile(sql::Engine& engine, const PipelinePlan& plan,
                                             const types::Schema& input) {
   config::Diagnostics diagnostics;
@@ -125,11 +142,19 @@ std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine,
 Result<std::optional<types::Schema>> known_input(const ProjectPlan& project,
                                                  const PipelinePlan& plan, stream::Log* log) {
   if (plan.input_schema) return std::optional(*plan.input_schema);
+  if (auto reader = plan.reader()) return std::optional(reader->columns);
   if (const std::string* topic = plan.input_topic()) {
     auto writers = project.writers(*topic);
     if (!writers.empty()) return known_output(project, *writers.front(), log);
   }
   if (!log) return std::optional<types::Schema>();
+  if (plan.reads_framed()) {
+    ASSIGN(std::optional<std::string> taken,
+           log->state(reader_state_key(project.project, plan.name)));
+    if (!taken) return std::optional<types::Schema>();
+    ASSIGN(TopicSchema reader, read_kept(*taken));
+    return std::optional(std::move(reader.columns));
+  }
   ASSIGN(std::optional<std::string> stored,
          log->state(schema_state_key(project.project, plan.name)));
   if (!stored) return std::optional<types::Schema>();
@@ -155,8 +180,21 @@ Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan,
   return codec::make_json_decoder(query.read_schema(), options);
 }
 
+std::unique_ptr<stream::Decoder> make_framed_decoder(const sql::Query& query,
+                                                     TopicSchemaPointer reader,
+                                                     std::shared_ptr<const WriterSchemas> writers) {
+  return codec::make_framed_decoder(
+      [columns = query.read_schema(), reader = std::move(reader), writers = std::move(writers)](
+          const codec::SchemaId& id) -> Result<std::unique_ptr<stream::Decoder>> {
+        ASSIGN(const auto writer, writers->find(id));
+        auto decoder = codec::make_schema_decoder(*writer, *reader->parsed, columns);
+        if (decoder) return decoder;
+        return std::move(decoder).error().context(fmt::format("schema {}", schema_id_text(id)));
+      });
+}
+
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
-                                                      const SinkPlan& sink) {
+                                                      const SinkPlan& sink, int32_t schema_id) {
   std::vector<size_t> key;
   for (const std::string& name : sink.key) {
     auto column = output.find(name);
@@ -164,7 +202,9 @@ Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& outpu
       return Error(ErrorCode::kInvalidArgument, fmt::format("the key `{}` is not a column", name));
     key.push_back(*column);
   }
-  return codec::make_json_encoder(output, std::move(key));
+  if (!sink.schema) return codec::make_json_encoder(output, std::move(key));
+  return codec::make_schema_encoder(*sink.schema->parsed, output, std::move(key),
+                                    codec::schema_frame(schema_id));
 }
 
 Result<std::unique_ptr<Tombstones>> make_tombstones(const types::Schema& output,
@@ -221,6 +261,9 @@ Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project,
 
 std::string schema_state_key(const std::string& project, const std::string& pipeline) {
   return "schema/" + project + "/" + pipeline;
+}
+std::string reader_state_key(const std::string& project, const std::string& pipeline) {
+  return "reader/" + project + "/" + pipeline;
 }
 std::string id_state_prefix(const std::string& project, const std::string& pipeline) {
   return "ids/" + project + "/" + pipeline + "/";

@@ -10,6 +10,7 @@
 #include "runtime/plan.h"
 #include "runtime/services.h"
 #include "runtime/tombstones.h"
+#include "runtime/writer_schemas.h"
 #include "sql/engine.h"
 #include "stream/ports.h"
 #include "types/json_schema.h"
@@ -40,19 +41,28 @@ void report(const PipelinePlan& plan, const sql::CompileError& error,
 std::string pipeline_hash(const PipelinePlan& plan, const LoadedEngine& engine,
                           const sql::Query& query);
 
-/// The input types of a pipeline as far as known without reading a record: its schema file, what its upstream
-/// pipeline writes, or a stored sample (`log` may be null). nullopt: only a first record can tell.
+/// The input types of a pipeline as far as known without reading a record: its schema file, its topic's schema, what its
+/// upstream pipeline writes, or a stored sample (`log` may be null). nullopt: only a first record can tell.
 Result<std::optional<types::Schema>> known_input(const ProjectPlan& project,
                                                  const PipelinePlan& plan, stream::Log* log);
 Result<std::optional<types::Schema>> known_output(const ProjectPlan& project,
                                                   const PipelinePlan& plan, stream::Log* log);
 
+/// Of JSON records.
 Result<std::unique_ptr<stream::Decoder>> make_decoder(const PipelinePlan& plan,
                                                       const sql::Query& query,
                                                       const types::Schema& input);
-/// Refuses a key that is not a column of the output.
+/// Of records of registered schemas, read with `reader`.
+std::unique_ptr<stream::Decoder> make_framed_decoder(const sql::Query& query,
+                                                     TopicSchemaPointer reader,
+                                                     std::shared_ptr<const WriterSchemas> writers);
+/// Refuses a key that is not a column of the output, and an output that does not go into the sink's schema. `schema_id`:
+/// of the sink's schema.
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
-                                                      const SinkPlan& sink);
+                                                      const SinkPlan& sink, int32_t schema_id = 0);
+/// Every topic sink's schema must take the output, at the place where the user's file names it.
+void check_schemas(const PipelinePlan& plan, const types::Schema& output,
+                   config::Diagnostics& diagnostics);
 /// Null when records without a value are bad ones to the sink.
 Result<std::unique_ptr<Tombstones>> make_tombstones(const types::Schema& output,
                                                     const SinkPlan& sink);
@@ -66,6 +76,8 @@ Result<std::unique_ptr<stream::Source>> open_source(const ProjectPlan& project,
                                                     const PipelinePlan& plan, Services& services);
 
 std::string schema_state_key(const std::string& project, const std::string& pipeline);
+/// Where the text of the schema is kept that a pipeline took from the registry.
+std::string reader_state_key(const std::string& project, const std::string& pipeline);
 std::string id_state_prefix(const std::string& project, const std::string& pipeline);
 
 }  // namespace leat::runtime

@@ -193,6 +193,7 @@ Result<bool> Lane::transform_halves(std::unique_ptr<Outcome> outcome, std::stop_
 }
 
 void Lane::watch_drift(const Outcome& outcome) {
+  if (!options_.drift) return;
   for (std::string& line : drift_watch_.look(outcome)) {
     spdlog::warn(
         "pipeline {}: records differ from the expected types: {}; `leat schema infer {}` writes "

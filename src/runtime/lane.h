@@ -76,7 +76,8 @@ struct LaneOptions {
   size_t sinks = 1;             // topics that an outcome has rows for
   size_t gather = 0;    // of a topic's lane: fewer waiting records than these gather while a
                         // batch is on its way; 0: whatever is there is read at once
-  types::Schema input;  // the types that records are expected to have
+  types::Schema input;  // the types that JSON records are expected to have
+  bool drift = true;    // they are watched
   std::function<void(const stream::TopicPartition&, int64_t next)>
       report;  // of what has been committed; may be empty
 };

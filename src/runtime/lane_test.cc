@@ -24,7 +24,7 @@ class LaneTest : public ::testing::Test {
     log_ = log::EmbeddedLog::open("", options).value();
     in_ = topic("in"), out_ = topic("out"), dlq_ = topic("p.lines.dlq");
     plan_.name = "lines";
-    plan_.source = TopicSource{"in", {}};
+    plan_.source = TopicSource{"in", {}, nullptr, {}};
     plan_.steps = {{"SELECT k, n::INTEGER AS n FROM input WHERE k <> 'skip'"}};
     plan_.rules = {{"positive", "n > 0", OnFail::kQuarantine}, {"small", "n < 100", OnFail::kDrop}};
     SinkPlan sink;

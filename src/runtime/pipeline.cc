@@ -131,8 +131,10 @@ Result<bool> Pipeline::prepare(std::stop_token stop) {
   if (stop.stop_requested()) return Error(ErrorCode::kCancelled, "stopped before it had started");
   ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
   hash_ = pipeline_hash(plan_, *engine_, *query);
+  TRY(register_schemas());
   for (const SinkPlan& sink : plan_.sinks) {
-    if (sink.kind == SinkPlan::Kind::kTopic) board_.publish(sink.topic, query->output());
+    if (sink.kind == SinkPlan::Kind::kTopic)
+      board_.publish(sink.topic, sink.schema ? sink.schema->columns : query->output());
   }
   return true;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,8 +69,9 @@ class Pipeline {
     std::vector<int32_t> retry_partitions;  // of the retry topic, likewise
     std::unique_ptr<Lane> lane;             // the present one; null while it is being made
     std::unique_ptr<LaneMetrics> metrics;
-    bool counted = false;  // this start, by the crash guard
-    LaneSnapshot last;     // of the one before
+    std::shared_ptr<WriterSchemas> writers;  // of the input's records; null: JSON
+    bool counted = false;                    // this start, by the crash guard
+    LaneSnapshot last;                       // of the one before
     std::string error;
     LaneState state = LaneState::kStarting;
     int restarts = 0;
@@ -84,6 +86,11 @@ class Pipeline {
   Result<std::optional<types::Schema>> upstream_schema(const std::string& topic,
                                                        std::stop_token stop);
   Result<std::optional<types::Schema>> sample_schema(std::stop_token stop);
+  /// Of a framed topic that no file names a schema for: the registry's newest, taken once and kept.
+  Result<std::optional<types::Schema>> registered_schema();
+  Result<void> keep_state(const std::string& key, const std::string& value);
+  /// Sees that each topic sink's schema is in the registry, and that its topic holds such records.
+  Result<void> register_schemas();
   /// Says once what the input rides out by itself; empty: nothing.
   void tell_trouble(std::string trouble);
   void run_lane(LaneSlot& slot, std::stop_token stop);
@@ -95,7 +102,7 @@ class Pipeline {
   bool stand_by(LaneSlot& slot, const std::stop_token& over);
   void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
-  Result<std::unique_ptr<Transformer>> make_transformer(const LaneSlot& slot,
+  Result<std::unique_ptr<Transformer>> make_transformer(LaneSlot& slot,
                                                         std::vector<stream::TopicInfo>& topics);
   /// Finds the retry topic, and what of it goes with the lane's partitions.
   Result<stream::TopicInfo> share_retry(LaneSlot& slot);
@@ -121,6 +128,8 @@ class Pipeline {
   CrashGuard& guard_;
   std::unique_ptr<LoadedEngine> engine_;
   types::Schema input_schema_;
+  TopicSchemaPointer reader_;             // of the input; null: JSON
+  std::map<size_t, int32_t> schema_ids_;  // of topic sinks, by their index
   std::string hash_;
   std::atomic<bool> drain_{false}, finished_{false};
 

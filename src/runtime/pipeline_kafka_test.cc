@@ -18,7 +18,7 @@ class PipelineKafkaTest : public ::testing::Test {
     log_ = open();
     PipelinePlan copy;
     copy.name = "copy";
-    copy.source = TopicSource{plan_.project + "-in", {}};
+    copy.source = TopicSource{plan_.project + "-in", {}, nullptr, {}};
     types::Schema schema;
     schema.fields = {{"id", types::Kind::kInt64, true, {}}};
     copy.input_schema = schema;

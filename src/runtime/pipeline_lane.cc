@@ -78,6 +78,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   LaneOptions options;
   options.guard = &guard_;
   options.input = input_schema_;
+  options.drift = !reader_;
   options.name = slot.name;
   options.sinks = slot.sinks.size();
   options.pipeline_hash = hash_;
@@ -99,7 +100,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
 }
 
 Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
-    const LaneSlot& slot, std::vector<stream::TopicInfo>& topics) {
+    LaneSlot& slot, std::vector<stream::TopicInfo>& topics) {
   ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
   std::vector<TopicTarget> targets;
   for (size_t i : slot.sinks) {
@@ -107,11 +108,20 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
     if (sink.kind != SinkPlan::Kind::kTopic) continue;
     TopicTarget target;
     ASSIGN(target.topic, services_.log.topics().ensure(project_.topic_spec(sink.topic)));
-    ASSIGN(target.encoder, make_encoder(query->output(), sink));
+    const auto id = schema_ids_.find(i);
+    ASSIGN(target.encoder,
+           make_encoder(query->output(), sink, id == schema_ids_.end() ? 0 : id->second));
     topics.push_back(target.topic);
     targets.push_back(std::move(target));
   }
-  ASSIGN(auto decoder, make_decoder(plan_, *query, input_schema_));
+  std::unique_ptr<stream::Decoder> decoder;
+  if (reader_) {
+    slot.writers = std::make_shared<WriterSchemas>(*services_.schemas, services_.clock,
+                                                   subject_of(*reader_, *plan_.input_topic()));
+    decoder = make_framed_decoder(*query, reader_, slot.writers);
+  } else {
+    ASSIGN(decoder, make_decoder(plan_, *query, input_schema_));
+  }
   const SinkPlan& first = plan_.sinks[slot.sinks.front()];
   ASSIGN(auto tombstones, make_tombstones(query->output(), first));
   return std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder),
@@ -147,7 +157,9 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
     return (row.first.topic_id == retry.id || row.first.topic_id == read) &&
            !is_ours(slot, row.first);
   });
-  return join_inputs(std::move(inputs));
+  auto joined = join_inputs(std::move(inputs));
+  if (!slot.writers) return joined;
+  return make_schema_input(std::move(joined), services_.clock, slot.writers);
 }
 
 Result<CrashGuard::Waiting> Pipeline::waiting(const LaneSlot& slot, const ProgressMap& committed) {

@@ -44,6 +44,12 @@ Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop)
     return std::optional(std::move(schema));
   };
   if (plan_.input_schema) return found(*plan_.input_schema, "file");
+  reader_ = plan_.reader();
+  if (reader_) return found(reader_->columns, reader_->file);
+  if (plan_.reads_framed()) {
+    ASSIGN(std::optional<types::Schema> schema, registered_schema());
+    return found(std::move(*schema), "the registry");
+  }
   if (const std::string* topic = plan_.input_topic(); topic && !project_.writers(*topic).empty()) {
     ASSIGN(std::optional<types::Schema> schema, upstream_schema(*topic, stop));
     if (schema) return found(std::move(*schema), "upstream");
@@ -57,19 +63,66 @@ Result<std::optional<types::Schema>> Pipeline::find_schema(std::stop_token stop)
   ASSIGN(std::optional<types::Schema> sample, sample_schema(stop));
   if (!sample) return sample;
   types::Schema schema = std::move(*sample);
-  const std::string owner = project_.project + "." + plan_.name + ".schema";
-  {
-    ASSIGN(auto transaction, services_.log.begin(owner));
-    TRY(transaction->put_state(key, types::schema_to_json(schema)));
-    TRY(transaction->commit());
-  }
-  services_.log.release(owner);
+  TRY(keep_state(key, types::schema_to_json(schema)));
   spdlog::info(
       "pipeline {}: no `source.schema:`, so its types come from a sample; `leat schema infer {}` "
       "writes "
       "them down",
       plan_.name, plan_.name);
   return found(std::move(schema), "sample");
+}
+
+Result<void> Pipeline::keep_state(const std::string& key, const std::string& value) {
+  const std::string owner = project_.project + "." + plan_.name + ".schema";
+  {
+    ASSIGN(auto transaction, services_.log.begin(owner));
+    TRY(transaction->put_state(key, value));
+    TRY(transaction->commit());
+  }
+  services_.log.release(owner);
+  return {};
+}
+
+Result<std::optional<types::Schema>> Pipeline::registered_schema() {
+  const std::string key = reader_state_key(project_.project, plan_.name);
+  ASSIGN(std::optional<std::string> taken, services_.log.state(key));
+  TopicSchema schema;
+  if (taken) {
+    ASSIGN(schema, read_kept(*taken));
+  } else {
+    ASSIGN(schema, newest_schema(*services_.schemas, *plan_.input_topic()));
+    // One that refers to others is asked for anew by each start.
+    if (schema.text.references.empty()) TRY(keep_state(key, kept_text(schema)));
+  }
+  reader_ = std::make_shared<const TopicSchema>(std::move(schema));
+  return std::optional(reader_->columns);
+}
+
+Result<void> Pipeline::register_schemas() {
+  for (size_t i = 0; i < plan_.sinks.size(); ++i) {
+    const SinkPlan& sink = plan_.sinks[i];
+    if (!sink.schema) continue;
+    const std::string place = fmt::format("{}: sinks[{}].schema", sink.schema->mark.to_string(), i);
+    auto topic = services_.log.topics().find(sink.topic);
+    if (topic) {
+      auto fits = check_topic_format(services_.log, *topic, topic_format(*sink.schema));
+      if (!fits) return std::move(fits).error().at(place);
+    } else if (topic.error().code() != ErrorCode::kNotFound) {
+      return std::move(topic).error();
+    }
+    auto id = register_schema(*services_.schemas, *sink.schema, sink.topic);
+    if (!id) {
+      std::string readers;
+      for (const PipelinePlan* reader : project_.readers(sink.topic))
+        readers += (readers.empty() ? "" : ", ") + reader->name;
+      Error error = std::move(id).error().at(place);
+      if (error.code() != ErrorCode::kIncompatible || readers.empty()) return error;
+      return std::move(error).context(
+          fmt::format("pipelines that read topic {} would break: {}", sink.topic, readers));
+    }
+    schema_ids_[i] = *id;
+  }
+  return {};
 }
 
 /// Of a topic that a pipeline of the project writes: from its writer's files when they tell, from the writer itself

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "config/pipeline_file.h"
 #include "config/project_file.h"
+#include "runtime/topic_schema.h"
 #include "sql/engine.h"
 #include "stream/log.h"
 #include "types/type.h"
@@ -21,6 +22,9 @@ namespace leat::runtime {
 struct TopicSource {
   std::string topic;
   config::From from;  // where a pipeline that has no position yet starts
+  // What its values are read with; null: JSON, or what the registry has for the topic.
+  TopicSchemaPointer schema;
+  std::string format;  // "avro", "protobuf": values name the schema that wrote them; empty: JSON
 };
 
 /// A source that is not a topic: a component by name with its configuration, bound when it is opened.
@@ -46,6 +50,7 @@ struct SinkPlan {
   bool upsert = false;           // exactly when there is a key (stores)
   bool deletes = false;          // a record without a value deletes its key's row
   config::Mark key_mark;         // without a key, the sink's
+  TopicSchemaPointer schema;     // of a topic's values; null: JSON
 };
 
 /// A lookup table of `tables:`: loaded into the engine at start.
@@ -87,6 +92,17 @@ struct PipelinePlan {
   /// The topic in the identity of a source's records, "http:users"; empty when it reads a topic.
   std::string origin() const;
   bool reads_topic() const { return std::holds_alternative<TopicSource>(source); }
+  /// The schema that the source's records are read with, as far as the files name it; null: none.
+  TopicSchemaPointer reader() const {
+    auto* topic = std::get_if<TopicSource>(&source);
+    return topic ? topic->schema : nullptr;
+  }
+  /// True when the source's records name the schemas that wrote them.
+  bool reads_framed() const {
+    auto* topic = std::get_if<TopicSource>(&source);
+    return topic && !topic->format.empty();
+  }
+  bool names_schemas() const;
   const std::string* input_topic() const {
     auto* topic = std::get_if<TopicSource>(&source);
     return topic ? &topic->topic : nullptr;
@@ -98,12 +114,17 @@ struct ProjectPlan {
   std::map<std::string, stream::TopicSpec> topics;      // declared in leat.yaml
   std::optional<config::ComponentDecl> log;             // of the profile; none: the embedded one
   std::map<std::string, config::ComponentDecl> stores;  // of the profile; empty under `local`
+  std::optional<config::RegistryDecl> registry;         // of the profile; none: the embedded one
   std::vector<PipelinePlan> pipelines;                  // upstream before downstream
 
   const PipelinePlan* find(std::string_view name) const;
   /// The pipelines that write `topic`.
   std::vector<const PipelinePlan*> writers(std::string_view topic) const;
-  /// The declared or default spec of a topic.
+  /// The pipelines that read `topic`.
+  std::vector<const PipelinePlan*> readers(std::string_view topic) const;
+  /// True when a pipeline writes or reads records of registered schemas.
+  bool names_schemas() const;
+  /// The declared or default spec of a topic, with the format that its writer's, or else its reader's, file says.
   stream::TopicSpec topic_spec(const std::string& name) const;
   std::string dead_letter_topic(const std::string& pipeline) const {
     return project + "." + pipeline + ".dlq";

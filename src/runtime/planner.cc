@@ -25,9 +25,12 @@ class Planner {
       plan.topics[name] = topic_spec(name, topic);
     plan.log = files_.profile.log;
     for (const auto& [name, store] : files_.profile.stores) plan.stores[name] = store;
+    plan.registry = files_.profile.registry;
     std::vector<PipelinePlan> pipelines;
     for (const config::PipelineFile& file : files_.pipelines) pipelines.push_back(pipeline(file));
     plan.pipelines = upstream_first(std::move(pipelines));
+    check_writers(plan);
+    join_schemas(plan);
     return plan;
   }
 
@@ -58,7 +61,8 @@ class Planner {
     plan.name = file.name.value;
     plan.file = file.file;
     if (file.source.is_topic()) {
-      plan.source = TopicSource{file.source.topic.value, file.source.from};
+      plan.source = TopicSource{file.source.topic.value, file.source.from, nullptr,
+                                file.source.format.value == "json" ? "" : file.source.format.value};
     } else if (!file.source.components.empty()) {
       plan.source = ComponentSource{file.source.component(), file.source.component_node()};
     }
@@ -82,7 +86,10 @@ class Planner {
       }
       plan.tables.push_back(std::move(out));
     }
-    for (const config::SinkDecl& sink : file.sinks) plan.sinks.push_back(sink_plan(sink));
+    for (const config::SinkDecl& sink : file.sinks) {
+      plan.sinks.push_back(sink_plan(sink));
+      if (sink.schema) plan.sinks.back().schema = sink_schema(file, sink);
+    }
     if (file.batch.records) plan.page_records = static_cast<size_t>(*file.batch.records);
     if (file.batch.bytes) plan.page_bytes = static_cast<size_t>(*file.batch.bytes);
     plan.batch = {plan.page_records.value_or(limits::kDefaultBatchRecords),
@@ -93,9 +100,109 @@ class Planner {
     return plan;
   }
 
+  /// The schema of a topic's values by its file; null, with a diagnostic, when it is none.
+  std::shared_ptr<TopicSchema> topic_schema(const config::Located<std::string>& file,
+                                            const std::string& path) {
+    const auto refuse = [&](std::string message, std::string hint = {}) {
+      diagnostics_.error(file.mark, path, std::move(message), std::move(hint));
+      return nullptr;
+    };
+    const auto format = schema_file_format(file.value);
+    if (!format)
+      return refuse(
+          fmt::format("found `{}`", file.value),
+          "name a schema of Avro (FILE.avsc), Protobuf (FILE.proto) or JSON Schema (FILE.json)");
+    auto text = io::read_file(this->path(file.value), limits::kMaxSchemaBytes);
+    if (!text) return refuse(text.error().message(), text.error().hint());
+    auto read = read_topic_schema(*format, std::move(*text));
+    if (!read) return refuse(fmt::format("{}: {}", file.value, read.error().to_string()));
+    read->file = file.value;
+    read->mark = file.mark;
+    return std::make_shared<TopicSchema>(std::move(*read));
+  }
+
+  TopicSchemaPointer sink_schema(const config::PipelineFile& file, const config::SinkDecl& sink) {
+    const std::string path = fmt::format("sinks[{}].schema", &sink - file.sinks.data());
+    if (files_.profile.log && (!files_.profile.registry || files_.profile.registry->urls.empty())) {
+      diagnostics_.error(sink.schema->file.mark, path,
+                         fmt::format("profile `{}` names no schema registry, and processes that "
+                                     "share a log must share one",
+                                     files_.profile_name),
+                         "add `registry: {url: http://HOST:8081}` to the profile");
+      return nullptr;
+    }
+    auto schema = topic_schema(sink.schema->file, path);
+    if (!schema) return nullptr;
+    schema->strategy = sink.schema->strategy;
+    schema->policy = sink.schema->policy;
+    if (schema->strategy != config::SubjectStrategy::kTopic &&
+        schema->parsed->record_name().empty())
+      diagnostics_.error(
+          sink.schema->file.mark, path,
+          fmt::format("{} has no record to name a subject by", sink.schema->file.value),
+          "leave `subject_strategy` out: the subject is TOPIC-value then");
+    return schema;
+  }
+
+  /// A topic has a schema for all who write it, or for none.
+  void check_writers(const ProjectPlan& plan) {
+    std::map<std::string, std::pair<const PipelinePlan*, const SinkPlan*>> first;
+    for (const PipelinePlan& pipeline : plan.pipelines) {
+      for (const SinkPlan& sink : pipeline.sinks) {
+        if (sink.kind != SinkPlan::Kind::kTopic) continue;
+        const auto [other, fresh] = first.emplace(sink.topic, std::pair(&pipeline, &sink));
+        if (fresh || !other->second.second->schema == !sink.schema) continue;
+        diagnostics_.error(
+            sink.key_mark, fmt::format("sinks[{}]", &sink - pipeline.sinks.data()),
+            fmt::format("topic {} {} here, and {} in pipeline `{}`", sink.topic,
+                        sink.schema ? "has a schema" : "has none",
+                        sink.schema ? "has none" : "has one", other->second.first->name),
+            "all who write a topic give it a schema, or none does");
+      }
+    }
+  }
+
+  /// What a pipeline reads is what the project's own writer of the topic says, unless its file says otherwise.
+  static void join_schemas(ProjectPlan& plan) {
+    for (PipelinePlan& pipeline : plan.pipelines) {
+      auto* source = std::get_if<TopicSource>(&pipeline.source);
+      if (!source || source->schema || pipeline.input_schema) continue;
+      for (const PipelinePlan* writer : plan.writers(source->topic)) {
+        for (const SinkPlan& sink : writer->sinks) {
+          if (sink.topic != source->topic || !sink.schema) continue;
+          source->schema = sink.schema;
+          source->format = topic_format(*sink.schema);
+        }
+      }
+    }
+  }
+
   void read_schema(const config::PipelineFile& file, PipelinePlan& plan) {
     const auto& [relative, mark] = file.source.schema;
     if (relative.empty()) return;
+    auto* source = std::get_if<TopicSource>(&plan.source);
+    // A JSON Schema is of a topic's records when they are said to name one, and else of plain JSON.
+    const auto format = schema_file_format(relative);
+    if (format && (*format != schema::Format::kJson || file.source.format.value == "json_schema")) {
+      if (!source || file.source.format.value == "json") {
+        diagnostics_.error(mark, "source.schema",
+                           source
+                               ? fmt::format("{} beside `format: json`", relative)
+                               : fmt::format("{}: only topics have registered schemas", relative),
+                           "name a JSON Schema, as `leat schema infer` writes it");
+        return;
+      }
+      source->schema = topic_schema(file.source.schema, "source.schema");
+      if (source->schema) source->format = topic_format(*source->schema);
+      return;
+    }
+    if (source && !source->format.empty()) {
+      diagnostics_.error(
+          mark, "source.schema", fmt::format("{} beside `format: {}`", relative, source->format),
+          "name FILE.avsc, FILE.proto or FILE.json, or leave it out: the newest one that the "
+          "registry has for the topic is taken");
+      return;
+    }
     auto text = io::read_file(path(relative), limits::kMaxSchemaBytes);
     if (!text) {
       diagnostics_.error(mark, "source.schema", text.error().message(),
@@ -200,10 +307,34 @@ std::vector<const PipelinePlan*> ProjectPlan::writers(std::string_view topic) co
   return out;
 }
 
+std::vector<const PipelinePlan*> ProjectPlan::readers(std::string_view topic) const {
+  std::vector<const PipelinePlan*> out;
+  for (const PipelinePlan& plan : pipelines)
+    if (plan.input_topic() && *plan.input_topic() == topic) out.push_back(&plan);
+  return out;
+}
+
+bool PipelinePlan::names_schemas() const {
+  return reads_framed() || std::any_of(sinks.begin(), sinks.end(),
+                                       [](const SinkPlan& sink) { return sink.schema != nullptr; });
+}
+
+bool ProjectPlan::names_schemas() const {
+  return std::any_of(pipelines.begin(), pipelines.end(),
+                     [](const PipelinePlan& plan) { return plan.names_schemas(); });
+}
+
 stream::TopicSpec ProjectPlan::topic_spec(const std::string& name) const {
-  if (auto it = topics.find(name); it != topics.end()) return it->second;
   stream::TopicSpec spec;
   spec.name = name;
+  if (auto it = topics.find(name); it != topics.end()) spec = it->second;
+  const auto writing = writers(name);
+  for (const PipelinePlan* writer : writing)
+    for (const SinkPlan& sink : writer->sinks)
+      if (sink.topic == name && sink.schema) spec.format = topic_format(*sink.schema);
+  if (!writing.empty()) return spec;
+  for (const PipelinePlan* reader : readers(name))
+    if (reader->reads_framed()) spec.format = std::get<TopicSource>(reader->source).format;
   return spec;
 }
 

@@ -26,7 +26,7 @@ class RetentionFloorTest : public ::testing::Test {
   void SetUp() override {
     PipelinePlan store;
     store.name = "store";
-    store.source = TopicSource{"in", {}};
+    store.source = TopicSource{"in", {}, nullptr, {}};
     for (const char* id : {"s.a", "s.b"}) {
       SinkPlan sink;
       sink.kind = SinkPlan::Kind::kStore, sink.id = id;

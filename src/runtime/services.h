@@ -10,6 +10,7 @@
 #include "io/clock.h"
 #include "metrics/metrics.h"
 #include "runtime/plan.h"
+#include "schema/catalog.h"
 #include "stream/log.h"
 #include "stream/registry.h"
 
@@ -60,6 +61,7 @@ struct Services {
   uint64_t seed = 0;
   std::string skip_page =
       {};  // the pipeline whose source steps over one undecodable page (leat run --skip-page)
+  schema::Catalog* schemas = nullptr;  // null: no pipeline names a schema
   stream::Log* local =
       nullptr;  // what is this process's alone: counters of its starts; null: `log`
 };

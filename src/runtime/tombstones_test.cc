@@ -17,7 +17,7 @@ class TombstonesTest : public ::testing::Test {
  protected:
   void SetUp() override {
     plan_.name = "p";
-    plan_.source = TopicSource{"in", {}};
+    plan_.source = TopicSource{"in", {}, nullptr, {}};
     plan_.steps = {{"SELECT n * 2 AS twice, k FROM input WHERE n <> 7"}};
     plan_.rules = {{"small", "twice < 100", OnFail::kDrop}};
     SinkPlan sink;

@@ -13,6 +13,7 @@
 #include "runtime/plan.h"
 #include "runtime/services.h"
 #include "runtime/supervisor.h"
+#include "schema/catalog.h"
 #include "server/api.h"
 #include "server/store_access.h"
 
@@ -28,6 +29,7 @@ struct Backend {
   runtime::Services* services = nullptr;       // null: opened for reading only
   runtime::StoreSet* stores = nullptr;         // for the positions in stores that are servers
   const metrics::Registry* metrics = nullptr;  // null: no metrics
+  schema::Catalog* schemas = nullptr;          // null: nobody can say what wrote a record
   /// A consistent copy of the log, at the same place below `directory` as in the data directory.
   std::function<Result<void>(const std::string& directory)> backup_log;
 };

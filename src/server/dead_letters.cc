@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "server/backend.h"
 #include "server/filter.h"
+#include "server/shown_values.h"
 
 namespace leat::server {
 namespace {
@@ -67,7 +68,7 @@ Json groups_json(const std::map<GroupKey, Group>& groups) {
 }
 
 /// One letter as text: key and value are spliced in as tap shows them.
-std::string letter_json(const DeadLetter& letter) {
+std::string letter_json(const DeadLetter& letter, ShownValues& values) {
   Json head = {{"sink", letter.sink},
                {"topic", letter.id.origin.topic},
                {"topic_id", letter.id.origin.topic_id.to_string()},
@@ -90,8 +91,11 @@ std::string letter_json(const DeadLetter& letter) {
     append_bytes(out, "key", *letter.key);
   else
     out += ",\"key\":null";
+  std::vector<stream::Header> headers;
+  for (const auto& [name, value] : letter.headers) headers.push_back({name, value});
+  const auto shown = letter.value ? values.show(*letter.value, headers) : std::nullopt;
   if (letter.value)
-    append_bytes(out, "value", *letter.value);
+    append_bytes(out, "value", shown ? *shown : *letter.value);
   else
     out += ",\"value\":null";
   return out + "}";
@@ -115,6 +119,7 @@ Result<net::Response> list_letters(const Backend& backend, const Call& call) {
   std::map<GroupKey, Group> groups;
   int64_t matched = 0, shown = 0;
   std::string texts;
+  ShownValues values(backend.schemas, plan->input_topic() ? *plan->input_topic() : "");
   TRY(visit(backend, plan->name, [&](std::span<DeadLetter> letters) -> Result<bool> {
     ASSIGN(std::vector<char> keep, filter->keep(letters));
     for (size_t i = 0; i < letters.size(); ++i) {
@@ -123,7 +128,7 @@ Result<net::Response> list_letters(const Backend& backend, const Call& call) {
       add_to_group(plan->name, letters[i], groups);
       if (shown >= limit || texts.size() >= kLettersBytes) continue;
       if (shown++ > 0) texts += ',';
-      texts += letter_json(letters[i]);
+      texts += letter_json(letters[i], values);
     }
     return true;
   }));

@@ -105,7 +105,7 @@ class ApiTest : public ::testing::Test {
     capture.sinks = {topic};
     runtime::PipelinePlan store;
     store.name = "users_store";
-    store.source = runtime::TopicSource{"users_created", {}};
+    store.source = runtime::TopicSource{"users_created", {}, nullptr, {}};
     types::Schema schema;
     schema.fields = {{"id", types::Kind::kInt64, true, {}},
                      {"name", types::Kind::kVarchar, false, {}}};

@@ -4,7 +4,7 @@
 //
 // key and value stand under `key` and `value` when they are JSON (byte for byte, so numbers stay
 // exact), under `key_text` and `value_text` when they are other UTF-8, else under `…_base64`; null
-// is null. First partition by partition up to the ends at the time of the request; then, with
+// is null. A value of a registered schema is shown as the JSON it stands for. First partition by partition up to the ends at the time of the request; then, with
 // `follow`, what comes, until the client goes. Runs on the stream's own thread; memory is one
 // batch.
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "server/filter.h"
 #include "server/place.h"
 #include "server/sample.h"
+#include "server/shown_values.h"
 #include "stream/read_span.h"
 #include "types/json_schema.h"
 
@@ -67,13 +68,14 @@ struct Span {
 class Tap {
  public:
   Tap(stream::Log& log, stream::TopicInfo topic, std::vector<Span> spans, int64_t limit,
-      bool follow, std::unique_ptr<RecordFilter> filter)
+      bool follow, std::unique_ptr<RecordFilter> filter, ShownValues values)
       : log_(log),
         topic_(std::move(topic)),
         spans_(std::move(spans)),
         left_(limit),
         follow_(follow),
-        filter_(std::move(filter)) {}
+        filter_(std::move(filter)),
+        values_(std::move(values)) {}
 
   Result<void> run(net::StreamWriter& out, std::stop_token stop) {
     for (Span& span : spans_) {
@@ -105,7 +107,8 @@ class Tap {
     return {};
   }
 
-  Result<void> write(const stream::RecordBatch& batch, net::StreamWriter& out) {
+  Result<void> write(stream::RecordBatch batch, net::StreamWriter& out) {
+    values_.show(batch);
     std::vector<char> keep;
     if (filter_) {
       ASSIGN(keep, filter_->keep(batch));
@@ -125,6 +128,7 @@ class Tap {
   int64_t left_;
   const bool follow_;
   std::unique_ptr<RecordFilter> filter_;
+  ShownValues values_;
   std::string lines_;
 };
 
@@ -166,7 +170,8 @@ Result<net::Response> get_records(const Backend& backend, const Call& call) {
   ASSIGN(std::vector<Span> spans, spans_of(*log, topic, from, partition));
   std::unique_ptr<RecordFilter> filter;
   if (auto where = call.text("where"); where && !where->empty()) {
-    ASSIGN(std::vector<std::string> texts, sample_topic(*log, topic, kSampleRecords));
+    ShownValues values(backend.schemas, topic.spec.name);
+    ASSIGN(std::vector<std::string> texts, sample_topic(*log, topic, kSampleRecords, values));
     if (texts.empty() && !follow) {
       spans.clear();  // nothing can match, and nothing tells the fields
     } else {
@@ -175,8 +180,9 @@ Result<net::Response> get_records(const Backend& backend, const Call& call) {
       ASSIGN(filter, make_record_filter(*where, schema));
     }
   }
+  ShownValues values(backend.schemas, topic.spec.name);
   auto tap = std::make_shared<Tap>(*log, std::move(topic), std::move(spans), limit, follow,
-                                   std::move(filter));
+                                   std::move(filter), std::move(values));
   net::Response response;
   response.headers.add("Content-Type", "application/x-ndjson");
   response.stream = [tap](net::StreamWriter& out, std::stop_token stop) {

@@ -265,6 +265,7 @@ Result<void> forget(const Backend& backend, const PipelinePlan& plan) {
   const std::string& project = backend.plan->project;
   ASSIGN(auto transaction, backend.log->begin(fmt::format("{}.{}.schema", project, plan.name)));
   TRY(transaction->put_state(runtime::schema_state_key(project, plan.name), std::nullopt));
+  TRY(transaction->put_state(runtime::reader_state_key(project, plan.name), std::nullopt));
   if (!plan.reads_topic()) {
     ASSIGN(auto ids, backend.log->states(runtime::id_state_prefix(project, plan.name)));
     for (const auto& [key, value] : ids) TRY(transaction->put_state(key, std::nullopt));

@@ -7,7 +7,7 @@
 namespace leat::server {
 
 Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::TopicInfo& topic,
-                                              size_t count) {
+                                              size_t count, ShownValues& values) {
   std::vector<std::string> texts;
   const auto partitions = static_cast<size_t>(topic.spec.partitions);
   const size_t share = (count + partitions - 1) / partitions;
@@ -18,7 +18,9 @@ Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::To
     const int64_t from = std::max(bounds.start, bounds.end - static_cast<int64_t>(share));
     const auto each = [&](const stream::RecordBatch& batch) -> Result<bool> {
       for (const stream::Record& record : batch.records) {
-        if (record.value) texts.emplace_back(*record.value);
+        if (!record.value) continue;
+        auto shown = values.show(*record.value, record.headers);
+        texts.push_back(shown ? std::move(*shown) : std::string(*record.value));
       }
       return true;
     };

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "base/result.h"
+#include "server/shown_values.h"
 #include "stream/log.h"
 
 namespace leat::server {
 
 /// About `count` values, shared evenly by the partitions; fewer when there are fewer. Nulls are
-/// left out.
+/// left out, those of registered schemas are shown by `values`.
 Result<std::vector<std::string>> sample_topic(stream::Log& log, const stream::TopicInfo& topic,
-                                              size_t count);
+                                              size_t count, ShownValues& values);
 
 }  // namespace leat::server

@@ -40,7 +40,8 @@ Result<net::Response> infer(const Backend& backend, const Call& call) {
   if (const std::string* name = plan->input_topic()) {
     ASSIGN(stream::Log * log, need_log(backend));
     ASSIGN(stream::TopicInfo topic, log->topics().find(*name));
-    ASSIGN(texts, sample_topic(*log, topic, static_cast<size_t>(count)));
+    ShownValues values(backend.schemas, *name);
+    ASSIGN(texts, sample_topic(*log, topic, static_cast<size_t>(count), values));
   } else {
     ASSIGN(texts, sample_source(backend, *plan, static_cast<size_t>(count), call.stop()));
   }

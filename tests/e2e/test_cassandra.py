@@ -8,7 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import cassandra, kafka, leat, postgres  # noqa: E402
+from support import cassandra, kafka, leat, postgres, registry  # noqa: E402
 
 KEYSPACE = "leat_e2e"
 COUNTRIES = """\
@@ -49,7 +49,8 @@ class Cassandra(unittest.TestCase):
             text = path.read_text().replace("users_created", f"{self.name}_users")
             text = text.replace("project: users", f"project: {self.name}").replace("created_users", f"{self.name}_rows")
             path.write_text(text.replace("spark_streams", KEYSPACE))
-        self.project.env = {"WAREHOUSE_DSN": postgres.DSN, "KAFKA_BROKERS": self.brokers,
+        schemas = self.enterContext(registry.serving(self.enterContext(leat.Project(template=None))))
+        self.project.env = {"WAREHOUSE_DSN": postgres.DSN, "KAFKA_BROKERS": self.brokers, "SCHEMA_REGISTRY_URL": schemas.url,
                             "CASSANDRA_HOST": cassandra.HOST, "CASSANDRA_PASSWORD": "cassandra",
                             "USERS_API": "http://127.0.0.1:1/"}
         self.addCleanup(self.drop)
@@ -98,7 +99,7 @@ class Cassandra(unittest.TestCase):
             found = {row["id"]: row for row in rows}
             self.assertEqual(len(found), len(rows))
             return found
-        self.assertEqual(taken(json.loads(record["payload"]) for record in kafka.consume(f"{self.name}_users")), expected)
+        self.assertEqual(taken(json.loads(line)["value"] for line in self.leat("tap", f"{self.name}_users", "--output", "json").splitlines()), expected)
         self.assertEqual(taken(self.rows("rows")), expected)
         stored = postgres.rows(f"SELECT * FROM {self.name}_rows")
         for row in stored:

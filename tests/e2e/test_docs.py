@@ -19,9 +19,10 @@ import re
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import cassandra, kafka, leat, postgres  # noqa: E402
+from support import cassandra, kafka, leat, postgres, registry  # noqa: E402
 
 FENCE = re.compile(r"(?:<!-- (?P<kind>test|file|shown): (?P<what>[^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
                    re.M | re.S)
@@ -119,7 +120,8 @@ class Docs(unittest.TestCase):
         postgres.psql(drop)
         self.addCleanup(postgres.psql, drop)
         cassandra.cql("DROP KEYSPACE IF EXISTS leat_page", "SELECT key FROM system.local")
-        with leat.api() as url:
+        with leat.api() as url, leat.Project(None) as home, registry.serving(home) as schemas:
+            self.enterContext(mock.patch.dict(os.environ, {"SCHEMA_REGISTRY_URL": schemas.url}))
             for path in pages():
                 with self.subTest(path.name), contextlib.ExitStack() as stack:
                     page = Page(stack, url)

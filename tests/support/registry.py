@@ -49,13 +49,13 @@ def serving(project, *arguments, env=None):
         yield Registry(line().group(1), process)
 
 
-def client(url, script):
-    """What a script prints that has Confluent's client as `c`; skipped where the client cannot be installed."""
+def client(url, script, *arguments):
+    """What a script prints that has Confluent's client as `c` and sys.argv[2:] = arguments; skipped where the client cannot be installed."""
     head = ("import sys, json\n"
             "from confluent_kafka.schema_registry import SchemaRegistryClient, Schema, SchemaReference\n"
             "from confluent_kafka.schema_registry.error import SchemaRegistryError\n"
             "c = SchemaRegistryClient({'url': sys.argv[1]})\n")
-    done = subprocess.run([CLIENTS, "python", "-c", head + script, url], text=True, capture_output=True, timeout=300)
+    done = subprocess.run([CLIENTS, "python", "-c", head + script, url, *arguments], text=True, capture_output=True, timeout=300)
     if done.returncode == 1 and "cannot install" in done.stderr and not os.environ.get("CI"):
         raise unittest.SkipTest(done.stderr)
     if done.returncode != 0:

@@ -1,0 +1,143 @@
+#include "codec/framed_decode.h"
+
+#include <gmock/gmock.h>
+
+#include "codec/avro_bytes.h"
+#include "codec/schema_codec.h"
+#include "codec/schema_text.h"
+#include "testing/result.h"
+
+namespace leat::codec {
+namespace {
+
+using stream::Reason;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::shared_ptr<const schema::ParsedSchema> avro(std::string_view text) {
+  return schema::parse(schema::Format::kAvro, text, {}).value();
+}
+
+const char* const kOld = R"({"type":"record","name":"r","fields":[{"name":"n","type":"int"}]})";
+const char* const kNew =
+    R"({"type":"record","name":"r","fields":[{"name":"n","type":"long"},
+        {"name":"s","type":"string","default":"none"}]})";
+const char* const kOther =
+    R"({"type":"record","name":"r","fields":[{"name":"n","type":"string"}]})";
+
+std::string number(int64_t value) {
+  std::string bytes;
+  append_avro_long(value, bytes);
+  return bytes;
+}
+
+struct FramedDecoding : ::testing::Test {
+  /// Decodes with kNew as the reader; schemas 1 (kOld), 2 (kNew) and 3 (kOther) are known.
+  void decode(const std::vector<std::optional<std::string>>& values) {
+    stream::RecordBatch batch;
+    for (const auto& value : values) {
+      stream::Record record;
+      if (value) record.value = *value;
+      batch.records.push_back(record);
+    }
+    rows_.clear(), rejects_.clear(), out_.reset();
+    decoder_->decode(batch, out_, rows_, rejects_);
+  }
+  std::string row(size_t i) {
+    const types::Batch view = out_.view();
+    return fmt::format("{} {}", view.columns[0].at<int64_t>(i), view.columns[1].text(i));
+  }
+
+  std::shared_ptr<const schema::ParsedSchema> reader_ = avro(kNew);
+  types::Schema columns_ = schema_columns(*reader_).value();
+  types::BatchBuffer out_{columns_};
+  std::vector<uint32_t> rows_;
+  std::vector<stream::Reject> rejects_;
+  std::vector<int32_t> asked_;
+  std::unique_ptr<stream::Decoder> decoder_ =
+      make_framed_decoder([this](const SchemaId& id) -> Result<std::unique_ptr<stream::Decoder>> {
+        asked_.push_back(std::get<int32_t>(id));
+        const char* const known[] = {kOld, kNew, kOther};
+        if (asked_.back() < 1 || asked_.back() > 3) return Error(ErrorCode::kNotFound, "nobody's");
+        return make_schema_decoder(*avro(known[asked_.back() - 1]), *reader_, columns_);
+      });
+};
+
+TEST_F(FramedDecoding, EachRecordIsReadWithTheSchemaThatWroteIt) {
+  decode({schema_frame(1) + number(7), schema_frame(2) + number(8) + number(2) + "hi",
+          schema_frame(1) + number(9)});
+  EXPECT_THAT(rows_, ElementsAre(0, 1, 2));
+  ASSERT_TRUE(rejects_.empty());
+  EXPECT_EQ(row(0), "7 none");
+  EXPECT_EQ(row(1), "8 hi");
+  EXPECT_EQ(row(2), "9 none");
+  EXPECT_THAT(asked_, ElementsAre(1, 2));  // once each
+}
+
+TEST_F(FramedDecoding, ABadRecordHasItsOwnReasonAndLeavesItsNeighboursAlone) {
+  decode({schema_frame(1) + number(1), "{\"n\": 1}", std::nullopt, schema_frame(1) + number(2),
+          schema_frame(3) + number(2) + "x", schema_frame(9) + number(3), schema_frame(1),
+          std::string("\0\0", 2), schema_frame(1) + number(4)});
+  EXPECT_THAT(rows_, ElementsAre(0, 3, 8));
+  EXPECT_EQ(row(2), "4 none");
+  std::vector<std::pair<uint32_t, Reason>> found;
+  for (const stream::Reject& reject : rejects_) found.emplace_back(reject.record, reject.reason);
+  std::sort(found.begin(), found.end());
+  EXPECT_THAT(
+      found,
+      ElementsAre(std::pair(1u, Reason::kMalformed), std::pair(2u, Reason::kNullValue),
+                  std::pair(4u, Reason::kSchemaMismatch), std::pair(5u, Reason::kUnknownSchema),
+                  std::pair(6u, Reason::kMalformed), std::pair(7u, Reason::kMalformed)));
+  for (const stream::Reject& reject : rejects_)
+    if (reject.record == 4) {
+      EXPECT_THAT(reject.message, HasSubstr("/n"));
+    }
+  // A schema that was unknown is asked for again.
+  decode({schema_frame(9) + number(3)});
+  EXPECT_EQ(std::count(asked_.begin(), asked_.end(), 9), 2);
+}
+
+TEST_F(FramedDecoding, AHeaderNamesTheSchemaToo) {
+  const std::string frame = schema_frame(1), value = number(5);
+  const stream::Header header{kValueSchemaHeader, frame};
+  stream::RecordBatch batch;
+  batch.records.resize(1);
+  batch.records[0].value = value;
+  batch.records[0].headers = {&header, 1};
+  decoder_->decode(batch, out_, rows_, rejects_);
+  ASSERT_TRUE(rejects_.empty());
+  EXPECT_EQ(row(0), "5 none");
+}
+
+TEST(SchemaEncoding, TheFrameStandsBeforeEachValue) {
+  const auto schema = avro(kOld);
+  const types::Schema columns = schema_columns(*schema).value();
+  auto encoder = make_schema_encoder(*schema, columns, {0}, schema_frame(258));
+  ASSERT_OK(encoder);
+  types::BatchBuffer rows(columns);
+  rows.column(0).append(int32_t{-1});
+  rows.column(0).append(int32_t{64});
+  stream::EncodedRows out;
+  std::vector<stream::Encoder::Failure> failed;
+  (*encoder)->encode(rows.view(), out, failed);
+  ASSERT_TRUE(failed.empty());
+  EXPECT_EQ(*out.values[0], std::string_view("\0\0\0\1\2\1", 6));
+  EXPECT_EQ(*out.values[1], std::string_view("\0\0\0\1\2\x80\1", 7));
+  EXPECT_EQ(*out.keys[1], "64");
+}
+
+TEST(SchemaTexts, ARecordAsJson) {
+  auto text = make_schema_text(*avro(
+      R"({"type":"record","name":"r","fields":[{"name":"d","type":"double"},{"name":"s","type":["null","string"]}]})"));
+  ASSERT_OK(text);
+  std::string record(8, '\0');
+  const double infinite = -std::numeric_limits<double>::infinity();
+  std::memcpy(record.data(), &infinite, 8);
+  EXPECT_EQ((*text)->of(record + number(1) + number(1) + "\""), R"({"d":"-inf","s":"\""})");
+  EXPECT_EQ((*text)->of(record + number(0)), R"({"d":"-inf","s":null})");
+  EXPECT_EQ((*text)->of(record), std::nullopt);
+  EXPECT_EQ((*text)->of("{}"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace leat::codec

@@ -1,0 +1,82 @@
+#include "codec/schema_codec.h"
+
+#include "codec/avro_decode.h"
+#include "codec/avro_encode.h"
+#include "codec/avro_mapping.h"
+#include "codec/json_schema_codec.h"
+#include "codec/proto_decode.h"
+#include "codec/proto_encode.h"
+#include "codec/proto_mapping.h"
+#include "schema/avro.h"
+#include "schema/protobuf.h"
+#include "types/json_schema.h"
+
+namespace leat::codec {
+namespace {
+
+using schema::Format;
+
+const schema::avro::Schema& avro(const schema::ParsedSchema& schema) {
+  return static_cast<const schema::AvroSchema&>(schema).schema();
+}
+
+const schema::protobuf::File& protobuf(const schema::ParsedSchema& schema) {
+  return static_cast<const schema::ProtobufSchema&>(schema).file();
+}
+
+/// Bytes do not tell Protobuf's types from each other: what the rules of compatibility refuse would be read as something
+/// else, or as absent, without a word.
+Result<void> check_protobuf(const schema::ParsedSchema& writer,
+                            const schema::ParsedSchema& reader) {
+  const auto differences = reader.differences(writer);
+  if (differences.empty()) return {};
+  return Error(ErrorCode::kIncompatible, fmt::format("{} at {}: {}", differences[0].rule,
+                                                     differences[0].path, differences[0].message));
+}
+
+}  // namespace
+
+Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
+  if (schema.format() == Format::kProtobuf) return proto_columns(protobuf(schema));
+  if (schema.format() == Format::kJson) return types::schema_from_json(schema.canonical());
+  return avro_columns(avro(schema));
+}
+
+Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::ParsedSchema& schema,
+                                                             const types::Schema& columns,
+                                                             std::vector<size_t> key,
+                                                             std::string prefix) {
+  if (schema.format() == Format::kProtobuf)
+    return make_proto_encoder(protobuf(schema), {}, columns, std::move(key), std::move(prefix));
+  if (schema.format() == Format::kJson)
+    return make_json_schema_encoder(schema.canonical(), {}, columns, std::move(key),
+                                    std::move(prefix));
+  return make_avro_encoder(avro(schema), columns, std::move(key), std::move(prefix));
+}
+
+Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::ParsedSchema& writer,
+                                                             const schema::ParsedSchema& reader,
+                                                             const types::Schema& columns) {
+  if (writer.format() != reader.format()) {
+    return Error(
+        ErrorCode::kIncompatible,
+        fmt::format("written with a schema of {}, read with one of {}",
+                    schema::format_name(writer.format()), schema::format_name(reader.format())));
+  }
+  if (reader.format() == Format::kProtobuf) {
+    TRY(check_protobuf(writer, reader));
+    ProtoDecodeOptions borrowing;
+    borrowing.borrow = true;
+    return make_proto_decoder(protobuf(writer), protobuf(reader), {}, columns, borrowing);
+  }
+  if (reader.format() == Format::kJson) {
+    JsonDecodeOptions borrowing;
+    borrowing.borrow = true;
+    return make_json_schema_decoder(writer.canonical(), {}, columns, borrowing);
+  }
+  AvroDecodeOptions options;
+  options.borrow = true;
+  return make_avro_decoder(avro(writer), avro(reader), columns, options);
+}
+
+}  // namespace leat::codec

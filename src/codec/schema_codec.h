@@ -1,0 +1,33 @@
+// The codec of a registered schema, whatever its language. Called when a pipeline is compiled and when a record names a
+// schema that was not seen before; any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "schema/parsed_schema.h"
+#include "stream/ports.h"
+#include "types/type.h"
+
+namespace leat::codec {
+
+/// The columns of a record: kInvalidArgument with the path of what no column can hold.
+Result<types::Schema> schema_columns(const schema::ParsedSchema& schema);
+
+/// Rows of `columns` to records, each behind `prefix` (schema_frame(), schema_id.h); `key` are indices of key columns.
+/// kIncompatible with the path when a column does not go into its field. The schema may be gone afterwards.
+Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::ParsedSchema& schema,
+                                                             const types::Schema& columns,
+                                                             std::vector<size_t> key,
+                                                             std::string prefix);
+
+/// Records that `writer` wrote, without their frame, to `columns`: those of schema_columns(reader) or some of them. Texts
+/// point into the records (AvroDecodeOptions::borrow). kIncompatible when `reader` cannot read what `writer` wrote. Both
+/// may be gone afterwards.
+Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::ParsedSchema& writer,
+                                                             const schema::ParsedSchema& reader,
+                                                             const types::Schema& columns);
+
+}  // namespace leat::codec

@@ -1,0 +1,57 @@
+#include "codec/schema_text.h"
+
+#include "codec/schema_codec.h"
+#include "codec/text_out.h"
+
+namespace leat::codec {
+namespace {
+
+class Text final : public SchemaText {
+ public:
+  Text(const types::Schema& columns, std::unique_ptr<stream::Decoder> decoder)
+      : columns_(columns), decoder_(std::move(decoder)), rows_(columns) {}
+
+  std::optional<std::string> of(std::string_view record) override {
+    rows_.reset();
+    rejects_.clear();
+    places_.clear();
+    batch_.records.assign(1, {});
+    batch_.records[0].value = record;
+    decoder_->decode(batch_, rows_, places_, rejects_);
+    if (!rejects_.empty()) return std::nullopt;
+    const types::Batch row = rows_.view();
+    std::string text;
+    {
+      StringOut out(text);
+      JsonWriter writer(out, /*strict=*/false);
+      for (size_t c = 0; c < columns_.fields.size(); ++c) {
+        if (!columns_.root_value) {
+          out.put(c == 0 ? '{' : ',');
+          write_json_string(out, columns_.fields[c].name);
+          out.put(':');
+        }
+        if (!writer.write(row.columns[c], 0)) return std::nullopt;
+      }
+      if (!columns_.root_value) out.put(columns_.fields.empty() ? "{}" : "}");
+    }
+    return text;
+  }
+
+ private:
+  const types::Schema columns_;
+  const std::unique_ptr<stream::Decoder> decoder_;
+  types::BatchBuffer rows_;
+  stream::RecordBatch batch_;
+  std::vector<uint32_t> places_;
+  std::vector<stream::Reject> rejects_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SchemaText>> make_schema_text(const schema::ParsedSchema& schema) {
+  ASSIGN(types::Schema columns, schema_columns(schema));
+  ASSIGN(auto decoder, make_schema_decoder(schema, schema, columns));
+  return std::unique_ptr<SchemaText>(std::make_unique<Text>(columns, std::move(decoder)));
+}
+
+}  // namespace leat::codec

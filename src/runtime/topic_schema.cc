@@ -1,0 +1,181 @@
+#include "runtime/topic_schema.h"
+
+#include <fmt/format.h>
+
+#include "codec/schema_codec.h"
+#include "codec/schema_id.h"
+#include "stream/read_span.h"
+
+namespace leat::runtime {
+namespace {
+
+Result<TopicSchema> with_references(schema::SchemaText text,
+                                    const std::vector<schema::Resolved>& references) {
+  TopicSchema out;
+  ASSIGN(out.parsed, schema::parse(text.format, text.text, references));
+  ASSIGN(out.columns, codec::schema_columns(*out.parsed));
+  out.text = std::move(text);
+  return out;
+}
+
+/// What stands between the schema and the newest version of its subject, a line each.
+std::string differences(schema::Catalog& catalog, const TopicSchema& schema,
+                        const std::string& subject) {
+  auto newest = catalog.version(subject, schema::kLatest);
+  if (!newest) return {};
+  auto references = schema::resolve(catalog, newest->schema.references);
+  if (!references) return {};
+  auto old = schema::parse(newest->schema.format, newest->schema.text, *references);
+  if (!old) return {};
+  std::string out;
+  const auto tell = [&](std::string_view what, const std::vector<schema::Difference>& found) {
+    for (const schema::Difference& one : found)
+      out += fmt::format("\n  {}: {} at {}: {}", what, one.rule, one.path.empty() ? "/" : one.path,
+                         one.message);
+  };
+  tell(fmt::format("reading records of version {}", newest->version),
+       schema.parsed->differences(**old));
+  tell(fmt::format("being read by version {}", newest->version),
+       (*old)->differences(*schema.parsed));
+  return out;
+}
+
+/// The value of the first record that the topic still has; nullopt: it has none with a value at its start.
+Result<std::optional<std::string>> first_value(stream::Log& log, const stream::TopicInfo& topic) {
+  for (int32_t p = 0; p < topic.spec.partitions; ++p) {
+    ASSIGN(const stream::PartitionBounds bounds, log.topics().bounds(topic, p));
+    if (bounds.start >= bounds.end) continue;
+    ASSIGN(auto reader, log.reader(topic));
+    std::optional<std::string> value;
+    const auto see = [&](const stream::RecordBatch& batch) -> Result<bool> {
+      for (const stream::Record& record : batch.records)
+        if (record.value && !value) value = *record.value;
+      return !value;
+    };
+    TRY(stream::read_span(*reader, p, bounds.start, bounds.end, {1, 1}, {}, see));
+    if (value) return value;
+  }
+  return std::optional<std::string>();
+}
+
+Error other_format(const stream::TopicInfo& topic, std::string_view has, std::string_view format) {
+  const std::string& name = topic.spec.name;
+  Error error(ErrorCode::kIncompatible, fmt::format("topic {} holds records of format {}, and this "
+                                                    "sink writes {}",
+                                                    name, has, format));
+  if (has != "json")
+    return std::move(error).with_hint(
+        fmt::format("give the sink the topic's schema, or write another topic than {}", name));
+  return std::move(error).with_hint(fmt::format(
+      "write a new topic (`topic: {}_v2` with this schema), let a pipeline with `source: {{topic: "
+      "{}, format: json}}` copy the old records into it, and then read the new one: "
+      "docs/topic-schemas.md has the steps",
+      name, name));
+}
+
+}  // namespace
+
+std::string_view topic_format(const TopicSchema& schema) {
+  switch (schema.text.format) {
+    case schema::Format::kAvro:
+      return "avro";
+    case schema::Format::kJson:
+      return "json_schema";
+    case schema::Format::kProtobuf:
+      return "protobuf";
+  }
+  return "json";
+}
+
+std::optional<schema::Format> schema_file_format(std::string_view path) {
+  if (path.ends_with(".avsc")) return schema::Format::kAvro;
+  if (path.ends_with(".proto")) return schema::Format::kProtobuf;
+  if (path.ends_with(".json")) return schema::Format::kJson;
+  return std::nullopt;
+}
+
+Result<TopicSchema> read_topic_schema(schema::Format format, std::string text) {
+  return with_references({format, std::move(text), {}}, {});
+}
+
+Result<TopicSchema> read_topic_schema(schema::Catalog& catalog, schema::SchemaText text) {
+  ASSIGN(const auto references, schema::resolve(catalog, text.references));
+  return with_references(std::move(text), references);
+}
+
+std::string kept_text(const TopicSchema& schema) {
+  return fmt::format("{}\n{}", schema::format_name(schema.text.format), schema.text.text);
+}
+
+Result<TopicSchema> read_kept(std::string_view text) {
+  const size_t line = std::min(text.find('\n'), text.size());
+  const auto format = schema::format_named(text.substr(0, line));
+  if (!format || line == text.size())
+    return Error(ErrorCode::kCorrupt, "the schema that was kept for the input is none")
+        .with_hint("`leat reset PIPELINE` forgets it");
+  return read_topic_schema(*format, std::string(text.substr(line + 1)));
+}
+
+Result<TopicSchema> newest_schema(schema::Catalog& catalog, const std::string& topic) {
+  auto newest = catalog.version(topic + "-value", schema::kLatest);
+  if (newest) return read_topic_schema(catalog, std::move(newest->schema));
+  Error error = std::move(newest).error().context("the schema of topic " + topic);
+  if (error.code() != ErrorCode::kNotFound) return error;
+  return Error(ErrorCode::kUnavailable, error.to_string())
+      .with_retry(Retry::kBackoff)
+      .with_hint("`source: {schema: FILE}` reads the topic without asking");
+}
+
+std::string subject_of(const TopicSchema& schema, const std::string& topic) {
+  switch (schema.strategy) {
+    case config::SubjectStrategy::kTopic:
+      return topic + "-value";
+    case config::SubjectStrategy::kRecord:
+      return schema.parsed->record_name();
+    case config::SubjectStrategy::kTopicRecord:
+      return topic + "-" + schema.parsed->record_name();
+  }
+  return {};
+}
+
+Result<int32_t> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
+                                const std::string& topic) {
+  const std::string subject = subject_of(schema, topic);
+  if (schema.policy == config::RegisterPolicy::kCheckOnly) {
+    auto found = catalog.find(subject, schema.text);
+    if (found) return found->id;
+    if (found.error().code() != ErrorCode::kNotFound) return std::move(found).error();
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("{} is not registered under subject {} at {}, and the policy is "
+                             "check_only{}",
+                             schema.file, subject, catalog.name(),
+                             differences(catalog, schema, subject)))
+        .with_hint(fmt::format("`leat schema register {} {}` registers it, if it is compatible",
+                               subject, schema.file));
+  }
+  auto id = catalog.add(subject, schema.text, false);
+  if (id || id.error().code() != ErrorCode::kIncompatible) return id;
+  const std::string why = differences(catalog, schema, subject);
+  return Error(ErrorCode::kIncompatible,
+               fmt::format("{} may not follow what is registered under subject {} at {}{}",
+                           schema.file, subject, catalog.name(),
+                           why.empty() ? ": " + id.error().message() : why))
+      .with_hint(fmt::format("give a field that is new a default, or an old name in `aliases`; "
+                             "`leat schema check {} {}` tells all levels; or write another topic",
+                             subject, schema.file));
+}
+
+Result<void> check_topic_format(stream::Log& log, const stream::TopicInfo& topic,
+                                std::string_view format) {
+  if (topic.spec.format != "json") {
+    if (topic.spec.format == format) return {};
+    return other_format(topic, topic.spec.format, format);
+  }
+  ASSIGN(const std::optional<std::string> value, first_value(log, topic));
+  if (!value) return {};
+  const bool framed = codec::read_schema_frame(*value).has_value();
+  if (framed == (format != "json")) return {};
+  return other_format(topic, framed ? "a registered schema" : "json", format);
+}
+
+}  // namespace leat::runtime

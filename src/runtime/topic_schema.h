@@ -1,0 +1,62 @@
+// The schema of a topic's values: read from the user's file when the project is planned, registered or checked when the
+// pipeline that writes the topic starts.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "config/pipeline_file.h"
+#include "schema/catalog.h"
+#include "schema/parsed_schema.h"
+#include "stream/log.h"
+#include "types/type.h"
+
+namespace leat::runtime {
+
+/// Immutable; shared by the pipeline that writes the topic and those that read it.
+struct TopicSchema {
+  std::string file;  // as the user names it; empty: it came from the registry
+  schema::SchemaText text;
+  std::shared_ptr<const schema::ParsedSchema> parsed;
+  types::Schema columns;
+  config::SubjectStrategy strategy = config::SubjectStrategy::kTopic;
+  config::RegisterPolicy policy = config::RegisterPolicy::kAutoRegister;
+  config::Mark mark;
+};
+using TopicSchemaPointer = std::shared_ptr<const TopicSchema>;
+
+/// "avro", "protobuf", "json_schema": what TopicSpec::format says of a topic with such a schema.
+std::string_view topic_format(const TopicSchema& schema);
+
+/// By the ending of its name: .avsc Avro, .proto Protobuf, .json JSON Schema; nullopt: another file.
+std::optional<schema::Format> schema_file_format(std::string_view path);
+
+/// Reads the text of a schema that refers to nothing outside: kInvalidArgument with the place in the text.
+Result<TopicSchema> read_topic_schema(schema::Format format, std::string text);
+/// The same with what it refers to.
+Result<TopicSchema> read_topic_schema(schema::Catalog& catalog, schema::SchemaText text);
+
+/// A schema that refers to nothing, with its language, as it is kept; and read again.
+std::string kept_text(const TopicSchema& schema);
+Result<TopicSchema> read_kept(std::string_view text);
+
+/// The registry's newest for a topic: kUnavailable while nobody has registered one, which who writes the topic does with
+/// its first record.
+Result<TopicSchema> newest_schema(schema::Catalog& catalog, const std::string& topic);
+
+/// The name in the registry.
+std::string subject_of(const TopicSchema& schema, const std::string& topic);
+
+/// The id of the schema under its subject. kIncompatible says which field stands in the way of which version, kNotFound
+/// that nobody has registered it (check_only).
+Result<int32_t> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
+                                const std::string& topic);
+
+/// Whether a topic that is there holds what `format` says: kIncompatible with the way to go on. A topic without records
+/// holds anything. What the log does not record shows in the first record.
+Result<void> check_topic_format(stream::Log& log, const stream::TopicInfo& topic,
+                                std::string_view format);
+
+}  // namespace leat::runtime

@@ -1,0 +1,61 @@
+// WriterSchemas: the schemas that wrote a topic's records, by what stands in their frames. The read stage fetches those of
+// a batch before it hands the batch on, so that the transform stage, which does no I/O, finds them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+#include "codec/schema_id.h"
+#include "runtime/input.h"
+#include "schema/catalog.h"
+
+namespace leat::runtime {
+
+/// Of one lane. Any thread.
+class WriterSchemas {
+ public:
+  /// `catalog` and `clock` outlive it. `subject`: in whose context ids are looked up.
+  WriterSchemas(schema::Catalog& catalog, io::Clock& clock, std::string subject)
+      : catalog_(catalog), clock_(clock), subject_(std::move(subject)) {}
+
+  /// Asks for what the batch's frames name and is not known. False: not yet, call again; waiting() says for what. A
+  /// registry that cannot be asked is waited for without end; a schema that it does not have,
+  /// limits::kUnknownSchemaWaitMs, and less each time that it was in vain.
+  bool learn(const stream::RecordBatch& batch);
+  /// What has been learnt; kNotFound: the registry does not have it; kInvalidArgument: it is no schema.
+  Result<std::shared_ptr<const schema::ParsedSchema>> find(const codec::SchemaId& id) const;
+  /// Empty: for nothing.
+  std::string waiting() const;
+
+ private:
+  using Parsed = Result<std::shared_ptr<const schema::ParsedSchema>>;
+  struct Missing {
+    int64_t since = -1;     // the first answer that there is none, steady ms; -1: no answer yet
+    int64_t ask_at = 0;     // again
+    bool given_up = false;  // nobody waits any more
+  };
+  Result<void> ask(const codec::SchemaId& id);
+  bool settled(const codec::SchemaId& id, const stream::RecordId& record);
+  bool wait(std::string reason);
+
+  schema::Catalog& catalog_;
+  io::Clock& clock_;
+  const std::string subject_;
+  mutable Mutex mutex_;
+  std::map<codec::SchemaId, Parsed> known_ GUARDED_BY(mutex_);
+  std::string waiting_ GUARDED_BY(mutex_);
+  // Of the reading thread alone.
+  std::map<codec::SchemaId, Missing> missing_;
+  int64_t patience_ms_ = limits::kUnknownSchemaWaitMs;
+};
+
+/// "17", or a GUID as text.
+std::string schema_id_text(const codec::SchemaId& id);
+
+/// Hands on what `input` gives, once the schemas of its records have been learnt. Until then it holds the batch.
+std::unique_ptr<LaneInput> make_schema_input(std::unique_ptr<LaneInput> input, io::Clock& clock,
+                                             std::shared_ptr<WriterSchemas> schemas);
+
+}  // namespace leat::runtime

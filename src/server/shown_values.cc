@@ -1,0 +1,48 @@
+#include "server/shown_values.h"
+
+#include "runtime/writer_schemas.h"
+
+namespace leat::server {
+namespace {
+
+constexpr size_t kMostSchemas = 1'000;  // bytes that only look like a frame may name many
+
+Result<std::unique_ptr<codec::SchemaText>> text_of(schema::Catalog& catalog,
+                                                   const codec::SchemaId& id,
+                                                   const std::string& subject) {
+  const auto* number = std::get_if<int32_t>(&id);
+  ASSIGN(const auto schema,
+         number ? catalog.schema(*number, subject) : catalog.schema(runtime::schema_id_text(id)));
+  ASSIGN(const auto references, schema::resolve(catalog, schema->references));
+  ASSIGN(const auto parsed, schema::parse(schema->format, schema->text, references));
+  return codec::make_schema_text(*parsed);
+}
+
+}  // namespace
+
+std::optional<std::string> ShownValues::show(std::string_view value,
+                                             std::span<const stream::Header> headers) {
+  if (!catalog_) return std::nullopt;
+  // Text never begins so; most topics hold text.
+  if (headers.empty() && (value.empty() || value[0] > 1)) return std::nullopt;
+  auto framed = codec::read_schema_frame(value, headers, codec::kValueSchemaHeader);
+  if (!framed) return std::nullopt;
+  auto found = texts_.find(framed->schema);
+  if (found == texts_.end()) {
+    if (texts_.size() >= kMostSchemas) texts_.clear();
+    auto made = text_of(*catalog_, framed->schema, subject_);
+    found = texts_.emplace(framed->schema, made ? std::move(*made) : nullptr).first;
+  }
+  return found->second ? found->second->of(framed->bytes) : std::nullopt;
+}
+
+void ShownValues::show(stream::RecordBatch& batch) {
+  shown_.clear();
+  for (stream::Record& record : batch.records) {
+    if (!record.value) continue;
+    if (auto text = show(*record.value, record.headers))
+      record.value = shown_.emplace_back(std::move(*text));
+  }
+}
+
+}  // namespace leat::server

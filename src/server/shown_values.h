@@ -1,0 +1,36 @@
+// ShownValues: values of registered schemas as the JSON that they stand for, for whoever looks at records. One thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "codec/schema_id.h"
+#include "codec/schema_text.h"
+#include "schema/catalog.h"
+#include "stream/record.h"
+
+namespace leat::server {
+
+class ShownValues {
+ public:
+  /// `catalog` outlives it; null: every value is shown as it is. `topic`: in whose subject's context ids are looked up.
+  ShownValues(schema::Catalog* catalog, const std::string& topic)
+      : catalog_(catalog), subject_(topic + "-value") {}
+
+  /// The JSON of a value whose schema is known; nullopt: it has no frame, or these are no bytes of its schema.
+  std::optional<std::string> show(std::string_view value, std::span<const stream::Header> headers);
+  /// Puts JSON in the place of each value that has some; the texts live until the next call.
+  void show(stream::RecordBatch& batch);
+
+ private:
+  schema::Catalog* catalog_;
+  const std::string subject_;
+  std::map<codec::SchemaId, std::unique_ptr<codec::SchemaText>> texts_;  // null: unknown
+  std::deque<std::string> shown_;
+};
+
+}  // namespace leat::server

@@ -1,0 +1,333 @@
+"""Topics whose values have a registered Avro schema: produced, enforced, evolved, read; on the embedded log and, with
+Confluent's own serializers at the other end, on the real Kafka."""
+import json
+import os
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support import kafka, leat, postgres, registry  # noqa: E402
+
+USER = pathlib.Path("schemas/user_created.avsc")
+
+
+def fields(*more, without=()):
+    """The reference project's schema, changed."""
+    schema = json.loads((leat.ROOT / "examples/users" / USER).read_text())
+    schema["fields"] = [field for field in schema["fields"] if field["name"] not in without] + list(more)
+    return schema
+
+
+class Embedded(unittest.TestCase):
+    """The reference project, whose topic users_created has a schema."""
+
+    def setUp(self):
+        self.project = self.enterContext(leat.Project())
+        self.url = self.enterContext(leat.api())
+        self.project.env["USERS_API"] = self.url
+
+    def drain(self, *arguments, **options):
+        return self.project.leat("run", "--drain", *arguments, **options)
+
+    def refused(self, *arguments):
+        done = self.project.call("run", "--drain", *arguments)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        return done.stderr
+
+    def write_schema(self, schema):
+        self.project.write(str(USER), json.dumps(schema))
+
+    def test_users_come_through_as_avro_value_by_value(self):
+        self.drain()
+        expected = {user["id"]: user for user in map(leat.flatten, leat.users())}
+        found = {record["key"]: record["value"] for record in self.project.tap("users_created")}
+        self.assertEqual(len(found), 6000)
+        for key in list(expected)[::97]:
+            for name, value in expected[key].items():
+                if name in ("dob", "registered_date"):
+                    self.assertEqual(leat.instant(found[key][name]), value, (key, name))
+                else:
+                    self.assertEqual(found[key][name], value, (key, name))
+        self.assertEqual(self.project.sql("SELECT count(*) AS n, count(post_code) AS p FROM serving.created_users"),
+                         [{"n": 6000, "p": 6000}])
+        [match] = self.project.leat("tap", "users_created", "--where", "email = '%s'" % expected[key]["email"],
+                                    "--output", "json").splitlines()
+        self.assertEqual(json.loads(match)["value"]["id"], key)
+        self.assertIn("avro", self.project.leat("topics", "ls"))
+
+    def test_a_field_that_is_renamed_without_a_default_is_refused_with_the_difference(self):
+        self.drain()
+        schema = fields()
+        for field in schema["fields"]:
+            if field["name"] == "post_code":
+                field["name"] = "zip"
+        self.write_schema(schema)
+        capture = self.project.dir / "pipelines/users_capture.yaml"
+        capture.write_text(capture.read_text().replace("AS post_code", "AS zip"))
+        told = self.refused()
+        for part in ("READER_FIELD_MISSING_DEFAULT_VALUE", "zip", "users_created-value", "version 1",
+                     "users_capture.yaml:", "users_store"):
+            self.assertIn(part, told)
+        # With the old name as an alias old records still have the field.
+        for field in schema["fields"]:
+            if field["name"] == "zip":
+                field["aliases"] = ["post_code"]
+        self.write_schema(schema)
+        self.drain("users_capture")
+
+    def test_a_new_field_with_a_default_is_accepted_and_old_records_still_read(self):
+        self.drain()
+        self.write_schema(fields({"name": "source", "type": "string", "default": "api"}))
+        self.project.leat("reset", "users_capture", "--to", "start", "--yes")
+        self.drain()
+        records = self.project.tap("users_created")
+        self.assertEqual(len(records), 12000)
+        self.assertEqual({record["value"].get("source") for record in records}, {None, "api"})
+        # Read again from the start with the new schema: the old records have the default.
+        self.project.leat("reset", "users_store", "--to", "start", "--yes", "--truncate")
+        self.drain()
+        self.assertEqual(self.project.sql("SELECT DISTINCT source FROM serving.created_users"), [{"source": "api"}])
+        self.assertEqual(self.project.sql("SELECT count(*) AS n FROM serving.created_users"), [{"n": 6000}])
+
+    def test_a_topic_that_carried_json_is_refused_with_the_way_to_migrate(self):
+        capture = self.project.dir / "pipelines/users_capture.yaml"
+        typed = capture.read_text()
+        line = next(line for line in typed.splitlines() if "schema: schemas/user_created.avsc" in line)
+        capture.write_text(typed.replace(line + "\n", ""))
+        self.drain()
+        capture.write_text(typed)
+        told = self.refused("--run-id", "two")
+        self.assertIn("topic users_created holds records of format json", told)
+        self.assertIn("users_created_v2", told)
+        # The way that it tells: a new topic, the old records copied, the tables from the new one.
+        capture.write_text(typed.replace("topic: users_created", "topic: users_created_v2"))
+        self.project.write("pipelines/users_migrate.yaml",
+                           "pipeline: users_migrate\n"
+                           "source: {topic: users_created, format: json}\n"
+                           "transform:\n"
+                           "  - sql: SELECT * REPLACE (id::UUID AS id, dob::TIMESTAMPTZ AS dob,\n"
+                           "           registered_date::TIMESTAMPTZ AS registered_date) FROM input\n"
+                           "sinks:\n"
+                           "  - {topic: users_created_v2, key: id, schema: schemas/user_created.avsc}\n")
+        store = self.project.dir / "pipelines/users_store.yaml"
+        store.write_text(store.read_text().replace("topic: users_created", "topic: users_created_v2"))
+        self.drain()
+        self.assertEqual(len(self.project.tap("users_created_v2")), 6000)
+        self.assertEqual(self.project.sql("SELECT count(*) AS n FROM serving.created_users"), [{"n": 6000}])
+
+    def test_a_value_that_does_not_fit_is_a_dead_letter_with_its_path(self):
+        self.write_schema(fields({"name": "short", "type": {"type": "enum", "name": "Short", "symbols": ["CH", "US"]}}))
+        capture = self.project.dir / "pipelines/users_capture.yaml"
+        capture.write_text(capture.read_text().replace("location.country AS country",
+                                                       "location.country AS country, nat AS short"))
+        self.drain("--run-id", "enum")
+        letters = json.loads(self.project.leat("dlq", "ls", "users_capture", "--output", "json"))
+        self.assertTrue(letters)
+        ledger = self.project.ledger()["users_capture", "*"]
+        self.assertTrue(leat.balanced(ledger))
+        self.assertEqual(ledger["rejected"] + len(self.project.tap("users_created")), 6000)
+        self.assertIn("encode_failed", json.dumps(letters))
+
+
+PROTO = """\
+syntax = "proto3";
+package org.leat.tests;
+import "google/protobuf/timestamp.proto";
+message Order {
+  int64 id = 1;
+  string customer = 2;
+  double price = 3;
+  google.protobuf.Timestamp at = 4;
+  repeated Line lines = 5;
+  message Line { string article = 1; uint32 count = 2; }
+}
+"""
+ORDERS = """\
+pipeline: orders
+source: {file: {path: orders.ndjson}}
+transform:
+  - sql: |
+      SELECT n::BIGINT AS id, 'c' || n AS customer, n / 4 AS price, TIMESTAMPTZ '2026-11-28 01:02:03.456789Z' AS at,
+             [{'article': 'a', 'count': 9007199254740993::BIGINT % 7}] AS lines
+      FROM input
+sinks:
+  - {topic: orders, key: id, schema: order.proto}
+"""
+
+
+class Protobuf(unittest.TestCase):
+    def test_records_of_a_proto_file_come_through_and_a_changed_type_is_refused(self):
+        project = self.enterContext(leat.Project(template=None))
+        project.write("leat.yaml", "project: orders\n")
+        project.write("order.proto", PROTO)
+        project.write("orders.ndjson", "".join(f'{{"n": {n}}}\n' for n in range(1, 101)))
+        project.write("pipelines/orders.yaml", ORDERS)
+        project.write("pipelines/store.yaml", "pipeline: store\nsource: {topic: orders}\ntransform:\n"
+                      "  - sql: SELECT id, customer, price, at, lines[1].count AS count FROM input\n"
+                      "sinks:\n  - {store: serving, table: orders, key: [id]}\n")
+        project.leat("run", "--drain")
+        self.assertEqual(project.sql("SELECT count(*) AS n, sum(count) AS c, max(at)::VARCHAR AS at, max(price) AS p FROM serving.orders"),
+                         [{"n": 100, "c": 100 * (9007199254740993 % 7), "at": "2026-11-28 01:02:03.456789+00", "p": 25}])
+        [first] = [r for r in project.tap("orders") if r["key"] == "7"]
+        self.assertEqual(first["value"]["lines"], [{"article": "a", "count": 9007199254740993 % 7}])
+        self.assertEqual(first["value"]["customer"], "c7")
+        project.write("order.proto", PROTO.replace("string customer = 2", "bytes customer = 2").replace("int64 id", "sint64 id"))
+        told = project.call("run", "--drain").stderr
+        self.assertIn("FIELD_SCALAR_KIND_CHANGED", told)
+
+
+class JsonSchema(unittest.TestCase):
+    def test_records_are_validated_when_written_and_bad_ones_are_dead_letters(self):
+        project = self.enterContext(leat.Project(template=None))
+        project.write("leat.yaml", "project: orders\n")
+        project.write("order.json", json.dumps({
+            "$schema": "http://json-schema.org/draft-07/schema#", "title": "Order", "type": "object",
+            "properties": {"id": {"type": "integer", "maximum": 90}, "customer": {"type": "string", "pattern": "^c[0-9]+$"}},
+            "required": ["id", "customer"], "additionalProperties": False}))
+        project.write("orders.ndjson", "".join(f'{{"n": {n}}}\n' for n in range(1, 101)))
+        project.write("pipelines/orders.yaml", "pipeline: orders\nsource: {file: {path: orders.ndjson}}\ntransform:\n"
+                      "  - sql: SELECT n::BIGINT AS id, CASE WHEN n = 7 THEN 'x' ELSE 'c' || n END AS customer FROM input\n"
+                      "sinks:\n  - {topic: orders, key: id, schema: order.json}\n")
+        project.write("pipelines/store.yaml", "pipeline: store\nsource: {topic: orders}\n"
+                      "sinks:\n  - {store: serving, table: orders, key: [id]}\n")
+        project.leat("run", "--drain")
+        self.assertEqual(project.sql("SELECT count(*) AS n, max(id) AS m FROM serving.orders"), [{"n": 89, "m": 90}])
+        letters = json.loads(project.leat("dlq", "show", "orders", "--output", "json"))
+        self.assertEqual({letter["reason"] for letter in letters}, {"encode_failed"})
+        self.assertEqual(len(letters), 11)
+        self.assertTrue(any("/customer" in letter["message"] for letter in letters))
+        self.assertIn("json_schema", project.leat("topics", "ls"))
+
+
+KAFKA_PROFILE = """\
+project: {name}
+profiles:
+  cluster:
+    log: {{kafka: {{brokers: "${{KAFKA_BROKERS}}"}}}}
+    registry: {{url: "${{SCHEMA_REGISTRY_URL}}"}}
+    stores:
+      warehouse: {{postgres: {{dsn: "${{WAREHOUSE_DSN}}", schema: {name}}}}}
+"""
+READING = {"type": "record", "name": "Reading", "namespace": "org.leat.tests", "fields": [
+    {"name": "id", "type": "long"},
+    {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4}},
+    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+    {"name": "value", "type": "double"},
+    {"name": "tags", "type": {"type": "array", "items": "string"}},
+    {"name": "note", "type": ["null", "string"], "default": None}]}
+IN = "pipeline: readings\nsource: {{topic: {name}_in, format: avro}}\nsinks:\n" \
+     "  - {{store: warehouse, table: readings, key: [id]}}\n" \
+     "  - {{topic: {name}_out, key: id, schema: reading.avsc}}\n"
+# Confluent's serializers over confluent_kafka's producer: rows are given and printed as JSON.
+SERIALIZER = """
+from confluent_kafka import Producer, Consumer
+from confluent_kafka.schema_registry.avro import AvroSerializer, AvroDeserializer
+from confluent_kafka.serialization import SerializationContext, MessageField
+import datetime, decimal
+brokers, topic, schema = sys.argv[2], sys.argv[3], sys.argv[4]
+"""
+
+
+class OnKafka(unittest.TestCase):
+    def setUp(self):
+        kafka.need(), postgres.need()
+        self.name = f"typed_{os.getpid()}_{time.time_ns() % 1_000_000}"
+        self.registry = self.enterContext(registry.serving(self.enterContext(leat.Project(template=None))))
+        self.project = self.enterContext(leat.Project(template=None))
+        self.project.write("leat.yaml", KAFKA_PROFILE.format(name=self.name))
+        self.project.write("pipelines/readings.yaml", IN.format(name=self.name))
+        self.project.write("reading.avsc", json.dumps(READING))
+        self.project.env = {"WAREHOUSE_DSN": postgres.DSN, "KAFKA_BROKERS": kafka.service("brokers"),
+                            "SCHEMA_REGISTRY_URL": self.registry.url}
+        kafka.service("topics", "--create", "--topic", f"{self.name}_in", "--partitions", "1")
+        self.addCleanup(self.drop)
+
+    def drop(self):
+        postgres.psql(f"DROP SCHEMA IF EXISTS {self.name} CASCADE")
+        kafka.service("topics", "--delete", "--topic", f"{self.name}.*")
+
+    def leat(self, command, *arguments, **options):
+        return self.project.leat(command, "--profile", "cluster", *arguments, **options)
+
+    def client(self, topic, script, schema=READING):
+        return registry.client(self.registry.url, SERIALIZER + script,
+                               kafka.service("brokers"), f"{self.name}_{topic}", json.dumps(schema))
+
+    def produce(self, *ids):
+        self.client("in", f"ids = {list(ids)}\n" + """
+s, p = AvroSerializer(c, schema), Producer({'bootstrap.servers': brokers})
+for i in ids:
+    row = {'id': i * 10**15, 'price': decimal.Decimal('1234567890123456.7890') + i, 'value': float('inf') if i == 2 else i / 3,
+           'at': datetime.datetime(2026, 11, 28, 1, 2, 3, 456789, tzinfo=datetime.timezone.utc), 'tags': ['a', 'ü'][:i],
+           'note': None if i % 2 else 'n'}
+    p.produce(topic, key=str(i), value=s(row, SerializationContext(topic, MessageField.VALUE)))
+p.flush()
+""")
+
+    def consume(self, topic, count):
+        """Decoded by Confluent's deserializer, with the bytes that its serializer makes of each again."""
+        text = self.client(topic, f"count = {count}\n" + """
+d, s = AvroDeserializer(c, schema), AvroSerializer(c, schema, conf={'auto.register.schemas': False, 'use.latest.version': True})
+k = Consumer({'bootstrap.servers': brokers, 'group.id': topic, 'auto.offset.reset': 'earliest', 'isolation.level': 'read_committed'})
+k.subscribe([topic]); context = SerializationContext(topic, MessageField.VALUE)
+while count:
+    m = k.poll(30)
+    assert m is not None and not m.error(), m
+    row = d(m.value(), context)
+    print(json.dumps({'row': {n: str(v) for n, v in row.items()}, 'same': s(row, context) == m.value()})); count -= 1
+k.close()
+""")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def test_confluents_serializers_write_for_leat_and_read_what_it_writes(self):
+        self.produce(1, 2, 3)
+        self.leat("run", "--drain")
+        rows = postgres.rows(f"SELECT id, price::text, at::text, value::text, tags::text, note FROM {self.name}.readings ORDER BY id")
+        self.assertEqual([row["id"] for row in rows], [10**15, 2 * 10**15, 3 * 10**15])
+        self.assertEqual(rows[0]["price"], "1234567890123457.7890")
+        self.assertIn("01:02:03.456789", rows[0]["at"])
+        self.assertEqual(rows[1]["value"], "Infinity")
+        self.assertEqual([row["note"] for row in rows], [None, "n", None])
+        read = self.consume("out", 3)
+        self.assertEqual(sorted(each["row"]["id"] for each in read), [str(i * 10**15) for i in (1, 2, 3)])
+        self.assertEqual([each["same"] for each in read], [True] * 3)
+        tapped = [json.loads(line)["value"] for line in self.leat("tap", f"{self.name}_out", "--output", "json").splitlines()]
+        self.assertIn("inf", [row["value"] for row in tapped])
+        self.assertIn("1234567890123457.7890", self.leat("tap", f"{self.name}_out", "--output", "json"))
+
+    def test_records_of_the_wrong_shape_are_dead_letters_and_the_good_ones_behind_them_flow(self):
+        self.produce(1)
+        kafka.produce(f"{self.name}_in", [("x", '{"id": 1}'), ("y", "hello")])
+        self.produce(3)
+        # An id that nobody has registered is waited for, a while.
+        kafka.kcat("-P", "-t", f"{self.name}_in", "-k", "z", stdin="\0\0\1\0\0abc")
+        self.produce(5)
+        self.leat("run", "--drain")
+        self.assertEqual(postgres.rows(f"SELECT count(*) AS n FROM {self.name}.readings"), [{"n": 3}])
+        letters = json.loads(self.leat("dlq", "show", "readings", "--output", "json"))
+        reasons = sorted(letter["reason"] for letter in letters if letter["sink"].startswith("warehouse"))
+        self.assertEqual(reasons, ["malformed", "malformed", "unknown_schema"])
+
+    def test_the_registry_may_be_away_once_its_schemas_are_known(self):
+        self.produce(1)
+        with self.project.background("run", "--profile", "cluster") as run:
+            count = lambda: postgres.rows(f"SELECT count(*) AS n FROM {self.name}.readings")[0]["n"]
+            leat.wait_until(lambda: "readings" in json.dumps(postgres.rows(
+                f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{self.name}'")) and count() == 1,
+                "the first row")
+            self.registry.process.terminate(), self.registry.process.wait(15)
+            self.client("in", """
+k, p = Consumer({'bootstrap.servers': brokers, 'group.id': topic, 'auto.offset.reset': 'earliest'}), Producer({'bootstrap.servers': brokers})
+k.subscribe([topic]); m = k.poll(30); p.produce(topic, key=m.key(), value=m.value()); p.flush(); k.close()
+""")
+            def read():
+                status = json.loads(self.leat("status", "--output", "json"))
+                return min(lane["ledger"]["delivered"] for each in status["pipelines"] for lane in each["lanes"])
+            leat.wait_until(lambda: read() == 2, "the record that came while the registry was away")
+            self.assertIsNone(run.poll())
+
+
+if __name__ == "__main__":
+    unittest.main()
