@@ -1,4 +1,4 @@
-# leat::native: the static library of native/ (Rust), behind the C ABI of native/include/leat_cql.h.
+# leat::native: the static library of native/ (Rust), behind the C ABIs of native/include/.
 # What cargo compiles lies in .deps/, not in the build folder: all presets share it, and it outlives them.
 find_program(LEAT_CARGO cargo PATHS /usr/bin NO_DEFAULT_PATH)  # Debian's cargo-web, with its own rustc
 find_program(LEAT_CARGO cargo REQUIRED)

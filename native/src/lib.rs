@@ -1,13 +1,17 @@
-//! The C ABI of include/leat_cql.h over the `scylla` driver.
+//! The C ABI of include/leat_cql.h over the `scylla` driver; that of leat_json_schema.h is in json_schema.rs.
 #![allow(clippy::missing_safety_doc)] // the header says what each pointer must be
 
 mod error;
+mod json_document;
+mod json_schema;
 mod rows;
 mod session;
+mod stack;
 mod write;
 
+use std::cell::Cell;
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use scylla::deserialize::row::ColumnIterator;
 use scylla::response::{PagingState, PagingStateResponse};
@@ -35,12 +39,40 @@ unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
     if length == 0 { &[] } else { unsafe { std::slice::from_raw_parts(data, length) } }
 }
 
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A panic outside of quietly() ends the process, whichever thread it is on: what it left half done is not gone on with.
+fn stop_at_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                tell(panic);
+                std::process::abort();
+            }
+        }));
+    });
+}
+
+/// Runs what catches its panics: they are not told on stderr.
+fn quietly<R>(work: impl FnOnce() -> R) -> R {
+    stop_at_panics();
+    let before = QUIET.replace(true);
+    let result = work();
+    QUIET.set(before);
+    result
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lcql_open(
     options: *const Options,
     out: *mut *mut Client,
     error: *mut CError,
 ) -> c_int {
+    stop_at_panics();
     let result = unsafe { Client::open(&*options) };
     let result = result.map(|client| unsafe { out.write(Box::into_raw(Box::new(client))) });
     unsafe { finish(result, error) }

@@ -31,7 +31,8 @@ class JsonDecoder final : public stream::Decoder {
       : plan_(std::move(plan)),
         root_value_(root_value),
         borrow_(options.borrow),
-        strict_(options.validate_all.has_value()) {}
+        strict_(options.validate_all.has_value()),
+        validator_(options.validator) {}
 
   void decode(const stream::RecordBatch& batch, types::BatchBuffer& out,
               std::vector<uint32_t>& rows, std::vector<stream::Reject>& rejects) override {
@@ -83,6 +84,8 @@ class JsonDecoder final : public stream::Decoder {
     }
     if (!index_.build(*value)) [[unlikely]]
       return reject_fault();
+    if (validator_ && !validated(*value)) [[unlikely]]
+      return false;
     if (root_value_ || index_.kind(0) != '{') [[unlikely]]
       return decode_root(*value);
     end_ = value->data() + value->size();
@@ -96,6 +99,13 @@ class JsonDecoder final : public stream::Decoder {
     // Refused by the schema. Broken JSON anywhere in the record goes before: look at the rest.
     if (!index_.check(strict_)) return reject_fault();
     return false;
+  }
+
+  bool validated(std::string_view value) {
+    const auto found = validator_->check(value);
+    if (!found) return true;
+    if (!index_.check(true)) return reject_fault();
+    return reject(reason_of(found->kind), found->to_string());
   }
 
   /// A root that is no object, or a schema that takes any root.
@@ -559,6 +569,7 @@ class JsonDecoder final : public stream::Decoder {
 
   PlanNode plan_;
   const bool root_value_, borrow_, strict_;
+  const std::shared_ptr<JsonValidator> validator_;
   JsonIndex index_;
   types::BatchBuffer* out_ = nullptr;
   const char* end_ = nullptr;           // of the record

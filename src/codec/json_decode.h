@@ -28,6 +28,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "codec/json_validate.h"
 #include "stream/ports.h"
 #include "types/type.h"
 
@@ -40,6 +41,8 @@ struct JsonDecodeOptions {
   /// Strings of more than 12 bytes point into the record instead of the BatchBuffer's arena: the RecordBatch must
   /// then outlive the rows, and whatever took them over without copying.
   bool borrow = false;
+  /// Judges each record before it is decoded: what it refuses is schema_mismatch. The decoder's alone from now on.
+  std::shared_ptr<JsonValidator> validator = nullptr;
 };
 
 /// A decoder of records into `schema`'s columns. kInvalidArgument for a type JSON cannot hold (a map whose key is

@@ -17,8 +17,12 @@ using types::Vector;
 
 class JsonEncoder final : public stream::Encoder {
  public:
-  JsonEncoder(const types::Schema& schema, std::vector<size_t> key)
-      : schema_(schema), key_(schema, std::move(key)) {
+  JsonEncoder(const types::Schema& schema, std::vector<size_t> key, std::string prefix,
+              std::unique_ptr<JsonValidator> validator)
+      : schema_(schema),
+        key_(schema, std::move(key)),
+        prefix_(std::move(prefix)),
+        validator_(std::move(validator)) {
     for (const types::Field& field : schema_.fields) {
       std::string label = labels_.empty() ? "{" : ",";
       append_json_string(field.name, label);
@@ -37,7 +41,8 @@ class JsonEncoder final : public stream::Encoder {
       std::optional<std::string_view> key;
       if (write_value(batch, row, text, writer, failed)) [[likely]] {
         std::string_view value = text.take();
-        if (key_.empty() || key_.write(batch, row, text, writer, failed)) [[likely]] {
+        if (fits(value, row, failed) &&
+            (key_.empty() || key_.write(batch, row, text, writer, failed))) [[likely]] {
           if (!key_.empty()) key = text.take();
           out.keys.push_back(key);
           out.values.emplace_back(value);
@@ -53,6 +58,7 @@ class JsonEncoder final : public stream::Encoder {
  private:
   bool write_value(const types::Batch& batch, size_t row, TextOut& text, JsonWriter& writer,
                    std::vector<Failure>& failed) {
+    text.put(prefix_);
     if (labels_.empty()) text.put('{');
     for (size_t i = 0; i < labels_.size(); ++i) {
       text.put(labels_[i]);
@@ -67,8 +73,17 @@ class JsonEncoder final : public stream::Encoder {
     return true;
   }
 
+  bool fits(std::string_view value, size_t row, std::vector<Failure>& failed) {
+    if (!validator_) return true;
+    const auto found = validator_->check(value.substr(prefix_.size()));
+    if (found) failed.push_back({row, Reason::kEncodeFailed, found->to_string()});
+    return !found;
+  }
+
   const types::Schema schema_;
   const RowKey key_;
+  const std::string prefix_;
+  const std::unique_ptr<JsonValidator> validator_;
   std::vector<std::string> labels_;  // `{"first":`, then `,"second":`
   JsonIndex index_;                  // checks the text of JSON columns
 };
@@ -86,14 +101,16 @@ Result<void> check_type(const types::Type& type) {
 
 }  // namespace
 
-Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& schema,
-                                                           std::vector<size_t> key) {
+Result<std::unique_ptr<stream::Encoder>> make_json_encoder(
+    const types::Schema& schema, std::vector<size_t> key, std::string prefix,
+    std::unique_ptr<JsonValidator> validator) {
   for (const types::Field& field : schema.fields) {
     auto good = check_type(field.type);
     if (!good) return std::move(good).error().at(field.name);
   }
   TRY(RowKey::check(schema, key));
-  return std::unique_ptr<stream::Encoder>(std::make_unique<JsonEncoder>(schema, std::move(key)));
+  return std::unique_ptr<stream::Encoder>(std::make_unique<JsonEncoder>(
+      schema, std::move(key), std::move(prefix), std::move(validator)));
 }
 
 }  // namespace leat::codec

@@ -5,13 +5,18 @@
 //   key    one key column: its canonical text (a string as it is, a uuid in lower case, a time in ISO 8601 UTC)
 //          several: a compact JSON array of them, ["CH",58]
 //
-// A row is refused with encode_failed (NaN, infinity, broken text in a JSON column) or null_key.
+//   prefix  stands before each value: the frame of a schema's id
+//
+// A row is refused with encode_failed (NaN, infinity, broken text in a JSON column, a value that the validator
+// refuses) or null_key.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "codec/json_validate.h"
 #include "stream/ports.h"
 #include "types/type.h"
 
@@ -19,7 +24,8 @@ namespace leat::codec {
 
 /// An encoder of batches of `schema`; `key` are indices of key columns, none: no key. kInvalidArgument for a key that
 /// is not a column, or a type JSON cannot hold (a map whose key is nested).
-Result<std::unique_ptr<stream::Encoder>> make_json_encoder(const types::Schema& schema,
-                                                           std::vector<size_t> key);
+Result<std::unique_ptr<stream::Encoder>> make_json_encoder(
+    const types::Schema& schema, std::vector<size_t> key, std::string prefix = {},
+    std::unique_ptr<JsonValidator> validator = nullptr);
 
 }  // namespace leat::codec

@@ -3,11 +3,13 @@
 #include "codec/avro_decode.h"
 #include "codec/avro_encode.h"
 #include "codec/avro_mapping.h"
+#include "codec/json_schema_codec.h"
 #include "codec/proto_decode.h"
 #include "codec/proto_encode.h"
 #include "codec/proto_mapping.h"
 #include "schema/avro.h"
 #include "schema/protobuf.h"
+#include "types/json_schema.h"
 
 namespace leat::codec {
 namespace {
@@ -32,19 +34,11 @@ Result<void> check_protobuf(const schema::ParsedSchema& writer,
                                                      differences[0].path, differences[0].message));
 }
 
-Error no_codec(Format format) {
-  return Error(
-      ErrorCode::kInvalidArgument,
-      fmt::format("records of {} schemas are not in this version", schema::format_name(format)));
-}
-
 }  // namespace
 
-bool has_codec(Format format) { return format != Format::kJson; }
-
 Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
-  if (!has_codec(schema.format())) return no_codec(schema.format());
   if (schema.format() == Format::kProtobuf) return proto_columns(protobuf(schema));
+  if (schema.format() == Format::kJson) return types::schema_from_json(schema.canonical());
   return avro_columns(avro(schema));
 }
 
@@ -52,16 +46,17 @@ Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::Parse
                                                              const types::Schema& columns,
                                                              std::vector<size_t> key,
                                                              std::string prefix) {
-  if (!has_codec(schema.format())) return no_codec(schema.format());
   if (schema.format() == Format::kProtobuf)
     return make_proto_encoder(protobuf(schema), {}, columns, std::move(key), std::move(prefix));
+  if (schema.format() == Format::kJson)
+    return make_json_schema_encoder(schema.canonical(), {}, columns, std::move(key),
+                                    std::move(prefix));
   return make_avro_encoder(avro(schema), columns, std::move(key), std::move(prefix));
 }
 
 Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::ParsedSchema& writer,
                                                              const schema::ParsedSchema& reader,
                                                              const types::Schema& columns) {
-  if (!has_codec(reader.format())) return no_codec(reader.format());
   if (writer.format() != reader.format()) {
     return Error(
         ErrorCode::kIncompatible,
@@ -73,6 +68,11 @@ Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::Parse
     ProtoDecodeOptions borrowing;
     borrowing.borrow = true;
     return make_proto_decoder(protobuf(writer), protobuf(reader), {}, columns, borrowing);
+  }
+  if (reader.format() == Format::kJson) {
+    JsonDecodeOptions borrowing;
+    borrowing.borrow = true;
+    return make_json_schema_decoder(writer.canonical(), {}, columns, borrowing);
   }
   AvroDecodeOptions options;
   options.borrow = true;

@@ -13,9 +13,6 @@
 
 namespace leat::codec {
 
-/// True for the languages that records can be written and read in.
-bool has_codec(schema::Format format);
-
 /// The columns of a record: kInvalidArgument with the path of what no column can hold.
 Result<types::Schema> schema_columns(const schema::ParsedSchema& schema);
 

@@ -17,7 +17,7 @@ constexpr const char* kTopicName = "a topic name: letters, digits, `.`, `_`, `-`
 
 bool not_empty(std::string_view text) { return !text.empty(); }
 bool is_format(std::string_view text) {
-  return text == "json" || text == "avro" || text == "protobuf";
+  return text == "json" || text == "avro" || text == "protobuf" || text == "json_schema";
 }
 
 // Takes `width` digits off the front.
@@ -213,7 +213,8 @@ const Spec<SchemaDecl>& schema_spec() {
         .required()
         .syntax("a path", not_empty)
         .doc(
-            "A schema of Avro (.avsc) or Protobuf (.proto: its first message), relative to the "
+            "A schema of Avro (.avsc), Protobuf (.proto: its first message) or JSON Schema "
+            "(.json), relative to the "
             "project.")
         .example("schemas/user_created.avsc");
     s.field("subject_strategy", &SchemaDecl::strategy)
@@ -404,9 +405,9 @@ const Spec<SourceDecl>& source_spec() {
         .choices({{"read", Validate::kRead}, {"all", Validate::kAll}})
         .doc("Check the fields that SQL, rules and keys read, or the whole schema.");
     s.field("format", &SourceDecl::format)
-        .syntax("`json`, `avro` or `protobuf`", is_format)
+        .syntax("`json`, `avro`, `protobuf` or `json_schema`", is_format)
         .doc(
-            "Of a topic that others write: what its values are; `avro` and `protobuf` with the id "
+            "Of a topic that others write: what its values are; all but `json` with the id "
             "of a "
             "registered schema in front.");
     s.rest(&SourceDecl::components, "the name of a source component, with its own keys");

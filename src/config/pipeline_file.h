@@ -30,7 +30,7 @@ struct SourceDecl {
   Located<std::string> schema;  // path of the input's schema, relative to the project; may be empty
   Validate validate = Validate::kRead;
   Located<std::string>
-      format;  // of a topic's values: "json", "avro", "protobuf"; empty: as its writer in the project says, or JSON
+      format;  // of a topic's values: "json", "avro", "protobuf", "json_schema"; empty: as its writer in the project says, or JSON
   std::vector<Entry>
       components;  // unknown keys; after load_project exactly one unless topic is set
   Mark mark;

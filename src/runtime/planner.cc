@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/limits.h"
-#include "codec/schema_codec.h"
 #include "io/file.h"
 #include "types/json_schema.h"
 
@@ -109,9 +108,10 @@ class Planner {
       return nullptr;
     };
     const auto format = schema_file_format(file.value);
-    if (!format || !codec::has_codec(*format))
-      return refuse(fmt::format("found `{}`", file.value),
-                    "name an Avro schema, FILE.avsc, or one of Protobuf, FILE.proto");
+    if (!format)
+      return refuse(
+          fmt::format("found `{}`", file.value),
+          "name a schema of Avro (FILE.avsc), Protobuf (FILE.proto) or JSON Schema (FILE.json)");
     auto text = io::read_file(this->path(file.value), limits::kMaxSchemaBytes);
     if (!text) return refuse(text.error().message(), text.error().hint());
     auto read = read_topic_schema(*format, std::move(*text));
@@ -181,7 +181,9 @@ class Planner {
     const auto& [relative, mark] = file.source.schema;
     if (relative.empty()) return;
     auto* source = std::get_if<TopicSource>(&plan.source);
-    if (schema_file_format(relative)) {
+    // A JSON Schema is of a topic's records when they are said to name one, and else of plain JSON.
+    const auto format = schema_file_format(relative);
+    if (format && (*format != schema::Format::kJson || file.source.format.value == "json_schema")) {
       if (!source || file.source.format.value == "json") {
         diagnostics_.error(mark, "source.schema",
                            source
@@ -195,10 +197,10 @@ class Planner {
       return;
     }
     if (source && !source->format.empty()) {
-      diagnostics_.error(mark, "source.schema",
-                         fmt::format("{} beside `format: {}`", relative, source->format),
-                         "name FILE.avsc or FILE.proto, or leave it out: the newest one that the "
-                         "registry has for the topic is taken");
+      diagnostics_.error(
+          mark, "source.schema", fmt::format("{} beside `format: {}`", relative, source->format),
+          "name FILE.avsc, FILE.proto or FILE.json, or leave it out: the newest one that the "
+          "registry has for the topic is taken");
       return;
     }
     auto text = io::read_file(path(relative), limits::kMaxSchemaBytes);

@@ -90,6 +90,7 @@ std::string_view topic_format(const TopicSchema& schema) {
 std::optional<schema::Format> schema_file_format(std::string_view path) {
   if (path.ends_with(".avsc")) return schema::Format::kAvro;
   if (path.ends_with(".proto")) return schema::Format::kProtobuf;
+  if (path.ends_with(".json")) return schema::Format::kJson;
   return std::nullopt;
 }
 

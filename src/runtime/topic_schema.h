@@ -27,10 +27,10 @@ struct TopicSchema {
 };
 using TopicSchemaPointer = std::shared_ptr<const TopicSchema>;
 
-/// "avro", "protobuf": what TopicSpec::format says of a topic with such a schema.
+/// "avro", "protobuf", "json_schema": what TopicSpec::format says of a topic with such a schema.
 std::string_view topic_format(const TopicSchema& schema);
 
-/// By the ending of its name: .avsc Avro, .proto Protobuf; nullopt: another file.
+/// By the ending of its name: .avsc Avro, .proto Protobuf, .json JSON Schema; nullopt: another file.
 std::optional<schema::Format> schema_file_format(std::string_view path);
 
 /// Reads the text of a schema that refers to nothing outside: kInvalidArgument with the place in the text.

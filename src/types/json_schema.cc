@@ -248,7 +248,10 @@ class Reader {
       ASSIGN(Type type, read_object(node, at, depth));
       return Read{std::move(type), nullable};
     }
-    if (!node.contains("items") || node.contains("prefixItems")) return Read{Kind::kJson, nullable};
+    // Tuples (draft 7 has them as an array of `items`) are no LIST.
+    const bool is_list = node.contains("items") && !node.contains("prefixItems") &&
+                         !node["items"].is_array() && node["items"] != false;
+    if (!is_list) return Read{Kind::kJson, nullable};
     ASSIGN(Read element, read_node(node["items"], at + "/items", depth + 1));
     return Read{Type::list(element.type), nullable};
   }

@@ -55,6 +55,13 @@ TEST(JsonSchema, ReadsTheTypes) {
   EXPECT_FALSE(schema.root_value);
 }
 
+TEST(JsonSchema, TuplesAreRaw) {
+  EXPECT_EQ(sql(read(R"({"properties":{
+              "pair":{"type":"array","items":[{"type":"string"},{"type":"integer"}]},
+              "none":{"type":"array","items":false},"any":{"type":"array","items":true}}})")),
+            "pair JSON; none JSON; any JSON[]; ");
+}
+
 TEST(JsonSchema, WritesBackWhatItRead) {
   Schema schema;
   const char* types[] = {"BOOLEAN",

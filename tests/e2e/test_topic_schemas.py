@@ -178,6 +178,29 @@ class Protobuf(unittest.TestCase):
         self.assertIn("FIELD_SCALAR_KIND_CHANGED", told)
 
 
+class JsonSchema(unittest.TestCase):
+    def test_records_are_validated_when_written_and_bad_ones_are_dead_letters(self):
+        project = self.enterContext(leat.Project(template=None))
+        project.write("leat.yaml", "project: orders\n")
+        project.write("order.json", json.dumps({
+            "$schema": "http://json-schema.org/draft-07/schema#", "title": "Order", "type": "object",
+            "properties": {"id": {"type": "integer", "maximum": 90}, "customer": {"type": "string", "pattern": "^c[0-9]+$"}},
+            "required": ["id", "customer"], "additionalProperties": False}))
+        project.write("orders.ndjson", "".join(f'{{"n": {n}}}\n' for n in range(1, 101)))
+        project.write("pipelines/orders.yaml", "pipeline: orders\nsource: {file: {path: orders.ndjson}}\ntransform:\n"
+                      "  - sql: SELECT n::BIGINT AS id, CASE WHEN n = 7 THEN 'x' ELSE 'c' || n END AS customer FROM input\n"
+                      "sinks:\n  - {topic: orders, key: id, schema: order.json}\n")
+        project.write("pipelines/store.yaml", "pipeline: store\nsource: {topic: orders}\n"
+                      "sinks:\n  - {store: serving, table: orders, key: [id]}\n")
+        project.leat("run", "--drain")
+        self.assertEqual(project.sql("SELECT count(*) AS n, max(id) AS m FROM serving.orders"), [{"n": 89, "m": 90}])
+        letters = json.loads(project.leat("dlq", "show", "orders", "--output", "json"))
+        self.assertEqual({letter["reason"] for letter in letters}, {"encode_failed"})
+        self.assertEqual(len(letters), 11)
+        self.assertTrue(any("/customer" in letter["message"] for letter in letters))
+        self.assertIn("json_schema", project.leat("topics", "ls"))
+
+
 KAFKA_PROFILE = """\
 project: {name}
 profiles:

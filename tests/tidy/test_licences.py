@@ -88,6 +88,13 @@ class Planted(unittest.TestCase):
         for text in self.written().values():
             self.assertIn("the text of Apache 2.0", text)
 
+    def test_a_crate_of_the_same_repository_lends_its_text(self):
+        for name, files in (("a", {"LICENSE": "of the house"}), ("part", {})):
+            self.crate(name, "MIT", files)
+            self.packages[-1].update(repository="https://x/y", authors=["z"])
+            self.needs("native", name)
+        self.assertIn("of the house", self.written()["part-1.0"])
+
     def test_a_crate_without_a_text_stops_it(self):
         for licence in ("MIT", "Apache-2.0 AND MIT", None):
             with self.subTest(licence):
