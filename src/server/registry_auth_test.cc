@@ -125,7 +125,9 @@ TEST_F(RegistryAuth, EachUserMayWhatTheTableSays) {
       EXPECT_EQ(response.status == 403, !may)
           << user << " " << row.method << " " << row.path << ": " << response.body;
       EXPECT_NE(response.status, 401) << user;
-      if (!may) EXPECT_EQ(Json::parse(response.body)["error_code"], 40301);
+      if (!may) {
+        EXPECT_EQ(Json::parse(response.body)["error_code"], 40301);
+      }
     }
   }
 }
