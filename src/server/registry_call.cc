@@ -72,7 +72,7 @@ Result<std::vector<schema::Reference>> references_of(const Json& object) {
   return out;
 }
 
-/// "read subject 'users-value'".
+/// As a refusal says it: "User x may not read subject ...".
 std::string_view verb(Right right) {
   switch (right) {
     case Right::kAdmin:
