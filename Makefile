@@ -82,7 +82,7 @@ lint: ## clang's warnings and lock checks, clang-tidy, format (LINT=all: every f
 
 services-up: ## install and start the real Kafka, Cassandra and PostgreSQL of the tests
 	@scripts/deps --services
-	@tests/services/services up
+	@tests/services/services up postgres kafka cassandra
 
 registry-clients: build ## Confluent's JavaScript client tries leat's schema registry on port 8081 with its own live tests
 	@tests/services/registry-clients javascript $(CURDIR)/build/leat

@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "runtime/lane_metrics.h"
 #include "server/backend.h"
+#include "server/registry_users.h"
 
 namespace leat::app {
 namespace {
@@ -225,7 +226,9 @@ Result<Files> make_files(const CLI::App& root) {
       "# Files of a project\n\n" + std::string(kMade) + "## leat.yaml\n\n" +
       config::markdown(config::project_spec(), 3) + "\n## pipelines/NAME.yaml\n\n" +
       config::markdown(config::pipeline_spec(), 3) + "\n## tests/NAME.yaml\n\n" +
-      config::markdown(config::test_spec(), 3);
+      config::markdown(config::test_spec(), 3) + "\n## Users of a schema registry\n\n" +
+      "`leat registry --users FILE`, or `users` of a profile's `registry`.\n\n" +
+      config::markdown(server::registry_users_spec(), 3);
   files["docs/reference/cli.md"] = cli_markdown(root);
   for (auto& [path, content] : files) {
     while (content.ends_with("\n\n")) content.pop_back();

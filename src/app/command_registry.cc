@@ -9,12 +9,14 @@
 #include "io/clock.h"
 #include "io/file.h"
 #include "log/embedded_log.h"
+#include "stream/registry.h"
 
 namespace leat::app {
 namespace {
 
 struct RegistryArgs {
   int port = limits::kDefaultRegistryPort;
+  std::string listen, users;
 };
 
 constexpr int64_t kSleepMs = 3'600'000;  // between two looks at a clock that nobody needs
@@ -25,8 +27,24 @@ std::string data_directory(const GlobalOptions& global) {
                      global.profile.empty() ? "local" : global.profile);
 }
 
+/// Loopback, without a login, unless the user says otherwise.
+Result<Listen> listen_of(const RegistryArgs& args) {
+  if (args.listen.empty()) return Listen{"127.0.0.1", args.port};
+  if (args.port == limits::kDefaultRegistryPort) return parse_listen("--listen", args.listen);
+  return Error(ErrorCode::kInvalidArgument, "--listen and --port: one of them")
+      .with_blame(Blame::kUser)
+      .with_hint("--listen has the port, too: ADDRESS:PORT");
+}
+
 Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
   const std::string dir = data_directory(global);
+  ASSIGN(const Listen listen, listen_of(args));
+  std::unique_ptr<server::RegistryUsers> users;
+  if (!args.users.empty()) {
+    auto environment =
+        stream::process_environment(global.project, config::Environment::Missing::kFail);
+    ASSIGN(users, server::RegistryUsers::open(args.users, std::move(environment)));
+  }
   Interrupt interrupt;
   TRY(io::make_directories(dir));
   auto opened = log::EmbeddedLog::open(log_directory(dir), {});
@@ -38,7 +56,7 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
         .with_hint("stop that process, or choose another directory with --data");
   }
   ASSIGN(auto registry, ProjectRegistry::open({}, opened->get(), dir));
-  ASSIGN(auto server, RegistryServer::start(*registry->embedded(), "127.0.0.1", args.port));
+  ASSIGN(auto server, RegistryServer::start(*registry->embedded(), listen, std::move(users)));
   const size_t subjects = registry->embedded()->subjects(":*:", schema::Which::kLive).size();
   TRY(print(fmt::format("schema registry: listening on {}, {} subjects, kept in {}\n",
                         server->url(), subjects, dir)));
@@ -52,12 +70,19 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
 void add_registry(Cli& cli) {
   auto args = std::make_shared<RegistryArgs>();
   Command app = cli.add("registry",
-                        "Serve a schema registry on 127.0.0.1 until stopped: subjects, versions "
-                        "and ids, as Confluent's clients expect them",
+                        "Serve a schema registry until stopped: subjects, versions and ids, as "
+                        "Confluent's clients expect them. On 127.0.0.1 and without a login, unless "
+                        "a file names users",
                         "leat registry\nleat registry --port 18081 --data /var/lib/leat/registry\n"
+                        "leat registry --listen 0.0.0.0:8081 --users users.yaml\n"
                         "curl -s http://127.0.0.1:8081/subjects",
                         [&cli, args] { return serve(cli.options(), *args); });
-  app.add_option("--port", args->port, "Port; 0: a free one")
+  app.add_option("--listen", args->listen,
+                 "Address and port, instead of --port; other than loopback needs --users")
+      .type_name("ADDRESS:PORT");
+  app.add_option("--users", args->users, "Who may log in, and what for: a YAML file")
+      .type_name("FILE");
+  app.add_option("--port", args->port, "Port on 127.0.0.1; 0: a free one")
       .type_name("PORT")
       .whole_number(0, 65'535)
       .show_default();

@@ -5,17 +5,20 @@
 #include <memory>
 #include <string>
 
+#include "app/listen.h"
 #include "net/http_server.h"
 #include "schema/registry.h"
 #include "server/registry_api.h"
+#include "server/registry_users.h"
 
 namespace leat::app {
 
 class RegistryServer {
  public:
-  /// `registry` outlives it. Loopback only.
-  static Result<std::unique_ptr<RegistryServer>> start(schema::Registry& registry,
-                                                       const std::string& address, int port);
+  /// `registry` outlives it. `users`: who may log in; null: anybody may do anything, and only loopback is listened on.
+  static Result<std::unique_ptr<RegistryServer>> start(
+      schema::Registry& registry, const Listen& listen,
+      std::unique_ptr<server::RegistryUsers> users);
   RegistryServer(const RegistryServer&) = delete;
   RegistryServer& operator=(const RegistryServer&) = delete;
 
@@ -23,8 +26,10 @@ class RegistryServer {
   std::string url() const { return http_->url(); }
 
  private:
-  explicit RegistryServer(schema::Registry& registry) : api_(registry) {}
+  RegistryServer(schema::Registry& registry, std::unique_ptr<server::RegistryUsers> users)
+      : users_(std::move(users)), api_(registry, users_.get()) {}
 
+  std::unique_ptr<server::RegistryUsers> users_;
   server::RegistryApi api_;
   std::unique_ptr<net::HttpServer> http_;  // ends before what its handlers use
 };

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
+#include "app/listen.h"
 #include "app/local_api.h"
 #include "io/file.h"
 #include "io/random.h"
@@ -34,28 +34,16 @@ auto open_patiently(Open open) {
   }
 }
 
-/// "127.0.0.1:8680" -> address and port.
-Result<void> listen_on(const char* key, const std::string& listen, std::string& address,
-                       int& port) {
-  const size_t colon = listen.rfind(':');
-  port = -1;
-  if (colon != std::string::npos)
-    std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), port);
-  if (port < 0 || port > 65535) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{}: expected ADDRESS:PORT, found `{}`", key, listen));
-  }
-  address = listen.substr(0, colon);
-  return {};
-}
-
 /// Where the API listens; without `listen` on the default port or the next free one.
 Result<net::HttpServerOptions> api_options(const config::ApiDecl& api) {
   net::HttpServerOptions options;
   options.tcp = api.enabled;
   options.port = limits::kDefaultApiPort;
   options.next_free_port = api.listen.empty();
-  if (!api.listen.empty()) TRY(listen_on("api.listen", api.listen, options.address, options.port));
+  if (api.listen.empty()) return options;
+  ASSIGN(Listen listen, parse_listen("api.listen", api.listen));
+  options.address = std::move(listen.address);
+  options.port = listen.port;
   return options;
 }
 
@@ -105,10 +93,14 @@ Result<void> RunProcess::start() {
 Result<void> RunProcess::serve_registry() {
   const auto& declared = env_.plan.registry;
   if (!declared || declared->listen.empty()) return {};
-  std::string address;
-  int port = 0;
-  TRY(listen_on("registry.listen", declared->listen, address, port));
-  ASSIGN(registry_server_, RegistryServer::start(*registry_->embedded(), address, port));
+  ASSIGN(const Listen listen, parse_listen("registry.listen", declared->listen));
+  std::unique_ptr<server::RegistryUsers> users;
+  if (!declared->users.empty()) {
+    std::string path = declared->users;
+    if (!path.starts_with('/')) path = env_.plan.directory + "/" + path;
+    ASSIGN(users, server::RegistryUsers::open(std::move(path), env_.environment));
+  }
+  ASSIGN(registry_server_, RegistryServer::start(*registry_->embedded(), listen, std::move(users)));
   spdlog::info("schema registry: {}", registry_server_->url());
   return {};
 }

@@ -48,9 +48,14 @@ const Spec<RegistryDecl>& registry_spec() {
         .doc("Of a registry that speaks Confluent's contract; several of one are tried in turn.")
         .example("http://127.0.0.1:8081");
     s.field("listen", &RegistryDecl::listen)
-        .syntax("HOST:PORT of loopback", is_loopback)
-        .doc("Where `leat run` serves the embedded registry: it asks for no password.")
+        .syntax("HOST:PORT", is_address)
+        .doc(
+            "Where `leat run` serves the embedded registry. Without `users` loopback only: it "
+            "asks for no password.")
         .example("127.0.0.1:8081");
+    s.field("users", &RegistryDecl::users)
+        .syntax("a path", not_empty)
+        .doc("Who may log in at `listen`, and what for: a YAML file, relative to the project.");
     s.field("username", &RegistryDecl::username).doc("As whom to log in at `url`.");
     s.field("password", &RegistryDecl::password).doc("Its password.");
     s.field("ca_file", &RegistryDecl::ca_file)
@@ -68,6 +73,16 @@ const Spec<RegistryDecl>& registry_spec() {
         if (const Entry* entry = node.entry(key); entry && !url)
           reading.error(entry->key_mark, fmt::format("`{}` without `url`", key), {}, {},
                         "leave it out: the embedded registry is in this process");
+      const Entry* listen = node.entry("listen");
+      if (const Entry* users = node.entry("users"); users && !listen)
+        reading.error(users->key_mark, "`users` without `listen`", {}, {},
+                      "leave it out: the registry at `url` knows its own");
+      if (listen && !listen->value.unresolved && !node.entry("users") &&
+          !is_loopback(registry.listen))
+        reading.error(listen->value.mark,
+                      fmt::format("`{}` without `users`: the network would need no password",
+                                  registry.listen),
+                      {}, {}, "a file of `users`, or an address of loopback");
       if (node.entry("password") && !node.entry("username"))
         reading.error(node.entry("password")->key_mark, "a `password` without `username`",
                       "the name to log in as");

@@ -77,6 +77,7 @@ class HttpServer::Impl {
         handlers_(limits::kHttpHandlerThreads) {
     guard_.hosts = options_.hosts;
     guard_.token = options_.token;
+    guard_.any_host = options_.any_address;
   }
   ~Impl() { stop(); }
 
@@ -472,7 +473,10 @@ asio::awaitable<void> HttpServer::Impl::accept(typename Protocol::acceptor& acce
 Result<void> HttpServer::Impl::listen_tcp() {
   error_code code;
   auto address = asio::ip::make_address(options_.address, code);
-  if (code || !address.is_loopback())
+  if (code)
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("\"{}\" is no IP address", options_.address));
+  if (!options_.any_address && !address.is_loopback())
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("\"{}\" is no loopback address", options_.address))
         .with_hint(
@@ -573,8 +577,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const Router& router,
 
 int HttpServer::port() const { return impl_->port(); }
 std::string HttpServer::url() const {
-  return impl_->port() == 0 ? ""
-                            : fmt::format("http://{}:{}", impl_->options().address, impl_->port());
+  if (impl_->port() == 0) return "";
+  const std::string& address = impl_->options().address;
+  const std::string host = address.find(':') == address.npos ? address : "[" + address + "]";
+  return fmt::format("http://{}:{}", host, impl_->port());
 }
 void HttpServer::stop() { impl_->stop(); }
 

@@ -19,8 +19,9 @@ namespace leat::net {
 struct HttpServerOptions {
   bool tcp = true;
   std::string address = "127.0.0.1";  // loopback only: there is no TLS here
-  int port = 0;                       // 0: a free one
-  bool next_free_port = false;        // when `port` is taken: the next of the 32 that follow
+  bool any_address = false;     // the handlers ask for a login: any address and any Host will do
+  int port = 0;                 // 0: a free one
+  bool next_free_port = false;  // when `port` is taken: the next of the 32 that follow
   std::string unix_socket;  // path; empty: none. A socket left there by a dead process is replaced
   std::vector<std::string> hosts;  // Guard::hosts
   std::string token;               // Guard::token
@@ -35,8 +36,8 @@ struct HttpServerOptions {
 /// Serves from start() until stop() or destruction. All functions from one thread.
 class HttpServer {
  public:
-  /// Binds and starts. `router` outlives the server. kInvalidArgument: an address that is not
-  /// loopback, or too long a path; kAlreadyExists: the port or socket is in use; kIo: the system
+  /// Binds and starts. `router` outlives the server. kInvalidArgument: an address that is none,
+  /// or is not loopback and has to be, or too long a path; kAlreadyExists: the port or socket is in use; kIo: the system
   /// refuses.
   static Result<std::unique_ptr<HttpServer>> start(const Router& router, HttpServerOptions options);
   ~HttpServer();

@@ -66,15 +66,6 @@ bool matches(std::string_view pattern, std::string_view path, QueryParams& param
   }
 }
 
-/// Takes as long whatever the first difference is.
-bool same_secret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^
-                  static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
-  return difference == 0;
-}
-
 bool changes_something(std::string_view method) {
   return method != "GET" && method != "HEAD" && method != "OPTIONS";
 }
@@ -92,6 +83,14 @@ std::pair<std::string_view, int> split_host(std::string_view host) {
 }
 
 }  // namespace
+
+bool same_secret(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i]) ^
+                  static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
+  return difference == 0;
+}
 
 const std::string& Request::param(std::string_view name) const {
   auto found =
@@ -211,14 +210,15 @@ Response Router::call(std::string method, std::string_view target, std::string b
 
 std::optional<Response> Guard::refuse(const Request& request, Access access) const {
   if (request.trusted) return std::nullopt;
+  auto hosts_sent = request.headers.all("host");
   auto is_own = [&](std::string_view host_and_port) {
+    if (any_host) return same_name(host_and_port, hosts_sent.front());
     auto [name, has_port] = split_host(host_and_port);
     if (has_port != 0 && has_port != port) return false;
     auto is = [name = name](std::string_view own) { return same_name(name, own); };
     return is("127.0.0.1") || is("localhost") || is("[::1]") ||
            std::any_of(hosts.begin(), hosts.end(), is);
   };
-  auto hosts_sent = request.headers.all("host");
   if (hosts_sent.size() != 1 || !is_own(hosts_sent.front()))
     return Response::error(421, "permission", "the Host header does not name this server",
                            fmt::format("use http://127.0.0.1:{}/", port));

@@ -109,12 +109,16 @@ class Router {
   std::vector<Route> routes_;
 };
 
+/// Whether two passwords or tokens are equal; takes as long whatever the first difference is.
+bool same_secret(std::string_view a, std::string_view b);
+
 /// What stands before every route on TCP: DNS rebinding, foreign origins, the token.
 struct Guard {
   std::vector<std::string>
-      hosts;          // names that Host may have besides 127.0.0.1, localhost and [::1]
-  int port = 0;       // the server's own
-  std::string token;  // empty: every kToken route is refused over TCP
+      hosts;              // names that Host may have besides 127.0.0.1, localhost and [::1]
+  int port = 0;           // the server's own
+  std::string token;      // empty: every kToken route is refused over TCP
+  bool any_host = false;  // `Host` may be any name; a page's origin has to be the same
 
   /// The refusal, or nullopt. 421 a foreign Host, 403 a foreign Origin on a verb that changes
   /// something, 401 no or a wrong token.

@@ -106,6 +106,23 @@ TEST(Guard, APageOfAnotherOriginChangesNothing) {
       << "reading is for CORS to refuse";
 }
 
+TEST(Guard, WithALoginAnyHostIsServedButNoForeignPageChangesAnything) {
+  Guard open{{}, 8680, ""};
+  open.any_host = true;
+  auto post = [&](Headers headers) {
+    Request request;
+    request.method = "POST";
+    request.headers = std::move(headers);
+    auto refusal = open.refuse(request, Access::kOpen);
+    return refusal ? refusal->status : 200;
+  };
+  EXPECT_EQ(post({{"Host", "registry.example:8081"}}), 200);
+  EXPECT_EQ(post({{"Host", "a.example:8081"}, {"Origin", "http://a.example:8081"}}), 200);
+  EXPECT_EQ(post({{"Host", "a.example:8081"}, {"Origin", "http://evil.example"}}), 403);
+  EXPECT_EQ(post({{"Host", "127.0.0.1:8081"}, {"Origin", "http://127.0.0.1"}}), 403);
+  EXPECT_EQ(post({}), 421);
+}
+
 TEST(Guard, ARouteWithATokenAsksForIt) {
   auto with = [](std::string value) {
     return guarded({{"Host", "localhost"}, {"Authorization", std::move(value)}}, "GET",

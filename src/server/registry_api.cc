@@ -16,6 +16,8 @@ constexpr std::array<std::string_view, 3> kMediaTypes = {"application/vnd.schema
                                                          "application/vnd.schemaregistry+json",
                                                          "application/json"};
 
+constexpr std::string_view kRealm = "schema registry";
+
 /// The contract's own type, unless the client would rather have another of the three.
 std::string media_type(const net::Request& request) {
   const auto accept = request.headers.get("accept").value_or("");
@@ -44,12 +46,16 @@ net::Response error_answer(const Error& error) {
   std::string message = error.to_string();
   if (code == Code::kStore) message = "Error in the backend data store: " + message;
   const Json body = {{"error_code", static_cast<int>(code)}, {"message", std::move(message)}};
-  return net::Response::json(dump(body), schema::http_status(code));
+  net::Response response = net::Response::json(dump(body), schema::http_status(code));
+  if (code == kUnauthorized)
+    response.headers.set("WWW-Authenticate", fmt::format("Basic realm=\"{}\"", kRealm));
+  return response;
 }
 
 }  // namespace
 
-RegistryApi::RegistryApi(schema::Registry& registry) : registry_(registry) {
+RegistryApi::RegistryApi(schema::Registry& registry, const RegistryUsers* users)
+    : registry_(registry), users_(users) {
   add_registry_subjects(*this, registry);
   add_registry_schemas(*this, registry);
   add_registry_compatibility(*this, registry);
@@ -65,10 +71,10 @@ RegistryApi::RegistryApi(schema::Registry& registry) : registry_(registry) {
 
 void RegistryApi::add(RegistryOperation operation) {
   net::Route route;
+  operation.need = registry_need(operation.method, operation.path);
   route.method = operation.method;
-  route.handler =
-      [this, handler = operation.handler](const net::Request& request) -> Result<net::Response> {
-    ASSIGN(std::string body, handler(RegistryCall(request, registry_)));
+  route.handler = [this, operation](const net::Request& request) -> Result<net::Response> {
+    ASSIGN(std::string body, admit(request, operation));
     return net::Response::json(std::move(body));
   };
   const bool scoped = operation.path != "/" && !operation.path.starts_with("/contexts") &&
@@ -79,6 +85,20 @@ void RegistryApi::add(RegistryOperation operation) {
     operations_router_.add(route);
   }
   operations_.push_back(std::move(operation));
+}
+
+Result<std::string> RegistryApi::admit(const net::Request& request,
+                                       const RegistryOperation& to) const {
+  if (users_ == nullptr || to.need.of == RegistryNeed::Of::kNobody)
+    return to.handler(RegistryCall(request, registry_));
+  const auto user = users_->login(request.headers.get("authorization").value_or(""));
+  if (!user) {
+    return schema::refusal(kUnauthorized,
+                           "Unauthorized: expected the name and password of a user (Basic)");
+  }
+  const RegistryCall call(request, registry_, user.get());
+  TRY(call.check(to.need));
+  return to.handler(call);
 }
 
 net::Response RegistryApi::answer(net::Request request) const {

@@ -18,12 +18,13 @@ namespace leat::server {
 struct RegistryOperation {
   std::string method, path, summary;
   std::function<Result<std::string>(const RegistryCall&)> handler;  // the body of an answer of 200
+  RegistryNeed need{};  // by add(), of the table in registry_users.cc
 };
 
 class RegistryApi {
  public:
-  /// `registry` outlives it.
-  explicit RegistryApi(schema::Registry& registry);
+  /// `registry` and `users` outlive it. Without `users` nobody logs in, and everybody may do everything.
+  explicit RegistryApi(schema::Registry& registry, const RegistryUsers* users = nullptr);
   RegistryApi(const RegistryApi&) = delete;  // handlers point to it
   RegistryApi& operator=(const RegistryApi&) = delete;
 
@@ -34,8 +35,10 @@ class RegistryApi {
 
  private:
   net::Response answer(net::Request request) const;
+  Result<std::string> admit(const net::Request& request, const RegistryOperation& to) const;
 
   schema::Registry& registry_;
+  const RegistryUsers* users_;
   std::vector<RegistryOperation> operations_;
   net::Router operations_router_;  // what there is
   net::Router router_;  // everything: what is not there is told in the contract's words, too

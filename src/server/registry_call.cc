@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "net/headers.h"
 #include "schema/registry_error.h"
+#include "schema/registry_index.h"
 
 namespace leat::server {
 namespace {
@@ -71,7 +72,66 @@ Result<std::vector<schema::Reference>> references_of(const Json& object) {
   return out;
 }
 
+/// As a refusal says it: "User x may not read subject ...".
+std::string_view verb(Right right) {
+  switch (right) {
+    case Right::kAdmin:
+      return "administer";
+    case Right::kWrite:
+      return "write";
+    default:
+      return "read";
+  }
+}
+
+std::string shown(const schema::Subject& subject) {
+  if (!subject.is_context()) return fmt::format("subject '{}'", subject.qualified());
+  if (subject.context == schema::kDefaultContext) return "the registry";
+  return fmt::format("context '{}'", subject.context);
+}
+
 }  // namespace
+
+Error RegistryCall::forbidden(Right right, std::string_view what) const {
+  return refusal(kForbidden, fmt::format("User {} may not {} {}", user_->name, verb(right), what));
+}
+
+Result<void> RegistryCall::check(RegistryNeed need) const {
+  using Of = RegistryNeed::Of;
+  if (user_ == nullptr || (need.of != Of::kSubject && need.of != Of::kSettings)) return {};
+  const bool named = std::any_of(request_.params.begin(), request_.params.end(),
+                                 [](const auto& param) { return param.first == "subject"; });
+  const schema::Subject said = named ? named_subject() : schema::Subject{context(), ""};
+  // An alias gives no rights: what it stands for is what is read or written.
+  const schema::Subject meant = need.of == Of::kSubject ? registry_.aliased(said) : said;
+  if (!user_->may(need.right, meant)) return forbidden(need.right, shown(said));
+  return request_.body.empty() ? Result<void>() : check_references(meant);
+}
+
+Result<void> RegistryCall::check_references(const schema::Subject& subject) const {
+  const Json body = Json::parse(request_.body, nullptr, false);
+  if (!body.is_object()) return {};  // for the operation to refuse
+  const auto references = references_of(body);
+  if (!references) return {};
+  for (const schema::Reference& reference : *references) {
+    const schema::Subject target = schema::target_of(subject.context, reference).first;
+    if (!may_read(target)) return forbidden(Right::kRead, shown(target));
+  }
+  return {};
+}
+
+bool RegistryCall::may_read(const schema::Registry::Identified& schema) const {
+  const schema::Subject context{schema.context, ""};
+  if (may_read(context)) return true;
+  const auto versions = registry_.users_of(schema.id, context, schema::Which::kAll);
+  return versions && std::any_of(versions->begin(), versions->end(),
+                                 [&](const auto& version) { return may_read(version.subject); });
+}
+
+Result<void> RegistryCall::check_readable(const schema::Registry::Identified& schema) const {
+  if (may_read(schema)) return {};
+  return forbidden(Right::kRead, fmt::format("a subject of schema {}", schema.id));
+}
 
 schema::Subject RegistryCall::scoped(std::string_view name) const {
   schema::Subject subject = schema::Subject::parse(name);

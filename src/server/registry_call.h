@@ -10,13 +10,26 @@
 #include "net/router.h"
 #include "schema/registry.h"
 #include "server/json.h"
+#include "server/registry_users.h"
 
 namespace leat::server {
 
 class RegistryCall {
  public:
-  RegistryCall(const net::Request& request, const schema::Registry& registry)
-      : request_(request), registry_(registry) {}
+  /// `user`: who asks; null where nobody logs in, and everybody may do everything.
+  RegistryCall(const net::Request& request, const schema::Registry& registry,
+               const RegistryUser* user = nullptr)
+      : request_(request), registry_(registry), user_(user) {}
+
+  /// 40301 when the user has not the right that the operation needs of its subject, or may not read a subject that the
+  /// body's schema refers to.
+  Result<void> check(RegistryNeed need) const;
+  bool may_read(const schema::Subject& subject) const {
+    return user_ == nullptr || user_->may(Right::kRead, subject);
+  }
+  /// 40301 unless the user may read one of the subjects that have this schema.
+  Result<void> check_readable(const schema::Registry::Identified& schema) const;
+  bool may_read(const schema::Registry::Identified& schema) const;
 
   /// The subject of the path; the one that it is an alias of.
   schema::Subject subject() const { return registry_.aliased(named_subject()); }
@@ -51,9 +64,12 @@ class RegistryCall {
 
  private:
   schema::Subject scoped(std::string_view name) const;
+  Error forbidden(Right right, std::string_view what) const;
+  Result<void> check_references(const schema::Subject& subject) const;
 
   const net::Request& request_;
   const schema::Registry& registry_;
+  const RegistryUser* user_;
 };
 
 /// JSON text that is kept, as a member; nothing when it is empty.

@@ -7,21 +7,47 @@ namespace {
 using schema::Registry;
 using Answer = Result<std::string>;
 
+void drop_unread(const RegistryCall& call, std::vector<schema::Version>& versions) {
+  std::erase_if(versions, [&](const auto& version) { return !call.may_read(version.subject); });
+}
+
+/// The versions that have an id, as far as the user may read them.
+Result<std::vector<schema::Version>> users_of(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const int32_t id, call.id());
+  ASSIGN(const auto found, registry.schema(id, call.hint()));
+  TRY(call.check_readable(found));
+  ASSIGN(auto versions, registry.users_of(id, call.hint(), call.which()));
+  drop_unread(call, versions);
+  return versions;
+}
+
+/// A guid's schemas of which the user may read a subject.
+Result<std::vector<Registry::Identified>> schemas_of(const Registry& registry,
+                                                     const RegistryCall& call) {
+  ASSIGN(auto found, registry.schemas_of(call.path("guid")));
+  const Registry::Identified first = found.front();
+  std::erase_if(found, [&](const auto& one) { return !call.may_read(one); });
+  if (found.empty()) TRY(call.check_readable(first));
+  return found;
+}
+
 Answer list_types(const Registry&, const RegistryCall&) {
   return dump(Json::array({"JSON", "PROTOBUF", "AVRO"}));
 }
 
 Answer list_schemas(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto versions,
-         call.page(registry.schemas(call.prefix(), call.which(), call.flag("latestOnly"))));
+  auto versions = registry.schemas(call.prefix(), call.which(), call.flag("latestOnly"));
+  drop_unread(call, versions);
+  ASSIGN(const auto page, call.page(std::move(versions)));
   Json out = Json::array();
-  for (const schema::Version& version : versions) out.push_back(to_json(version));
+  for (const schema::Version& version : page) out.push_back(to_json(version));
   return dump(out);
 }
 
 Result<Registry::Identified> asked(const Registry& registry, const RegistryCall& call) {
   ASSIGN(const int32_t id, call.id());
   ASSIGN(auto found, registry.schema(id, call.hint()));
+  TRY(call.check_readable(found));
   TRY(check_format(call, *found.content));
   return found;
 }
@@ -40,8 +66,7 @@ Answer get_text(const Registry& registry, const RegistryCall& call) {
 }
 
 Answer list_subjects(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const int32_t id, call.id());
-  ASSIGN(const auto users, registry.users_of(id, call.hint(), call.which()));
+  ASSIGN(const auto users, users_of(registry, call));
   std::vector<std::string> names;
   for (const schema::Version& version : users) {
     std::string name = version.subject.qualified();
@@ -52,8 +77,7 @@ Answer list_subjects(const Registry& registry, const RegistryCall& call) {
 }
 
 Answer list_versions(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const int32_t id, call.id());
-  ASSIGN(auto users, registry.users_of(id, call.hint(), call.which()));
+  ASSIGN(auto users, users_of(registry, call));
   ASSIGN(const auto page, call.page(std::move(users)));
   Json out = Json::array();
   for (const schema::Version& version : page)
@@ -62,7 +86,7 @@ Answer list_versions(const Registry& registry, const RegistryCall& call) {
 }
 
 Answer get_by_guid(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto found, registry.schemas_of(call.path("guid")));
+  ASSIGN(const auto found, schemas_of(registry, call));
   TRY(check_format(call, *found.front().content));
   Json out = Json::object();
   add_content(out, *found.front().content);
@@ -70,7 +94,7 @@ Answer get_by_guid(const Registry& registry, const RegistryCall& call) {
 }
 
 Answer list_ids(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto found, registry.schemas_of(call.path("guid")));
+  ASSIGN(const auto found, schemas_of(registry, call));
   Json out = Json::array();
   for (const auto& one : found) out.push_back({{"context", one.context}, {"id", one.id}});
   return dump(out);

@@ -6,11 +6,14 @@ namespace leat::server {
 namespace {
 
 using schema::Registry;
+using schema::Subject;
 using Answer = Result<std::string>;
 
 Answer list_subjects(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto names, call.page(registry.subjects(call.prefix(), call.which())));
-  return dump(Json(names));
+  auto names = registry.subjects(call.prefix(), call.which());
+  std::erase_if(names, [&](const auto& name) { return !call.may_read(Subject::parse(name)); });
+  ASSIGN(const auto page, call.page(std::move(names)));
+  return dump(Json(page));
 }
 
 Answer look_up(Registry& registry, const RegistryCall& call) {

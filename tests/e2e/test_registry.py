@@ -1,5 +1,8 @@
 """The schema registry: by plain HTTP, by Confluent's Python client, killed, and started twice."""
+import base64
+import json
 import pathlib
+import re
 import signal
 import sys
 import unittest
@@ -81,6 +84,85 @@ class Killed(unittest.TestCase):
             other = project.call("registry", "--port", r.url.rsplit(":", 1)[1], "--data", "other")
             self.assertNotEqual(other.returncode, 0)
             self.assertIn("choose another port", other.stderr)
+
+
+USERS = """
+users:
+  - {name: admin, password: "${ADMIN_PASSWORD}", rights: [{allow: admin}]}
+  - {name: users-team, password: "file:team.password", rights: [{subjects: "users-*", allow: write}]}
+  - {name: guest, password: guest}
+"""
+
+
+class Logins(unittest.TestCase):
+    def setUp(self):
+        self.project = self.enterContext(leat.Project(None))
+        self.project.write("users.yaml", USERS)
+        self.project.write("team.password", "one\n")
+
+    def basic(self, user):
+        return {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()}
+
+    def test_each_user_does_what_the_file_says(self):
+        with registry.serving(self.project, "--users", "users.yaml", env={"ADMIN_PASSWORD": "s3cret"}) as r:
+            def ask(user, *question):
+                return r.ask(*question, headers=self.basic(user))
+            schema = {"schema": json.dumps(USER)}
+            self.assertEqual(r.ask("GET", "/subjects")[1]["error_code"], 40101)
+            self.assertEqual(r.ask("GET", "/"), (200, {}))
+            for wrong in ("admin:", "admin:${ADMIN_PASSWORD}", "guest:s3cret", "nobody:guest"):
+                self.assertEqual(ask(wrong, "GET", "/subjects")[0], 401)
+            status, error = ask("guest:guest", "POST", "/subjects/users-value/versions", schema)
+            self.assertEqual((status, error["error_code"]), (403, 40301))
+            self.assertIn("guest may not write subject 'users-value'", error["message"])
+            self.assertEqual(ask("users-team:one", "POST", "/subjects/users-value/versions", schema)[1]["id"], 1)
+            self.assertEqual(ask("users-team:one", "POST", "/subjects/orders-value/versions", schema)[0], 403)
+            self.assertEqual(ask("admin:s3cret", "POST", "/subjects/orders-value/versions", schema)[1]["id"], 1)
+            self.assertEqual(ask("users-team:one", "GET", "/subjects"), (200, ["users-value"]))
+            self.assertEqual(ask("guest:guest", "GET", "/subjects"), (200, ["orders-value", "users-value"]))
+            self.assertEqual(ask("users-team:one", "DELETE", "/subjects/users-value")[0], 403)
+            self.assertEqual(ask("admin:s3cret", "DELETE", "/subjects/users-value"), (200, [1]))
+            # Changed while it runs.
+            self.project.write("team.password", "another\n")
+            self.assertEqual(ask("users-team:one", "GET", "/subjects")[0], 401)
+            self.assertEqual(ask("users-team:another", "GET", "/subjects")[0], 200)
+            self.project.write("users.yaml", USERS.replace("password: guest", "password: visitor"))
+            self.assertEqual(ask("guest:guest", "GET", "/subjects")[0], 401)
+            self.assertEqual(ask("guest:visitor", "GET", "/subjects")[0], 200)
+
+    def test_leats_own_client_logs_in(self):
+        with registry.serving(self.project, "--users", "users.yaml", env={"ADMIN_PASSWORD": "s3cret"}) as r:
+            self.project.write("user.avsc", json.dumps(USER))
+
+            def schema(user, password, *arguments):
+                return self.project.call("schema", *arguments, "--registry", r.url, "--username", user,
+                                         env={"SCHEMA_REGISTRY_PASSWORD": password})
+            refused = schema("guest", "guest", "register", "users-value", "user.avsc")
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("guest may not write subject 'users-value'", refused.stderr)
+            done = schema("users-team", "one", "register", "users-value", "user.avsc")
+            self.assertEqual(done.stdout, "users-value: version 1, id 1\n", done.stderr)
+            self.assertIn("users-value", schema("guest", "guest", "ls").stdout)
+            wrong = schema("guest", "wrong", "ls")
+            self.assertNotEqual(wrong.returncode, 0)
+            self.assertNotIn("wrong", wrong.stderr)
+
+    def test_a_network_is_served_with_users_only(self):
+        refused = self.project.call("registry", "--listen", "0.0.0.0:0")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("a file of who may log in", refused.stderr)
+        self.project.write("leat.yaml", "project: p\nprofiles: {local: {registry: {listen: \"0.0.0.0:0\"}}}\n")
+        lint = self.project.call("lint")
+        self.assertEqual(lint.returncode, 2)
+        self.assertIn("without `users`", lint.stdout + lint.stderr)
+        with self.project.background("registry", "--listen", "0.0.0.0:0", "--users", "users.yaml",
+                                     env={"ADMIN_PASSWORD": "s3cret"}) as process:
+            leat.wait_until(lambda: "listening on http://0.0.0.0:" in process.read_output(), "it listens")
+            port = re.search(r"0\.0\.0\.0:(\d+)", process.read_output())[1]
+            r = registry.Registry(f"http://127.0.0.1:{port}", process)
+            self.assertEqual(r.ask("GET", "/subjects", headers={"Host": "registry.test"})[0], 401)
+            self.assertEqual(r.ask("GET", "/subjects", headers={"Host": "registry.test", **self.basic("guest:guest")}),
+                             (200, []))
 
 
 CLIENT = """

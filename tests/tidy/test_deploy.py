@@ -104,24 +104,47 @@ def check_services(root):
     return found
 
 
+def of_leat(root):
+    return {name: service for name, service in services(root).items() if service["image"].startswith("leat:")}
+
+
+def pipelines(root):
+    return {name: service for name, service in of_leat(root).items() if service["command"][0] == "run"}
+
+
+def check_users(root):
+    """The registry's users have no password but that of a variable, which the service is given."""
+    given, found = services(root)["schema-registry"]["environment"], []
+    for user in yaml(read(root, "deploy/servers/registry-users.yaml"))["users"]:
+        wanted = re.fullmatch(r"\$\{(\w+)\}", user["password"])
+        if not wanted or wanted[1] not in given:
+            found.append(f"registry-users.yaml: the password of {user['name']} is no variable of the service")
+    return found
+
+
 def check_leat(root):
-    """Two processes or more, each closed in, with a volume of its own and time to end."""
-    every, found, volumes = services(root), [], []
-    processes = {name: service for name, service in every.items() if service["image"].startswith("leat:")}
+    """Two processes or more and a registry, each closed in, with a volume of its own and time to end."""
+    found, volumes = [], []
+    images, processes = of_leat(root), pipelines(root)
     if len(processes) < 2:
         found.append("fewer than two processes of leat")
-    for name, service in processes.items():
+    for name, service in images.items():
         if service.get("read_only") is not True or service.get("cap_drop") != ["ALL"]:
             found.append(f"{name}: not read_only, or with capabilities")
         if seconds(service.get("stop_grace_period", "0")) < drain_s(root):
             found.append(f"{name}: killed before it can have drained")
-        if not {"kafka", "cassandra", "postgres"} <= set(service["depends_on"]):
-            found.append(f"{name}: does not wait for every server")
-        if "--profile" not in service["command"] or LEAT_DATA not in service["command"]:
-            found.append(f"{name}: command without profile or data directory")
+        if LEAT_DATA not in service["command"]:
+            found.append(f"{name}: command without data directory")
+        if "--listen" in service["command"] and "--users" not in service["command"]:
+            found.append(f"{name}: listens without users")
         volumes += [v.split(":")[0] for v in service["volumes"] if f":{LEAT_DATA}" in v]
-    if len(set(volumes)) != len(processes):
-        found.append(f"volumes for data: {volumes}, not one for each of {list(processes)}")
+    for name, service in processes.items():
+        if not {"kafka", "cassandra", "postgres", "schema-registry"} <= set(service["depends_on"]):
+            found.append(f"{name}: does not wait for every server")
+        if "--profile" not in service["command"]:
+            found.append(f"{name}: command without profile")
+    if len(set(volumes)) != len(images):
+        found.append(f"volumes for data: {volumes}, not one for each of {list(images)}")
     return found
 
 
@@ -178,7 +201,7 @@ def check_versions(root):
 def check_example(root):
     """What the example asks the environment for, each process is given."""
     text = re.sub(r"#.*", "", read(root, "examples/users/leat.yaml"))
-    return [f"{name}: no {wanted}" for name, service in services(root).items() if service["image"].startswith("leat:")
+    return [f"{name}: no {wanted}" for name, service in pipelines(root).items()
             for wanted in re.findall(r"\$\{(\w+)", text) if wanted not in service["environment"]]
 
 
@@ -264,7 +287,7 @@ def check_page(root):
                     if name != "deploy/.env" and not (root / name).exists()]
 
 
-CHECKS = (check_services, check_leat, check_volumes, check_secrets, check_versions, check_example,
+CHECKS = (check_services, check_leat, check_users, check_volumes, check_secrets, check_versions, check_example,
           check_dockerfile, check_unit, check_systemd, check_page)
 
 
@@ -373,6 +396,10 @@ class TheChecksThemselves(unittest.TestCase):
         (check_leat, COMPOSE, "--profile, cluster, ", "", "command without profile"),
         (check_leat, COMPOSE, "    cassandra: {condition: service_healthy}\n    postgres:",
          "    postgres:", "leat-1: does not wait"),
+        (check_leat, COMPOSE, "    schema-registry: {condition: service_healthy}\n", "", "leat-2: does not wait"),
+        (check_leat, COMPOSE, "--users, /run/leat/registry-users.yaml, ", "", "schema-registry: listens without users"),
+        (check_users, COMPOSE, "SCHEMA_REGISTRY_ADMIN_PASSWORD: ", "OTHER: ", "the password of admin"),
+        (check_users, "deploy/servers/registry-users.yaml", '"${SCHEMA_REGISTRY_PASSWORD}"', "leat", "the password of leat"),
         (check_volumes, COMPOSE, '    volumes: ["kafka:/var/lib/kafka/data"]\n', "", "kafka: no named volume"),
         (check_volumes, COMPOSE, "  cassandra: {}\n", "", "volume cassandra: used or declared"),
         (check_volumes, COMPOSE, "./servers/postgres-roles.sh:",
