@@ -28,13 +28,18 @@ struct Args {
 };
 
 /// What the project's profile says, when there is a project.
-Result<std::unique_ptr<SchemaRegistry>> of_project(const GlobalOptions& options) {
+Result<std::unique_ptr<SchemaRegistry>> of_project(const GlobalOptions& options, const Args& args) {
   if (!io::exists(options.project + "/leat.yaml")) return std::unique_ptr<SchemaRegistry>();
   const LoadedProject loaded = load_project_env(options, config::Environment::Missing::kIgnore);
   if (!loaded.env || !loaded.env->files.profile.registry) return std::unique_ptr<SchemaRegistry>();
   config::RegistryDecl declared = *loaded.env->files.profile.registry;
   if (!declared.listen.empty()) declared.urls = {"http://" + declared.listen};
   ASSIGN(clients::SchemaRegistryOptions asked, registry_options(declared));
+  if (!args.username.empty()) {
+    asked.username = args.username;
+    asked.password =
+        config::Secret(loaded.env->environment.get("SCHEMA_REGISTRY_PASSWORD").value_or(""));
+  }
   return std::make_unique<SchemaRegistry>(std::move(asked));
 }
 
@@ -46,7 +51,7 @@ Result<std::unique_ptr<SchemaRegistry>> open_registry(const GlobalOptions& globa
   std::string urls = args.registry;
   if (urls.empty()) urls = environment.get("SCHEMA_REGISTRY_URL").value_or("");
   if (urls.empty()) {
-    ASSIGN(auto named, of_project(global));
+    ASSIGN(auto named, of_project(global, args));
     if (named) return named;
   }
   if (urls.empty()) urls = fmt::format("http://127.0.0.1:{}", limits::kDefaultRegistryPort);

@@ -3,8 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
+#include "base/limits.h"
 #include "base/strings.h"
 
 namespace leat::clients {
@@ -54,7 +57,9 @@ Result<T> value_of(const Json& object, const char* name) {
     if (!found.is_string()) return not_understood(object);
     value = found.get<std::string>();
   } else {
-    if (!found.is_number_integer()) return not_understood(object);
+    if (!found.is_number_integer() || found < std::numeric_limits<T>::min() ||
+        found > std::numeric_limits<T>::max())
+      return not_understood(object);
     value = found.get<T>();
   }
   return value;
@@ -107,7 +112,9 @@ Result<std::vector<T>> list_of(const Json& answer) {
 
 /// An answer that is a refusal. Its number and text are the contract's {"error_code", "message"}.
 Error refusal(const net::HttpResponse& response) {
-  const Json body = Json::parse(response.body, nullptr, false);
+  Json body;
+  if (!is_deeper_than(response.body, limits::kSchemaDepth))
+    body = Json::parse(response.body, nullptr, false);
   int64_t number = response.status;
   std::string message = fmt::format("HTTP {}", response.status);
   if (body.is_object()) {
@@ -118,11 +125,16 @@ Error refusal(const net::HttpResponse& response) {
   const int status = response.status;
   if (status == 429 || status >= 500)
     return Error(ErrorCode::kUnavailable, message).with_retry(Retry::kBackoff);
+  // A proxy's own 404 says nothing about schemas.
+  if (status == 404 && number / 100 != 404)
+    return Error(ErrorCode::kUnavailable, message + ": no answer of a schema registry")
+        .with_retry(Retry::kBackoff)
+        .with_hint("look at the registry's URL and at what stands before it");
   const ErrorCode code = status == 401 || status == 403 ? ErrorCode::kPermission
                          : status == 404                ? ErrorCode::kNotFound
                          : status == 409                ? ErrorCode::kIncompatible
                                                         : ErrorCode::kInvalidArgument;
-  return Error(code, message).with_blame(Blame::kUser);
+  return Error(code, message).with_blame(Blame::kUser).with_contract_code(static_cast<int>(number));
 }
 
 }  // namespace
@@ -139,6 +151,8 @@ Result<Json> SchemaRegistry::ask_once(const net::HttpRequest& request) {
   MutexLock lock(mutex_);
   ASSIGN(const net::HttpResponse response, http_.fetch(request, stop_.get_token()));
   if (!response.ok()) return refusal(response);
+  if (is_deeper_than(response.body, limits::kSchemaDepth))
+    return Error(ErrorCode::kCorrupt, "its answer nests too deep: is this a schema registry?");
   Json answer = Json::parse(response.body, nullptr, false);
   if (answer.is_discarded())
     return Error(ErrorCode::kCorrupt, "its answer is no JSON: is this a schema registry?");
@@ -163,8 +177,11 @@ Result<Json> SchemaRegistry::ask(std::string method, const std::string& target,
     request.headers.add("Accept", std::string(kMediaType) + ", application/json");
     if (!body.empty()) request.headers.add("Content-Type", std::string(kMediaType));
     if (!options_.username.empty()) {
-      ASSIGN(const std::string password, options_.password.current());
-      request.headers.add("Authorization", "Basic " + base64(options_.username + ":" + password));
+      auto password = options_.password.current();
+      if (!password)
+        return Error(ErrorCode::kUnavailable, password.error().to_string())
+            .context("the password for the schema registry");
+      request.headers.add("Authorization", "Basic " + base64(options_.username + ":" + *password));
     }
     request.timeouts.total_ms = std::max<int64_t>(1, deadline - clock_.steady_ms());
     auto answer = ask_once(request);

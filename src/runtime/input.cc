@@ -171,6 +171,19 @@ class TopicInput final : public LaneInput {
     }
   }
 
+  /// The headers that the record had when it was read first; its letter keeps them as h.NAME.
+  static void restore_headers(stream::RecordBatch& batch, stream::Record& record) {
+    if (record.headers.empty()) return;
+    const auto first = static_cast<size_t>(record.headers.data() - batch.header_storage.data());
+    CHECK(first + record.headers.size() <= batch.header_storage.size());
+    size_t kept = first;
+    for (const stream::Header header : record.headers) {
+      if (header.key.starts_with("h."))
+        batch.header_storage[kept++] = {header.key.substr(2), header.value};
+    }
+    record.headers = {batch.header_storage.data() + first, kept - first};
+  }
+
   void keep_ours(InputBatch& out) {
     auto& batch = out.records;
     size_t kept = 0;
@@ -186,6 +199,7 @@ class TopicInput final : public LaneInput {
       record.timestamp_ms = origin->time_ms;
       record.key = origin->key;
       if (origin->null_value) record.value.reset();
+      restore_headers(batch, record);
       ++kept;
     }
     out.skipped = static_cast<int64_t>(batch.records.size() - kept);

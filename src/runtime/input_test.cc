@@ -233,6 +233,8 @@ TEST_F(InputTest, ARedrivenRecordIsAsItWasReadFirst) {
   DeadLetterWriter writer("serving.users", "hash");
   stream::Record record;
   record.key = "k5";
+  const std::vector<stream::Header> headers = {{"trace", "1"}, {"__value_schema_id", "guid"}};
+  record.headers = headers;
   record.timestamp_ms = 1'700'000'000'123;
   writer.add({{"users", {1, 2}, 0}, 5}, record, 77,
              {0, stream::Stage::kDecode, stream::Reason::kNullValue, {}, "null"});
@@ -248,6 +250,10 @@ TEST_F(InputTest, ARedrivenRecordIsAsItWasReadFirst) {
   EXPECT_EQ(again.value, std::nullopt);
   EXPECT_EQ(again.offset, 5);
   EXPECT_EQ(again.timestamp_ms, 1'700'000'000'123);
+  ASSERT_EQ(again.headers.size(), 2u);
+  EXPECT_EQ(again.headers[0].key, "trace");
+  EXPECT_EQ(again.headers[1].key, "__value_schema_id");
+  EXPECT_EQ(again.headers[1].value, "guid");
   EXPECT_EQ(batch.retry_offsets, std::vector<int64_t>{0});
   EXPECT_EQ(batch.records.next_offset, 1);
 }

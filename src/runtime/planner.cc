@@ -30,6 +30,7 @@ class Planner {
     for (const config::PipelineFile& file : files_.pipelines) pipelines.push_back(pipeline(file));
     plan.pipelines = upstream_first(std::move(pipelines));
     check_writers(plan);
+    for (const config::PipelineFile& file : files_.pipelines) check_reader(file, plan);
     join_schemas(plan);
     return plan;
   }
@@ -121,16 +122,21 @@ class Planner {
     return std::make_shared<TopicSchema>(std::move(*read));
   }
 
+  /// Processes that share a log must share the registry.
+  bool check_registry(const config::Mark& mark, const std::string& path) {
+    if (!files_.profile.log || (files_.profile.registry && !files_.profile.registry->urls.empty()))
+      return true;
+    diagnostics_.error(mark, path,
+                       fmt::format("profile `{}` names no schema registry, and processes that "
+                                   "share a log must share one",
+                                   files_.profile_name),
+                       "add `registry: {url: http://HOST:8081}` to the profile");
+    return false;
+  }
+
   TopicSchemaPointer sink_schema(const config::PipelineFile& file, const config::SinkDecl& sink) {
     const std::string path = fmt::format("sinks[{}].schema", &sink - file.sinks.data());
-    if (files_.profile.log && (!files_.profile.registry || files_.profile.registry->urls.empty())) {
-      diagnostics_.error(sink.schema->file.mark, path,
-                         fmt::format("profile `{}` names no schema registry, and processes that "
-                                     "share a log must share one",
-                                     files_.profile_name),
-                         "add `registry: {url: http://HOST:8081}` to the profile");
-      return nullptr;
-    }
+    if (!check_registry(sink.schema->file.mark, path)) return nullptr;
     auto schema = topic_schema(sink.schema->file, path);
     if (!schema) return nullptr;
     schema->strategy = sink.schema->strategy;
@@ -158,6 +164,31 @@ class Planner {
                         sink.schema ? "has a schema" : "has none",
                         sink.schema ? "has none" : "has one", other->second.first->name),
             "all who write a topic give it a schema, or none does");
+      }
+    }
+  }
+
+  /// Who reads a topic of the project in another format than it is written in would reject every record.
+  void check_reader(const config::PipelineFile& file, const ProjectPlan& plan) {
+    const PipelinePlan* reader = plan.find(file.name.value);
+    const auto* source = reader ? std::get_if<TopicSource>(&reader->source) : nullptr;
+    if (!source) return;
+    const bool says =
+        !source->format.empty() || reader->input_schema || file.source.format.value == "json";
+    if (!source->format.empty() && !check_registry(file.source.topic.mark, "source.topic")) return;
+    for (const PipelinePlan* writer : plan.writers(source->topic)) {
+      for (const SinkPlan& sink : writer->sinks) {
+        if (sink.topic != source->topic || !says) continue;
+        const std::string written = sink.schema ? std::string(topic_format(*sink.schema)) : "json";
+        const std::string read = source->format.empty() ? "json" : source->format;
+        if (written == read) continue;
+        diagnostics_.error(file.source.topic.mark, "source.topic",
+                           fmt::format("topic {} is read as {} here, and pipeline `{}` writes {}",
+                                       source->topic, read, writer->name, written),
+                           sink.schema
+                               ? "leave `format` and `schema` out: what the writer says is taken"
+                               : "give the writer's sink the schema, or read JSON");
+        return;
       }
     }
   }

@@ -40,22 +40,25 @@ std::string differences(schema::Catalog& catalog, const TopicSchema& schema,
   return out;
 }
 
-/// The value of the first record that the topic still has; nullopt: it has none with a value at its start.
-Result<std::optional<std::string>> first_value(stream::Log& log, const stream::TopicInfo& topic) {
+/// Whether the first record that the topic still has names a schema; nullopt: it has none with a value.
+Result<std::optional<bool>> is_framed(stream::Log& log, const stream::TopicInfo& topic) {
   for (int32_t p = 0; p < topic.spec.partitions; ++p) {
     ASSIGN(const stream::PartitionBounds bounds, log.topics().bounds(topic, p));
     if (bounds.start >= bounds.end) continue;
     ASSIGN(auto reader, log.reader(topic));
-    std::optional<std::string> value;
+    std::optional<bool> framed;
     const auto see = [&](const stream::RecordBatch& batch) -> Result<bool> {
       for (const stream::Record& record : batch.records)
-        if (record.value && !value) value = *record.value;
-      return !value;
+        if (record.value && !framed)
+          framed =
+              codec::read_schema_frame(*record.value, record.headers, codec::kValueSchemaHeader)
+                  .has_value();
+      return !framed;
     };
     TRY(stream::read_span(*reader, p, bounds.start, bounds.end, {1, 1}, {}, see));
-    if (value) return value;
+    if (framed) return framed;
   }
-  return std::optional<std::string>();
+  return std::optional<bool>();
 }
 
 Error other_format(const stream::TopicInfo& topic, std::string_view has, std::string_view format) {
@@ -167,15 +170,15 @@ Result<int32_t> register_schema(schema::Catalog& catalog, const TopicSchema& sch
 
 Result<void> check_topic_format(stream::Log& log, const stream::TopicInfo& topic,
                                 std::string_view format) {
-  if (topic.spec.format != "json") {
-    if (topic.spec.format == format) return {};
-    return other_format(topic, topic.spec.format, format);
-  }
-  ASSIGN(const std::optional<std::string> value, first_value(log, topic));
-  if (!value) return {};
-  const bool framed = codec::read_schema_frame(*value).has_value();
-  if (framed == (format != "json")) return {};
-  return other_format(topic, framed ? "a registered schema" : "json", format);
+  if (topic.spec.format == format && format != "json") return {};
+  auto looked = is_framed(log, topic);
+  // Who may only write cannot see.
+  if (!looked && looked.error().code() == ErrorCode::kPermission) return {};
+  ASSIGN(const std::optional<bool> framed, std::move(looked));
+  if (!framed) return {};
+  if (topic.spec.format != "json") return other_format(topic, topic.spec.format, format);
+  if (*framed == (format != "json")) return {};
+  return other_format(topic, *framed ? "a registered schema" : "json", format);
 }
 
 }  // namespace leat::runtime

@@ -80,6 +80,19 @@ Result<void> WriterSchemas::ask(const codec::SchemaId& id) {
   return {};
 }
 
+/// True of what passes: the registry is away, or does not let us in. Other answers are about the one schema.
+bool WriterSchemas::is_away(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kCancelled:
+      return true;
+    default:
+      return error.retry() == Retry::kBackoff || error.contract_code() == 401 ||
+             error.contract_code() / 100 == 401;
+  }
+}
+
 bool WriterSchemas::wait(std::string reason) {
   MutexLock lock(mutex_);
   waiting_ = std::move(reason);
@@ -92,25 +105,26 @@ bool WriterSchemas::settled(const codec::SchemaId& id, const stream::RecordId& r
     MutexLock lock(mutex_);
     if (known_.contains(id)) return true;
   }
-  if (missing_.size() >= limits::kMaxUnknownSchemas) missing_.clear();
   Missing& missing = missing_[id];
-  const int64_t now = clock_.steady_ms();
-  if (now < missing.ask_at) return missing.given_up;
+  if (clock_.steady_ms() < missing.ask_at) return missing.given_up;
   auto asked = ask(id);
+  const int64_t now = clock_.steady_ms();
   if (asked) {
     missing_.erase(id);
     patience_ms_ = limits::kUnknownSchemaWaitMs;
     return true;
   }
   missing.ask_at = now + kAskAgainMs;
-  if (asked.error().code() != ErrorCode::kNotFound) {
+  away_ = is_away(asked.error());
+  if (away_) {
     missing.since = -1;
     return wait(asked.error().to_string());
   }
   if (missing.since < 0) missing.since = now;
   if (!missing.given_up && now - missing.since < patience_ms_) {
-    return wait(fmt::format("record {} has schema {}, which {} does not have; waiting for it",
-                            record.to_string(), schema_id_text(id), catalog_.name()));
+    return wait(fmt::format("record {} has schema {}, which {} does not give; waiting for it: {}",
+                            record.to_string(), schema_id_text(id), catalog_.name(),
+                            asked.error().to_string()));
   }
   if (!missing.given_up) patience_ms_ = std::max(kLeastPatienceMs, patience_ms_ / 2);
   missing.given_up = true;
@@ -120,6 +134,9 @@ bool WriterSchemas::settled(const codec::SchemaId& id, const stream::RecordId& r
 
 bool WriterSchemas::learn(const stream::RecordBatch& batch) {
   bool all = true;
+  away_ = false;
+  if (missing_.size() >= limits::kMaxUnknownSchemas)
+    std::erase_if(missing_, [](const auto& each) { return each.second.given_up; });
   std::optional<codec::SchemaId> last;
   for (const stream::Record& record : batch.records) {
     if (!record.value) continue;
@@ -128,6 +145,7 @@ bool WriterSchemas::learn(const stream::RecordBatch& batch) {
     if (!framed || framed->schema == last) continue;
     last = framed->schema;
     all &= settled(*last, {batch.origin, record.offset});
+    if (away_) return false;  // the others would only wait as long again
   }
   if (all) wait({});
   return all;

@@ -21,7 +21,7 @@ class WriterSchemas {
       : catalog_(catalog), clock_(clock), subject_(std::move(subject)) {}
 
   /// Asks for what the batch's frames name and is not known. False: not yet, call again; waiting() says for what. A
-  /// registry that cannot be asked is waited for without end; a schema that it does not have,
+  /// registry that cannot be asked is waited for without end; a schema that it does not have, or does not give,
   /// limits::kUnknownSchemaWaitMs, and less each time that it was in vain.
   bool learn(const stream::RecordBatch& batch);
   /// What has been learnt; kNotFound: the registry does not have it; kInvalidArgument: it is no schema.
@@ -39,6 +39,7 @@ class WriterSchemas {
   Result<void> ask(const codec::SchemaId& id);
   bool settled(const codec::SchemaId& id, const stream::RecordId& record);
   bool wait(std::string reason);
+  static bool is_away(const Error& error);
 
   schema::Catalog& catalog_;
   io::Clock& clock_;
@@ -49,6 +50,7 @@ class WriterSchemas {
   // Of the reading thread alone.
   std::map<codec::SchemaId, Missing> missing_;
   int64_t patience_ms_ = limits::kUnknownSchemaWaitMs;
+  bool away_ = false;  // the last question
 };
 
 /// "17", or a GUID as text.

@@ -20,6 +20,7 @@ class FakeCatalog final : public schema::Catalog {
  public:
   std::map<int32_t, std::string> schemas;
   bool away = false;
+  std::optional<Error> refuses;  // what every question gets
   int asked = 0;
 
   std::string name() const override { return "the registry"; }
@@ -27,6 +28,7 @@ class FakeCatalog final : public schema::Catalog {
                                                            const std::string&) override {
     ++asked;
     if (away) return Error(ErrorCode::kUnavailable, "nobody answers").with_retry(Retry::kBackoff);
+    if (refuses) return Error(*refuses);
     auto found = schemas.find(id);
     if (found == schemas.end()) return Error(ErrorCode::kNotFound, "40403");
     return std::make_shared<const schema::SchemaText>(
@@ -153,6 +155,34 @@ TEST_F(WriterSchemasTest, AnIdThatNobodyRegistersIsGivenUpAndTheNextOnesSooner) 
   clock_.advance_ms(limits::kUnknownSchemaWaitMs);
   wait(7);
   EXPECT_OK(schemas_->find(SchemaId(7)));
+}
+
+TEST_F(WriterSchemasTest, AnAnswerAboutOneIdIsWaitedForAWhileAndALoginThatFailsWithoutEnd) {
+  // Another team's subject: the registry will not show it. The records behind it must not wait for ever.
+  catalog_.refuses = std::move(Error(ErrorCode::kPermission, "40301")).with_contract_code(40301);
+  source_->values = {codec::schema_frame(7) + "a"};
+  for (int i = 0; i < 200 && !next(); ++i) {
+  }
+  EXPECT_EQ(schemas_->find(SchemaId(7)).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(input_->trouble(), "");
+  catalog_.refuses = std::move(Error(ErrorCode::kPermission, "40101")).with_contract_code(40101);
+  source_->values = {codec::schema_frame(8) + "a"};
+  for (int i = 0; i < 1000; ++i) ASSERT_FALSE(next());
+  EXPECT_THAT(input_->trouble(), HasSubstr("40101"));
+}
+
+TEST_F(WriterSchemasTest, ARegistryThatIsAwayIsAskedForOneSchemaOfABatchAtATime) {
+  catalog_.away = true;
+  InputBatch batch;
+  std::vector<std::string> values;
+  for (int32_t id = 1; id <= 50; ++id) values.push_back(codec::schema_frame(id) + "a");
+  for (const std::string& value : values) {
+    stream::Record record;
+    record.value = value;
+    batch.records.records.push_back(record);
+  }
+  EXPECT_FALSE(schemas_->learn(batch.records));
+  EXPECT_EQ(catalog_.asked, 1);
 }
 
 TEST_F(WriterSchemasTest, WhatIsNoSchemaIsKnownToBeNone) {

@@ -1,8 +1,11 @@
 #include "schema/protobuf.h"
 
+#include <google/protobuf/descriptor.pb.h>
+
 #include <utility>
 
 #include "base/check.h"
+#include "base/strings.h"
 
 namespace leat::schema {
 
@@ -12,11 +15,26 @@ ProtobufSchema::ProtobufSchema(std::string text, protobuf::File file)
 Result<std::shared_ptr<const ParsedSchema>> ProtobufSchema::parse(
     std::string_view text, const std::vector<Resolved>& references) {
   ASSIGN(protobuf::File file, protobuf::read_file(text, references));
+  std::string kept(text);
+  if (protobuf::is_serialized(text)) {
+    // Kept as people and other clients read it, unless it has options that only its own imports could name.
+    std::string written = file.descriptor().DebugString();
+    if (auto again = protobuf::read_file(written, references)) {
+      file = std::move(*again);
+      kept = std::move(written);
+    }
+  }
   return std::shared_ptr<const ParsedSchema>(
-      std::make_shared<ProtobufSchema>(std::string(text), std::move(file)));
+      std::make_shared<ProtobufSchema>(std::move(kept), std::move(file)));
 }
 
 std::string ProtobufSchema::normalized() const { return file_.descriptor().DebugString(); }
+
+std::string ProtobufSchema::serialized() const {
+  google::protobuf::FileDescriptorProto file;
+  file_.descriptor().CopyTo(&file);
+  return base64(file.SerializeAsString());
+}
 
 std::string ProtobufSchema::record_name() const {
   const auto& file = file_.descriptor();

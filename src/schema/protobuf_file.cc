@@ -73,7 +73,21 @@ Result<void> check_depth(std::string_view text) {
   return {};
 }
 
+/// A FileDescriptorProto in base64, as some clients send a schema; nullopt: it is a text.
+std::optional<pb::FileDescriptorProto> read_serialized(std::string_view text) {
+  pb::FileDescriptorProto file;
+  // No .proto text is without blanks and semicolons.
+  if (text.empty() || text.find_first_of(" ;{\n") != text.npos) return std::nullopt;
+  const auto bytes = from_base64(text);
+  if (!bytes || !file.ParseFromString(*bytes)) return std::nullopt;
+  return file;
+}
+
 Result<pb::FileDescriptorProto> read_text(std::string_view text, std::string_view name) {
+  if (auto serialized = read_serialized(text)) {
+    serialized->set_name(std::string(name));
+    return std::move(*serialized);
+  }
   TRY(check_depth(text));
   pb::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
   TextErrors errors;
@@ -147,6 +161,8 @@ const Reference* File::origin(const pb::FileDescriptor& file) const {
   const auto found = references_.find(file.name());
   return found == references_.end() ? nullptr : &found->second;
 }
+
+bool is_serialized(std::string_view text) { return read_serialized(text).has_value(); }
 
 Result<File> read_file(std::string_view text, const std::vector<Resolved>& references) {
   const pb::LogSilencer quiet;  // the library would write to stderr what the errors say

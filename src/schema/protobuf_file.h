@@ -31,7 +31,11 @@ class File {
   const google::protobuf::FileDescriptor* file_ = nullptr;
 };
 
-/// kInvalidArgument with line and column, or with the element that does not fit.
+/// True for a FileDescriptorProto in base64, as Confluent's clients for Python and JavaScript send a schema.
+bool is_serialized(std::string_view text);
+
+/// Of a .proto text or of one that is_serialized(). kInvalidArgument with line and column, or with the element that does
+/// not fit.
 Result<File> read_file(std::string_view text, const std::vector<Resolved>& references);
 
 /// What stands in the way of reading `writer`'s data as `reader`: rules of the contract (Confluent's names), places as

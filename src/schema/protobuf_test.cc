@@ -36,6 +36,23 @@ std::string rules(std::string_view before, std::string_view after) {
 /// A message M with these fields.
 std::string m(std::string_view fields) { return fmt::format("message M {{ {} }}", fields); }
 
+TEST(Protobuf, ASerializedFileIsASchemaToo) {
+  const std::string text =
+      proto3("package a; import \"b.proto\"; message M { b.B b = 1; repeated int64 n = 2; }");
+  const std::vector<Resolved> references = {
+      {{"b.proto", "b", 1}, proto3("package b; message B {}")}};
+  const auto schema = parsed(text, references);
+  const std::string bytes = static_cast<const ProtobufSchema&>(*schema).serialized();
+  const auto again = parsed(bytes, references);
+  EXPECT_EQ(again->record_name(), "a.M");
+  EXPECT_EQ(again->normalized(), schema->normalized());
+  EXPECT_EQ(again->canonical(), schema->normalized());  // kept as a text
+  EXPECT_EQ(rules(*schema, *again), "");
+  EXPECT_EQ(static_cast<const ProtobufSchema&>(*again).serialized(), bytes);
+  EXPECT_NE(refused(bytes).find("import"), std::string::npos);
+  EXPECT_NE(refused("AAAA").find("no .proto text"), std::string::npos);
+}
+
 TEST(Protobuf, TextStaysAndNormalizedTextDoesNotDependOnHowItWasWritten) {
   const std::string text =
       proto3("package a.b; // why\nmessage M{int32  x=1; N n = 2;} message N{}");

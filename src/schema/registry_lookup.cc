@@ -1,6 +1,7 @@
 // What the registry answers from memory.
 #include <nlohmann/json.hpp>
 
+#include "schema/protobuf.h"
 #include "schema/registry.h"
 #include "schema/registry_error.h"
 
@@ -167,6 +168,16 @@ Result<Registry::Identified> Registry::schema(int32_t id, const Subject& hint) c
     }
   }
   return no_schema(std::to_string(id));
+}
+
+Result<std::shared_ptr<const Content>> Registry::serialized(const Content& content,
+                                                            const std::string& context) const {
+  CHECK(content.format == Format::kProtobuf);
+  ASSIGN(const auto references, resolve(context, content.references));
+  ASSIGN(const auto parsed, ProtobufSchema::parse(content.text, references));
+  Content out = content;
+  out.text = static_cast<const ProtobufSchema&>(*parsed).serialized();
+  return std::make_shared<const Content>(std::move(out));
 }
 
 Result<std::vector<Version>> Registry::users_of(int32_t id, const Subject& hint,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/json_depth.h"
 #include "base/limits.h"
 #include "net/headers.h"
 #include "schema/registry_error.h"
@@ -17,6 +18,8 @@ using schema::refusal;
 Error bad_request(std::string message) { return refusal(Code::kBadRequest, std::move(message)); }
 
 /// The whole text as a number.
+constexpr const char* kTooDeep = "the body nests too deep";
+
 std::optional<int32_t> number_of(std::string_view text) {
   int32_t value = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -109,6 +112,7 @@ Result<void> RegistryCall::check(RegistryNeed need) const {
 }
 
 Result<void> RegistryCall::check_references(const schema::Subject& subject) const {
+  if (is_deeper_than(request_.body, limits::kSchemaDepth)) return bad_request(kTooDeep);
   const Json body = Json::parse(request_.body, nullptr, false);
   if (!body.is_object()) return {};  // for the operation to refuse
   const auto references = references_of(body);
@@ -199,6 +203,7 @@ Result<int32_t> RegistryCall::version() const {
 }
 
 Result<Json> RegistryCall::body() const {
+  if (is_deeper_than(request_.body, limits::kSchemaDepth)) return bad_request(kTooDeep);
   Json json = Json::parse(request_.body, nullptr, false);
   if (!json.is_object())
     return bad_request("the body is no JSON object, such as {\"schema\": \"\\\"string\\\"\"}");
@@ -255,11 +260,16 @@ Json to_json(const schema::Version& version) {
   return object;
 }
 
-Result<void> check_format(const RegistryCall& call, const schema::Content& content) {
+Result<void> present(const RegistryCall& call, const schema::Registry& registry,
+                     const std::string& context, std::shared_ptr<const schema::Content>& content) {
   const std::string format = call.text("format");
-  const bool other = (format == "resolved" && !content.references.empty()) ||
-                     (content.format == schema::Format::kProtobuf &&
-                      (format == "serialized" || format == "ignore_extensions"));
+  const bool protobuf = content->format == schema::Format::kProtobuf;
+  if (protobuf && format == "serialized") {
+    ASSIGN(content, registry.serialized(*content, context));
+    return {};
+  }
+  const bool other = (format == "resolved" && !content->references.empty()) ||
+                     (protobuf && format == "ignore_extensions");
   if (!other) return {};
   return refusal(Code::kNotImplemented,
                  fmt::format("format={} is not served here; without it the text comes as it was "

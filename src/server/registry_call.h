@@ -78,7 +78,8 @@ void add_kept(Json& object, const char* name, const std::string& text);
 void add_content(Json& object, const schema::Content& content);
 Json to_json(const schema::Version& version);
 /// 501 for a form of the text that is not known here: `format` of the query.
-Result<void> check_format(const RegistryCall& call, const schema::Content& content);
+Result<void> present(const RegistryCall& call, const schema::Registry& registry,
+                     const std::string& context, std::shared_ptr<const schema::Content>& content);
 
 template <typename T>
 Result<std::vector<T>> RegistryCall::page(std::vector<T> items) const {

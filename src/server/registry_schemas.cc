@@ -48,7 +48,7 @@ Result<Registry::Identified> asked(const Registry& registry, const RegistryCall&
   ASSIGN(const int32_t id, call.id());
   ASSIGN(auto found, registry.schema(id, call.hint()));
   TRY(call.check_readable(found));
-  TRY(check_format(call, *found.content));
+  TRY(present(call, registry, found.context, found.content));
   return found;
 }
 
@@ -86,8 +86,8 @@ Answer list_versions(const Registry& registry, const RegistryCall& call) {
 }
 
 Answer get_by_guid(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto found, schemas_of(registry, call));
-  TRY(check_format(call, *found.front().content));
+  ASSIGN(auto found, schemas_of(registry, call));
+  TRY(present(call, registry, found.front().context, found.front().content));
   Json out = Json::object();
   add_content(out, *found.front().content);
   return dump(out);

@@ -18,8 +18,8 @@ Answer list_subjects(const Registry& registry, const RegistryCall& call) {
 
 Answer look_up(Registry& registry, const RegistryCall& call) {
   ASSIGN(const schema::Candidate candidate, call.candidate());
-  ASSIGN(const schema::Version found, registry.find(call.subject(), candidate, call.which()));
-  TRY(check_format(call, *found.content));
+  ASSIGN(schema::Version found, registry.find(call.subject(), candidate, call.which()));
+  TRY(present(call, registry, found.subject.context, found.content));
   return dump(to_json(found));
 }
 
@@ -43,7 +43,7 @@ Answer add_version(Registry& registry, const RegistryCall& call) {
 Result<schema::Version> asked(const Registry& registry, const RegistryCall& call) {
   ASSIGN(const int32_t number, call.version());
   ASSIGN(schema::Version version, registry.version(call.subject(), number, call.which()));
-  TRY(check_format(call, *version.content));
+  TRY(present(call, registry, version.subject.context, version.content));
   return version;
 }
 

@@ -151,6 +151,12 @@ TEST_F(RegistryRest, ContextsInNamesAndPaths) {
   EXPECT_EQ(refused("DELETE", "/contexts/.", nullptr, 422), 42205);
 }
 
+TEST_F(RegistryRest, ABodyThatNestsTooDeepIsRefusedBeforeItIsATree) {
+  const std::string deep(1'000'000, '[');
+  const std::string body = R"({"schema":"a","metadata":{"a":)" + deep;
+  EXPECT_EQ(api_.router().call("POST", "/subjects/x/versions", body).status, 400);
+}
+
 TEST_F(RegistryRest, ReferencesMetadataAndRulesComeBack) {
   add("money", "a");
   const Json body = {{"schema", "@m"},

@@ -30,7 +30,13 @@ std::optional<std::string> ShownValues::show(std::string_view value,
   auto found = texts_.find(framed->schema);
   if (found == texts_.end()) {
     if (texts_.size() >= kMostSchemas) texts_.clear();
+    if (away_) return std::nullopt;
     auto made = text_of(*catalog_, framed->schema, subject_);
+    if (!made && made.error().code() != ErrorCode::kNotFound &&
+        made.error().code() != ErrorCode::kInvalidArgument) {
+      away_ = true;
+      return std::nullopt;
+    }
     found = texts_.emplace(framed->schema, made ? std::move(*made) : nullptr).first;
   }
   return found->second ? found->second->of(framed->bytes) : std::nullopt;
@@ -38,6 +44,7 @@ std::optional<std::string> ShownValues::show(std::string_view value,
 
 void ShownValues::show(stream::RecordBatch& batch) {
   shown_.clear();
+  away_ = false;
   for (stream::Record& record : batch.records) {
     if (!record.value) continue;
     if (auto text = show(*record.value, record.headers))

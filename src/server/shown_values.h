@@ -31,6 +31,7 @@ class ShownValues {
   const std::string subject_;
   std::map<codec::SchemaId, std::unique_ptr<codec::SchemaText>> texts_;  // null: unknown
   std::deque<std::string> shown_;
+  bool away_ = false;  // the registry could not be asked: not again in this batch
 };
 
 }  // namespace leat::server

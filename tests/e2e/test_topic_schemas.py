@@ -230,6 +230,45 @@ brokers, topic, schema = sys.argv[2], sys.argv[3], sys.argv[4]
 """
 
 
+ORDER_JSON = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Order", "type": "object",
+              "properties": {"id": {"type": "integer"}, "customer": {"type": "string", "pattern": "^c[0-9]+$"}},
+              "required": ["id", "customer"]}
+# Each reads three records of the topic, and writes them again with another id. The bytes of Protobuf are compared.
+READ_THREE = """
+k = Consumer({'bootstrap.servers': brokers, 'group.id': topic, 'auto.offset.reset': 'earliest', 'isolation.level': 'read_committed'})
+p = Producer({'bootstrap.servers': brokers}); k.subscribe([topic]); context = SerializationContext(topic, MessageField.VALUE)
+def three():
+    for _ in range(3):
+        m = k.poll(30); assert m is not None and not m.error(), m
+        yield m
+"""
+PROTOBUF_CLIENT = READ_THREE + """
+from confluent_kafka.schema_registry.protobuf import ProtobufSerializer, ProtobufDeserializer
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+import base64, urllib.request
+latest = json.load(urllib.request.urlopen(f'{sys.argv[1]}/subjects/{topic}-value/versions/latest?format=serialized'))
+pool = descriptor_pool.DescriptorPool()
+pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
+pool.Add(descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(latest['schema'])))
+Order = message_factory.GetMessageClass(pool.FindMessageTypeByName('org.leat.tests.Order'))
+d = ProtobufDeserializer(Order, {'use.deprecated.format': False}, c)
+s = ProtobufSerializer(Order, c, {'use.deprecated.format': False, 'auto.register.schemas': False, 'use.latest.version': True})
+for m in three():
+    order = d(m.value(), context)
+    print(json.dumps({'same': s(order, context) == m.value()}))
+    order.id += 100; p.produce(topic, key=str(order.id), value=s(order, context))
+p.flush(); k.close()
+"""
+JSON_CLIENT = READ_THREE + """
+from confluent_kafka.schema_registry.json_schema import JSONSerializer, JSONDeserializer
+d, s = JSONDeserializer(schema, schema_registry_client=c), JSONSerializer(schema, c)
+for row in sorted((d(m.value(), context) for m in three()), key=lambda row: row['id']):
+    print(json.dumps(row)); row['id'] += 100
+    p.produce(topic, key=str(row['id']), value=s(row, context))
+p.flush(); k.close()
+"""
+
+
 class OnKafka(unittest.TestCase):
     def setUp(self):
         kafka.need(), postgres.need()
@@ -296,6 +335,31 @@ k.close()
         tapped = [json.loads(line)["value"] for line in self.leat("tap", f"{self.name}_out", "--output", "json").splitlines()]
         self.assertIn("inf", [row["value"] for row in tapped])
         self.assertIn("1234567890123457.7890", self.leat("tap", f"{self.name}_out", "--output", "json"))
+
+    def test_confluents_protobuf_and_json_serializers_read_what_leat_writes_and_the_other_way(self):
+        """Through one topic each: leat writes it, Confluent's deserializer reads it and its serializer writes again."""
+        self.project.write("order.proto", PROTO)
+        self.project.write("order.json", json.dumps(ORDER_JSON))
+        self.project.write("pipelines/readings.yaml", "pipeline: orders\nsource: {file: {path: orders.ndjson}}\n" + ORDERS.split("\n", 2)[2]
+                           .replace("topic: orders", f"topic: {self.name}_proto"))
+        self.project.write("pipelines/jsons.yaml", "pipeline: jsons\nsource: {file: {path: orders.ndjson}}\ntransform:\n"
+                           "  - sql: SELECT n::BIGINT AS id, 'c' || n AS customer FROM input\n"
+                           f"sinks:\n  - {{topic: {self.name}_json, key: id, schema: order.json}}\n")
+        self.project.write("orders.ndjson", "".join(f'{{"n": {n}}}\n' for n in range(1, 4)))
+        for name in ("proto", "json"):
+            self.project.write(f"pipelines/{name}_store.yaml", f"pipeline: {name}_store\nsource: {{topic: {self.name}_{name}}}\n"
+                               f"transform:\n  - sql: SELECT id, customer FROM input\n"
+                               f"sinks:\n  - {{store: warehouse, table: {name}, key: [id]}}\n")
+        self.leat("run", "--drain")
+        told = self.client("proto", PROTOBUF_CLIENT)
+        self.assertEqual([json.loads(line)["same"] for line in told.splitlines()], [True] * 3)
+        told = self.client("json", JSON_CLIENT, ORDER_JSON)
+        self.assertEqual([json.loads(line)["customer"] for line in told.splitlines()], ["c1", "c2", "c3"])
+        self.leat("run", "--drain")
+        for name in ("proto", "json"):
+            rows = postgres.rows(f"SELECT id, customer FROM {self.name}.{name} ORDER BY id")
+            self.assertEqual([(row["id"], row["customer"]) for row in rows],
+                             [(1, "c1"), (2, "c2"), (3, "c3"), (101, "c1"), (102, "c2"), (103, "c3")])
 
     def test_records_of_the_wrong_shape_are_dead_letters_and_the_good_ones_behind_them_flow(self):
         self.produce(1)
