@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import leat  # noqa: E402
+from support import leat, registry  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
 from support.kafka_broker import Broker  # noqa: E402
 
@@ -222,9 +222,10 @@ class Security(unittest.TestCase):
 
     def test_the_example_runs_with_the_rights_of_the_page(self):
         self.allow("users")
-        with self.project("users", "LOGIN", self.login("users")) as secured, leat.Project() as project, leat.api() as url:
+        with self.project("users", "LOGIN", self.login("users")) as secured, leat.Project() as project, leat.api() as url, \
+                leat.Project(template=None) as home, registry.serving(home) as schemas:
             project.write("password", PASSWORD)
-            project.write("leat.yaml", (secured.dir / "leat.yaml").read_text())
+            project.write("leat.yaml", (secured.dir / "leat.yaml").read_text() + f"    registry: {{url: \"{schemas.url}\"}}\n")
             done = project.call("run", "--drain", "--log-level", "warn", env={"USERS_API": url + "api/"})
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertNotIn("uthorization", done.stderr)
