@@ -290,6 +290,15 @@ Result<int> compat(const GlobalOptions& options, const Args& args) {
   return 0;
 }
 
+/// Says where registries come from when nobody answered.
+Result<int> advised(Result<int> done) {
+  if (done || done.error().code() != ErrorCode::kUnavailable || !done.error().hint().empty())
+    return done;
+  return std::move(done).error().with_hint(
+      "`leat registry` serves one, and so does `leat run` of a profile with `registry: {listen: "
+      "127.0.0.1:8081}`; --registry URL names another");
+}
+
 void add_registry_options(Command& command, Args& args) {
   command
       .add_option("--registry", args.registry,
@@ -320,17 +329,17 @@ void add_schema_registry(Cli& cli, Command group) {
   auto args = std::make_shared<Args>();
   Command ls = cli.add(group, "ls", "List the subjects of a schema registry",
                        "leat schema ls\nleat schema ls users --registry http://127.0.0.1:8081",
-                       [&cli, args] { return list(cli.options(), *args); });
+                       [&cli, args] { return advised(list(cli.options(), *args)); });
   ls.add_option("prefix", args->subject, "Only subjects that begin so").type_name("PREFIX");
   Command shown = cli.add(group, "show", "Show a version of a subject",
                           "leat schema show users_created-value\nleat schema show "
                           "users_created-value --version 1 --output json",
-                          [&cli, args] { return show(cli.options(), *args); });
+                          [&cli, args] { return advised(show(cli.options(), *args)); });
   shown.add_option("subject", args->subject, "The subject").required();
   shown.add_option("--version", args->version, "A number, or latest").type_name("N");
   Command added = cli.add(group, "register", "Register a schema under a subject",
                           "leat schema register users_created-value schemas/user_created.avsc",
-                          [&cli, args] { return add(cli.options(), *args); });
+                          [&cli, args] { return advised(add(cli.options(), *args)); });
   add_file_options(added, *args);
   added.add_flag("--normalize", args->normalize,
                  "Texts that mean the same are one schema: the registry normalises it first");
@@ -339,12 +348,12 @@ void add_schema_registry(Cli& cli, Command group) {
       "Compare a schema with the versions of a subject, at all seven levels of compatibility; "
       "exit 2 when it does not fit at the level that applies",
       "leat schema check users_created-value schemas/user_created.avsc",
-      [&cli, args] { return check(cli.options(), *args); });
+      [&cli, args] { return advised(check(cli.options(), *args)); });
   add_file_options(checked, *args);
   Command levels = cli.add(group, "compat", "Show or set the compatibility level of a subject",
                            "leat schema compat users_created-value\nleat schema compat "
                            "users_created-value FULL_TRANSITIVE\nleat schema compat",
-                           [&cli, args] { return compat(cli.options(), *args); });
+                           [&cli, args] { return advised(compat(cli.options(), *args)); });
   levels.add_option("subject", args->subject, "The subject; without it, the registry's own level");
   levels.add_option("level", args->level, "NONE, BACKWARD, FORWARD, FULL, or one with _TRANSITIVE");
   for (Command* command : {&ls, &shown, &added, &checked, &levels})

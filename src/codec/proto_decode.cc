@@ -1,7 +1,6 @@
 #include "codec/proto_decode.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include "codec/proto_known.h"
 #include "codec/proto_plan.h"
 #include "codec/proto_shape.h"
+#include "codec/utf8.h"
 
 namespace leat::codec {
 namespace {
@@ -22,24 +22,6 @@ namespace {
 using stream::Reason;
 using types::StringRef;
 using types::VectorBuffer;
-
-std::string_view shown(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-
-/// Most texts are short and ASCII; for those a call costs more than the look.
-bool is_valid_utf8(std::string_view text) {
-  constexpr size_t kShort = 32;
-  if (text.size() <= kShort) {
-    uint64_t bits = 0, word = 0;
-    size_t i = 0;
-    for (; i + 8 <= text.size(); i += 8) {
-      std::memcpy(&word, text.data() + i, 8);
-      bits |= word;
-    }
-    for (; i < text.size(); ++i) bits |= static_cast<uint8_t>(text[i]);
-    if ((bits & 0x8080808080808080) == 0) return true;
-  }
-  return simdjson::validate_utf8(text.data(), text.size());
-}
 
 class ProtoDecoder final : public stream::Decoder {
  public:

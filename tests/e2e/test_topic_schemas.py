@@ -128,7 +128,9 @@ class Embedded(unittest.TestCase):
         ledger = self.project.ledger()["users_capture", "*"]
         self.assertTrue(leat.balanced(ledger))
         self.assertEqual(ledger["rejected"] + len(self.project.tap("users_created")), 6000)
-        self.assertIn("encode_failed", json.dumps(letters))
+        self.assertEqual({letter["reason"] for letter in letters}, {"encode_failed"})
+        [shown, *_] = json.loads(self.project.leat("dlq", "show", "users_capture", "--output", "json"))
+        self.assertIn("/short: ", shown["message"])
 
 
 PROTO = """\
