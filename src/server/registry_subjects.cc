@@ -16,11 +16,19 @@ Answer list_subjects(const Registry& registry, const RegistryCall& call) {
   return dump(Json(page));
 }
 
+/// The version with its text in the form that is asked for. The guid is of what is kept, whatever its form.
+Answer shown(const Registry& registry, const RegistryCall& call, schema::Version version) {
+  const std::string guid = schema::guid_of(*version.content);
+  TRY(present(call, registry, version.subject.context, version.content));
+  Json out = to_json(version);
+  out["guid"] = guid;
+  return dump(out);
+}
+
 Answer look_up(Registry& registry, const RegistryCall& call) {
   ASSIGN(const schema::Candidate candidate, call.candidate());
   ASSIGN(schema::Version found, registry.find(call.subject(), candidate, call.which()));
-  TRY(present(call, registry, found.subject.context, found.content));
-  return dump(to_json(found));
+  return shown(registry, call, std::move(found));
 }
 
 Answer delete_subject(Registry& registry, const RegistryCall& call) {
@@ -42,18 +50,17 @@ Answer add_version(Registry& registry, const RegistryCall& call) {
 
 Result<schema::Version> asked(const Registry& registry, const RegistryCall& call) {
   ASSIGN(const int32_t number, call.version());
-  ASSIGN(schema::Version version, registry.version(call.subject(), number, call.which()));
-  TRY(present(call, registry, version.subject.context, version.content));
-  return version;
+  return registry.version(call.subject(), number, call.which());
 }
 
 Answer get_version(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const schema::Version version, asked(registry, call));
-  return dump(to_json(version));
+  ASSIGN(schema::Version version, asked(registry, call));
+  return shown(registry, call, std::move(version));
 }
 
 Answer get_text(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const schema::Version version, asked(registry, call));
+  ASSIGN(schema::Version version, asked(registry, call));
+  TRY(present(call, registry, version.subject.context, version.content));
   return version.content->text;
 }
 

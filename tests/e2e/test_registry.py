@@ -36,6 +36,16 @@ class OverHttp(unittest.TestCase):
             self.assertEqual(r.ask("GET", "/schemas/ids/1")[1]["error_code"], 40403)
             self.assertEqual(r.add("users-value", USER)[1]["id"], 3)
 
+    def test_a_guid_is_of_the_schema_in_whichever_form_it_comes(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            body = {"schema": 'syntax = "proto3"; message M { int64 id = 1; }', "schemaType": "PROTOBUF"}
+            guid = r.ask("POST", "/subjects/p-value/versions", body)[1]["guid"]
+            for answer in (r.ask("GET", "/subjects/p-value/versions/1?format=serialized"),
+                           r.ask("POST", "/subjects/p-value?format=serialized", body)):
+                self.assertEqual(answer[1]["guid"], guid)
+                self.assertNotIn("proto3", answer[1]["schema"])
+            self.assertEqual(r.ask("GET", f"/schemas/guids/{guid}?format=serialized")[0], 200)
+
     def test_what_is_wrong_is_said_in_the_contracts_words(self):
         with leat.Project(None) as project, registry.serving(project) as r:
             status, error = r.ask("GET", "/nothing/here")
