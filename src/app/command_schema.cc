@@ -62,6 +62,8 @@ void add_schema(Cli& cli) {
       .type_name("FILE");
   app.add_flag("--force", args->force, "Replace the file");
   add_schema_registry(cli, group);
+  add_schema_check(cli, group);
+  add_schema_diff(cli, group);
 }
 
 }  // namespace leat::app

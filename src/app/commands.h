@@ -21,7 +21,9 @@ void add_sql(Cli& cli);
 void add_pause(Cli& cli);  // and resume
 void add_reset(Cli& cli);
 void add_schema(Cli& cli);
-void add_schema_registry(Cli& cli, Command group);  // ls, show, register, check, compat of `schema`
+void add_schema_registry(Cli& cli, Command group);  // ls, show, register, compat of `schema`
+void add_schema_check(Cli& cli, Command group);     // check of `schema`
+void add_schema_diff(Cli& cli, Command group);      // diff of `schema`
 void add_registry(Cli& cli);
 void add_export(Cli& cli);
 void add_backup(Cli& cli);

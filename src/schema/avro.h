@@ -21,6 +21,7 @@ class AvroSchema final : public ParsedSchema {
   std::string normalized() const override;
   /// Of a union: its first record's.
   std::string record_name() const override;
+  Outline outline() const override;
 
  private:
   std::vector<Difference> compare(const ParsedSchema& writer) const override;

@@ -231,6 +231,7 @@ TEST(AvroCompatibility, AnotherFormatIsOneDifference) {
     const std::string& canonical() const override { return text_; }
     std::string normalized() const override { return text_; }
     std::string record_name() const override { return ""; }
+    Outline outline() const override { return {}; }
     std::vector<Difference> compare(const ParsedSchema&) const override { return {}; }
     std::string text_;
   } other;

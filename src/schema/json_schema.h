@@ -20,6 +20,7 @@ class JsonSchema final : public ParsedSchema {
   std::string normalized() const override;
   /// Its title.
   std::string record_name() const override;
+  Outline outline() const override;
 
  private:
   std::vector<Difference> compare(const ParsedSchema& writer) const override;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <charconv>
 #include <set>
 
 #include "base/limits.h"
@@ -61,6 +62,23 @@ std::optional<Format> format_named(std::string_view name) {
     if (kFormats[i] == name) return static_cast<Format>(i);
   }
   return std::nullopt;
+}
+
+Result<Reference> read_reference(std::string_view text) {
+  const size_t equals = text.find('='), colon = text.rfind(':');
+  Reference reference;
+  if (equals != text.npos && colon != text.npos && colon > equals) {
+    reference.name = text.substr(0, equals);
+    reference.subject = text.substr(equals + 1, colon - equals - 1);
+    const std::string_view digits = text.substr(colon + 1);
+    const char* end = digits.data() + digits.size();
+    if (std::from_chars(digits.data(), end, reference.version).ptr != end) reference.version = 0;
+  }
+  if (reference.version > 0 && !reference.name.empty() && !reference.subject.empty())
+    return reference;
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("expected NAME=SUBJECT:VERSION, found `{}`", text))
+      .with_blame(Blame::kUser);
 }
 
 std::vector<Difference> ParsedSchema::differences(const ParsedSchema& writer) const {

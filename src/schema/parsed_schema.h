@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "schema/outline.h"
 
 namespace leat::schema {
 
@@ -26,6 +27,9 @@ struct Reference {
   int32_t version = 0;
   friend bool operator==(const Reference&, const Reference&) = default;
 };
+
+/// "NAME=SUBJECT:VERSION", where a subject may have colons itself.
+Result<Reference> read_reference(std::string_view text);
 
 /// A reference with the text it stands for. Given in an order in which each comes after what it needs itself.
 struct Resolved {
@@ -53,6 +57,8 @@ class ParsedSchema {
   virtual std::string normalized() const = 0;
   /// Full name of the (first) record or message, for the record strategies; a JSON Schema's title; empty: none.
   virtual std::string record_name() const = 0;
+  /// Its types and fields, to be laid beside another's: changes().
+  virtual Outline outline() const = 0;
   /// What stands in the way of reading data written with `writer` by this schema. Empty: nothing. Another format
   /// than this one's is one difference.
   std::vector<Difference> differences(const ParsedSchema& writer) const;

@@ -24,6 +24,7 @@ class ProtobufSchema final : public ParsedSchema {
   std::string serialized() const;
   /// Of the first message.
   std::string record_name() const override;
+  Outline outline() const override;
 
  private:
   std::vector<Difference> compare(const ParsedSchema& writer) const override;

@@ -60,6 +60,7 @@ class WordSchema final : public ParsedSchema {
     return join(words);
   }
   std::string record_name() const override { return {}; }
+  Outline outline() const override { return {}; }
 
   static std::string join(const std::vector<std::string>& words) {
     std::string out;

@@ -57,6 +57,61 @@ class OverHttp(unittest.TestCase):
             self.assertEqual((status, error["error_code"]), (415, 415))
 
 
+class Diff(unittest.TestCase):
+    """`leat schema diff`: two versions, or a version and a file."""
+
+    def setUp(self):
+        self.project = self.enterContext(leat.Project(None))
+        self.registry = self.enterContext(registry.serving(self.project))
+        for schema in (USER, WITH_EMAIL):
+            self.registry.add("users-value", schema)
+
+    def diff(self, *arguments):
+        return self.project.call("schema", "diff", "users-value", *arguments, "--registry", self.registry.url)
+
+    def test_versions_and_files_are_compared_by_their_fields(self):
+        for arguments in (("1", "2"), ("1",), ("1", "latest"), ()):
+            told = json.loads(self.diff(*arguments, "--output", "json").stdout)
+            self.assertEqual((told["before"], told["after"]), ("version 1", "version 2"))
+            self.assertEqual(told["changes"], [{"path": "email", "change": "added", "before": None, "after": 'string, default ""'}])
+            self.assertEqual(told["keeps"], ["BACKWARD", "FORWARD", "FULL"])
+        self.project.write("user.avsc", json.dumps({**USER, "fields": [
+            {"name": "user_id", "type": "string", "aliases": ["id"]}, {"name": "email", "type": "string", "default": "none"}]}))
+        done = self.diff("user.avsc")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [line.split() for line in done.stdout.splitlines()]
+        for line in (["user_id", "renamed", "id", "user_id"], ["user_id", "type", "long", "string"],
+                     ["email", "default", '""', '"none"']):
+            self.assertIn(line, lines)
+        self.assertIn("from version 2 to user.avsc: keeps no level; not BACKWARD, FORWARD, FULL\n", done.stdout)
+        self.assertIn("reading records of version 2: TYPE_MISMATCH at /fields/0/type", done.stdout)
+        self.assertIn("the same types and fields", self.diff("2", "2").stdout)
+        self.assertTrue(self.diff("--output", "csv").stdout.startswith("path,change,before,after\nemail,added,"))
+
+    def test_what_cannot_be_compared_is_said(self):
+        self.project.write("user.json", '{"type": "object"}')
+        for arguments, part in ((("1", "2", "3"), "3 schemas to compare, where two were expected"), (("1", "9"), "9"),
+                                (("nothing.avsc",), "nothing.avsc"), (("user.json",), "version 2 is a schema of type AVRO")):
+            done = self.diff(*arguments)
+            self.assertNotEqual(done.returncode, 0, arguments)
+            self.assertIn(part, done.stderr)
+        one = self.project.call("schema", "diff", "one-value", "--registry", self.registry.url)
+        self.assertNotEqual(one.returncode, 0)
+        self.registry.add("one-value", USER)
+        one = self.project.call("schema", "diff", "one-value", "--registry", self.registry.url)
+        self.assertIn("subject one-value has one version", one.stderr)
+
+    def test_each_language_has_its_own_fields(self):
+        def compare(first, second, kind):
+            self.project.write("a" + kind, first), self.project.write("b" + kind, second)
+            return [(each["path"], each["change"]) for each in json.loads(
+                self.diff("a" + kind, "b" + kind, "--output", "json").stdout)["changes"]]
+        proto = 'syntax = "proto3"; message M { int32 id = 1; string %s = 2; }'
+        self.assertEqual(compare(proto % "name", proto % "title", ".proto"), [("M.title", "renamed")])
+        self.assertEqual(compare('{"properties": {"a": {"type": "string"}}}', '{"properties": {"a": {"type": "integer"}}, "required": ["a"]}',
+                                 ".json"), [("a", "required"), ("a", "type")])
+
+
 class Killed(unittest.TestCase):
     def test_at_every_commit_nothing_is_lost_and_no_id_given_twice(self):
         for place in ("before", "after"):
