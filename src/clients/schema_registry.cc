@@ -92,6 +92,9 @@ Result<SchemaVersion> version_of(const Json& answer) {
   ASSIGN(version.version, value_of<int32_t>(answer, "version"));
   ASSIGN(version.id, value_of<int32_t>(answer, "id"));
   ASSIGN(version.schema, schema_of(answer));
+  if (answer.contains("guid")) {
+    ASSIGN(version.guid, value_of<std::string>(answer, "guid"));
+  }
   return version;
 }
 

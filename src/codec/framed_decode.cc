@@ -8,6 +8,8 @@ namespace {
 
 using stream::Reason;
 
+constexpr size_t kMostDecoders = 1'000;  // headers may invent indexes
+
 class FramedDecoder final : public stream::Decoder {
  public:
   explicit FramedDecoder(DecoderOf decoder_of) : decoder_of_(std::move(decoder_of)) {}
@@ -27,8 +29,10 @@ class FramedDecoder final : public stream::Decoder {
         reject(rejects, i, Reason::kMalformed, framed.error().to_string());
         continue;
       }
-      if (!places_.empty() && framed->schema != schema_) decode_run(out, rows, rejects);
+      const bool same = framed->schema == schema_ && framed->indexes == indexes_;
+      if (!places_.empty() && !same) decode_run(out, rows, rejects);
       schema_ = framed->schema;
+      if (!same) indexes_ = framed->indexes;
       stream::Record& inner = run_.records.emplace_back(record);
       inner.value = framed->bytes;
       places_.push_back(i);
@@ -76,20 +80,23 @@ class FramedDecoder final : public stream::Decoder {
   }
 
   Result<Known*> find() {
-    if (auto found = known_.find(schema_); found != known_.end()) return &found->second;
-    auto made = decoder_of_(schema_);
+    const auto key = std::pair(schema_, indexes_);
+    if (auto found = known_.find(key); found != known_.end()) return &found->second;
+    auto made = decoder_of_(schema_, indexes_);
     if (!made && made.error().code() == ErrorCode::kNotFound) return std::move(made).error();
     Known known;
     if (made)
       known.decoder = std::move(*made);
     else
       known.mismatch = made.error().to_string();
-    return &known_.emplace(schema_, std::move(known)).first->second;
+    if (known_.size() >= kMostDecoders) known_.clear();
+    return &known_.emplace(key, std::move(known)).first->second;
   }
 
   const DecoderOf decoder_of_;
-  std::map<SchemaId, Known> known_;
-  SchemaId schema_;  // of the run
+  std::map<std::pair<SchemaId, std::string>, Known> known_;
+  SchemaId schema_;      // of the run,
+  std::string indexes_;  // and with which indexes
   stream::RecordBatch run_;
   std::vector<uint32_t> places_;  // of the run's records in the batch
 };

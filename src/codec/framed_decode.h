@@ -10,10 +10,11 @@
 
 namespace leat::codec {
 
-/// Gives the decoder of what one schema wrote, without frames. Asked once for each schema, and again while the answer is
-/// kNotFound: records are rejected as unknown_schema then, as schema_mismatch after any other error. No I/O: what it asks
-/// has been fetched before.
-using DecoderOf = std::function<Result<std::unique_ptr<stream::Decoder>>(const SchemaId&)>;
+/// Gives the decoder of what one schema wrote, without frames; the text is FramedBytes::indexes. Asked once for each schema,
+/// and again while the answer is kNotFound: records are rejected as unknown_schema then, as schema_mismatch after any other
+/// error. No I/O: what it asks has been fetched before.
+using DecoderOf = std::function<Result<std::unique_ptr<stream::Decoder>>(const SchemaId&,
+                                                                         std::string_view indexes)>;
 
 /// A record without a frame is `malformed`.
 std::unique_ptr<stream::Decoder> make_framed_decoder(DecoderOf decoder_of);

@@ -54,12 +54,14 @@ struct FramedDecoding : ::testing::Test {
   std::vector<uint32_t> rows_;
   std::vector<stream::Reject> rejects_;
   std::vector<int32_t> asked_;
-  std::unique_ptr<stream::Decoder> decoder_ =
-      make_framed_decoder([this](const SchemaId& id) -> Result<std::unique_ptr<stream::Decoder>> {
+  const std::string frame_and_more_ = schema_frame(1) + "x";
+  std::unique_ptr<stream::Decoder> decoder_ = make_framed_decoder(
+      [this](const SchemaId& id,
+             std::string_view indexes) -> Result<std::unique_ptr<stream::Decoder>> {
         asked_.push_back(std::get<int32_t>(id));
         const char* const known[] = {kOld, kNew, kOther};
         if (asked_.back() < 1 || asked_.back() > 3) return Error(ErrorCode::kNotFound, "nobody's");
-        return make_schema_decoder(*avro(known[asked_.back() - 1]), *reader_, columns_);
+        return make_schema_decoder(*avro(known[asked_.back() - 1]), *reader_, columns_, indexes);
       });
 };
 
@@ -107,6 +109,60 @@ TEST_F(FramedDecoding, AHeaderNamesTheSchemaToo) {
   decoder_->decode(batch, out_, rows_, rejects_);
   ASSERT_TRUE(rejects_.empty());
   EXPECT_EQ(row(0), "5 none");
+  // Only Protobuf has more than the id there.
+  const stream::Header more{kValueSchemaHeader, frame_and_more_};
+  batch.records[0].headers = {&more, 1};
+  decoder_->decode(batch, out_, rows_, rejects_);
+  ASSERT_EQ(rejects_.size(), 1u);
+  EXPECT_THAT(rejects_[0].message, HasSubstr("1 bytes behind the schema's id in its header"));
+}
+
+std::shared_ptr<const schema::ParsedSchema> proto(std::string_view body) {
+  return schema::parse(schema::Format::kProtobuf, "syntax = \"proto3\";" + std::string(body), {})
+      .value();
+}
+
+TEST(FramedProtobuf, TheIndexesOfTheMessageMayStandInTheHeader) {
+  const auto writer =
+      proto("message Other {} message M { int32 a = 1; message In { int32 b = 1; } }");
+  const auto reader = proto("message M { int32 a = 1; message In {} } message Other {}");
+  const types::Schema columns = schema_columns(*reader).value();
+  const auto decode = [&](std::string_view indexes, std::string_view bytes) {
+    auto decoder = make_schema_decoder(*writer, *reader, columns, indexes);
+    if (!decoder) return decoder.error().message();
+    types::BatchBuffer out(columns);
+    std::vector<uint32_t> rows;
+    std::vector<stream::Reject> rejects;
+    stream::RecordBatch batch;
+    batch.records.resize(1);
+    batch.records[0].value = bytes;
+    (*decoder)->decode(batch, out, rows, rejects);
+    return rejects.empty() ? std::to_string(out.view().columns[0].at<int32_t>(0))
+                           : rejects[0].message;
+  };
+  EXPECT_EQ(decode("\2\2", "\x08\x07"), "7");  // one index, of the second message
+  EXPECT_EQ(decode("", "\2\2\x08\x07"), "7");
+  EXPECT_THAT(decode(std::string_view("\0", 1), ""), HasSubstr("the record is a Other"));
+  EXPECT_THAT(decode("\4\2", ""), HasSubstr("a message index"));
+  EXPECT_THAT(decode("\2\2x", ""), HasSubstr("bytes behind the message indexes"));
+}
+
+TEST(SchemaEncoding, WithoutAFrameTheValueIsTheBytesAndTheHeaderHasTheIndexes) {
+  const auto schema = proto("message M { optional int32 a = 1; }");
+  const types::Schema columns = schema_columns(*schema).value();
+  const auto value = [&](std::optional<std::string> prefix) {
+    auto encoder = make_schema_encoder(*schema, columns, {}, std::move(prefix)).value();
+    types::BatchBuffer rows(columns);
+    rows.column(0).append(int32_t{7});
+    stream::EncodedRows out;
+    std::vector<stream::Encoder::Failure> failed;
+    encoder->encode(rows.view(), out, failed);
+    return std::string(out.values[0].value_or("none"));
+  };
+  EXPECT_EQ(value(std::nullopt), "\x08\x07");
+  EXPECT_EQ(value("frame"), std::string("frame\0\x08\x07", 8));
+  EXPECT_EQ(header_indexes(*schema).value(), std::string(1, '\0'));
+  EXPECT_EQ(header_indexes(*avro(kOld)).value(), "");
 }
 
 TEST(SchemaEncoding, TheFrameStandsBeforeEachValue) {

@@ -25,16 +25,23 @@ using types::VectorBuffer;
 
 class ProtoDecoder final : public stream::Decoder {
  public:
-  explicit ProtoDecoder(const ProtoDecodeOptions& options) : borrow_(options.borrow) {}
+  explicit ProtoDecoder(const ProtoDecodeOptions& options)
+      : borrow_(options.borrow), bare_(!options.indexes.empty()) {}
 
   Result<void> prepare(const schema::protobuf::File& writer, const schema::protobuf::File& reader,
-                       std::string_view message, const types::Schema& columns) {
+                       std::string_view message, const types::Schema& columns,
+                       std::string_view indexes) {
     ASSIGN(shape_, ProtoShape::read(reader, message));
     ASSIGN(plan_, make_proto_plan(shape_.root(), columns));
     names_ = proto_names(writer);
     auto written = ProtoShape::read(writer, shape_.root().name);
     if (written) expected_ = proto_indexes(written->indexes());
-    return {};
+    if (!bare_) return {};
+    in_.start(indexes);
+    if (!find_message()) return Error(ErrorCode::kIncompatible, in_.message());
+    if (in_.left() == 0) return {};
+    return Error(ErrorCode::kIncompatible,
+                 fmt::format("{} bytes behind the message indexes", in_.left()));
   }
 
   void decode(const stream::RecordBatch& batch, types::BatchBuffer& out,
@@ -89,9 +96,9 @@ class ProtoDecoder final : public stream::Decoder {
       return in_.refuse(Reason::kTooLarge, fmt::format("{} bytes, more than {}", value->size(),
                                                        limits::kMaxRecordBytes));
     }
-    if (!expected_.empty() && value->starts_with(expected_)) [[likely]]
+    if (!expected_.empty() && !bare_ && value->starts_with(expected_)) [[likely]]
       in_.pass(expected_.size());
-    else if (!find_message())
+    else if (!bare_ && !find_message())
       return false;
     return fields(plan_, in_.rest(), columns, row);
   }
@@ -516,6 +523,7 @@ class ProtoDecoder final : public stream::Decoder {
   ProtoNames names_;      // of the writer
   std::string expected_;  // the indexes of the reader's message in the writer's file
   const bool borrow_;
+  const bool bare_;  // records begin with their message
   ProtoInput in_;
   types::Arena* arena_ = nullptr;
   uint64_t budget_ = 0;      // bytes that what this record repeats may still fill
@@ -533,7 +541,7 @@ Result<std::unique_ptr<stream::Decoder>> make_proto_decoder(const schema::protob
                                                             const types::Schema& columns,
                                                             ProtoDecodeOptions options) {
   auto decoder = std::make_unique<ProtoDecoder>(options);
-  TRY(decoder->prepare(writer, reader, message, columns));
+  TRY(decoder->prepare(writer, reader, message, columns, options.indexes));
   return std::unique_ptr<stream::Decoder>(std::move(decoder));
 }
 

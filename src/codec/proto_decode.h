@@ -34,6 +34,8 @@ struct ProtoDecodeOptions {
   /// Strings and bytes of more than 12 point into the record instead of the BatchBuffer's arena: the RecordBatch must
   /// then outlive the rows, and whatever took them over without copying.
   bool borrow = false;
+  /// Of all records: they begin with their message. Empty: each begins with its own.
+  std::string_view indexes = {};
 };
 
 /// A decoder of records that `writer` wrote into `columns` of the message of `reader` (its full name; empty: the first one):

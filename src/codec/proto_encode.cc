@@ -29,12 +29,12 @@ std::string_view shown(std::string_view text) { return utf8_prefix(text, limits:
 class ProtoEncoder final : public stream::Encoder {
  public:
   ProtoEncoder(ProtoShape shape, ProtoWritePlan plan, const types::Schema& columns,
-               std::vector<size_t> key, std::string prefix)
+               std::vector<size_t> key, const std::optional<std::string>& prefix)
       : shape_(std::move(shape)),
         plan_(std::move(plan)),
         columns_(columns.fields.size()),
         key_(columns, std::move(key)),
-        head_(std::move(prefix) + proto_indexes(shape_.indexes())) {}
+        head_(prefix ? *prefix + proto_indexes(shape_.indexes()) : "") {}
 
   void encode(const types::Batch& batch, stream::EncodedRows& out,
               std::vector<Failure>& failed) override {
@@ -326,12 +326,17 @@ Result<std::unique_ptr<stream::Encoder>> make_proto_encoder(const schema::protob
                                                             std::string_view message,
                                                             const types::Schema& columns,
                                                             std::vector<size_t> key,
-                                                            std::string prefix) {
+                                                            std::optional<std::string> prefix) {
   TRY(RowKey::check(columns, key));
   ASSIGN(ProtoShape shape, ProtoShape::read(file, message));
   ASSIGN(ProtoWritePlan plan, make_proto_write_plan(shape.root(), columns));
   return std::unique_ptr<stream::Encoder>(std::make_unique<ProtoEncoder>(
-      std::move(shape), std::move(plan), columns, std::move(key), std::move(prefix)));
+      std::move(shape), std::move(plan), columns, std::move(key), prefix));
+}
+
+Result<std::string> proto_first_indexes(const schema::protobuf::File& file) {
+  ASSIGN(const ProtoShape shape, ProtoShape::read(file, ""));
+  return proto_indexes(shape.indexes());
 }
 
 }  // namespace leat::codec

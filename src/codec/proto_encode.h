@@ -23,6 +23,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,13 +39,16 @@ class File;
 namespace leat::codec {
 
 /// An encoder of batches of `columns` into the message of `file` (its full name; empty: the first one); `key` are indices of
-/// key columns, none: no key. `prefix` stands before each value. kNotFound without such a message, kIncompatible with the
-/// path when a column does not go into its field or has none, or a required field has no column. The file may be gone
-/// afterwards.
+/// key columns, none: no key. `prefix` and the indexes stand before each value; nullopt: neither. kNotFound without such a
+/// message, kIncompatible with the path when a column does not go into its field or has none, or a required field has no
+/// column. The file may be gone afterwards.
 Result<std::unique_ptr<stream::Encoder>> make_proto_encoder(const schema::protobuf::File& file,
                                                             std::string_view message,
                                                             const types::Schema& columns,
                                                             std::vector<size_t> key,
-                                                            std::string prefix = {});
+                                                            std::optional<std::string> prefix = "");
+
+/// The indexes of the file's first message: kNotFound without one.
+Result<std::string> proto_first_indexes(const schema::protobuf::File& file);
 
 }  // namespace leat::codec

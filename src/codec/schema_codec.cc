@@ -45,28 +45,40 @@ Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
 Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::ParsedSchema& schema,
                                                              const types::Schema& columns,
                                                              std::vector<size_t> key,
-                                                             std::string prefix) {
+                                                             std::optional<std::string> prefix) {
   if (schema.format() == Format::kProtobuf)
     return make_proto_encoder(protobuf(schema), {}, columns, std::move(key), std::move(prefix));
   if (schema.format() == Format::kJson)
     return make_json_schema_encoder(schema.canonical(), {}, columns, std::move(key),
-                                    std::move(prefix));
-  return make_avro_encoder(avro(schema), columns, std::move(key), std::move(prefix));
+                                    prefix.value_or(""));
+  return make_avro_encoder(avro(schema), columns, std::move(key), prefix.value_or(""));
+}
+
+Result<std::string> header_indexes(const schema::ParsedSchema& schema) {
+  return schema.format() == Format::kProtobuf ? proto_first_indexes(protobuf(schema))
+                                              : Result<std::string>("");
 }
 
 Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::ParsedSchema& writer,
                                                              const schema::ParsedSchema& reader,
-                                                             const types::Schema& columns) {
+                                                             const types::Schema& columns,
+                                                             std::string_view indexes) {
   if (writer.format() != reader.format()) {
     return Error(
         ErrorCode::kIncompatible,
         fmt::format("written with a schema of {}, read with one of {}",
                     schema::format_name(writer.format()), schema::format_name(reader.format())));
   }
+  if (writer.format() != Format::kProtobuf && !indexes.empty())
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("{} bytes behind the schema's id in its header, where a schema of "
+                             "type {} has none",
+                             indexes.size(), schema::format_name(writer.format())));
   if (reader.format() == Format::kProtobuf) {
     TRY(check_protobuf(writer, reader));
     ProtoDecodeOptions borrowing;
     borrowing.borrow = true;
+    borrowing.indexes = indexes;
     return make_proto_decoder(protobuf(writer), protobuf(reader), {}, columns, borrowing);
   }
   if (reader.format() == Format::kJson) {

@@ -2,12 +2,15 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace leat::codec {
 namespace {
 
 constexpr char kById = 0, kByGuid = 1;
+constexpr size_t kMostIndexBytes = 256;  // Protobuf's in a header, of messages as deep as any
 constexpr size_t kIdBytes = 1 + sizeof(int32_t), kGuidBytes = 1 + sizeof(SchemaGuid);
 
 Error corrupt(std::string message) {
@@ -23,7 +26,7 @@ int32_t read_id(std::string_view bytes) {
   return static_cast<int32_t>(__builtin_bswap32(id));
 }
 
-SchemaGuid read_guid(std::string_view bytes) {
+SchemaGuid guid_of(std::string_view bytes) {
   SchemaGuid guid;
   std::memcpy(guid.data(), bytes.data(), guid.size());
   return guid;
@@ -40,6 +43,22 @@ std::string schema_frame(const SchemaId& id) {
   return frame;
 }
 
+std::optional<SchemaGuid> read_guid(std::string_view text) {
+  SchemaGuid guid;
+  size_t at = 0;
+  for (char& byte : guid) {
+    if (at < text.size() && text[at] == '-') ++at;
+    const std::string_view digits = text.substr(std::min(at, text.size()), 2);
+    uint8_t value = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (error != std::errc() || end != digits.data() + 2) return std::nullopt;
+    byte = static_cast<char>(value);
+    at += 2;
+  }
+  return at == text.size() ? std::optional(guid) : std::nullopt;
+}
+
 Result<FramedBytes> read_schema_frame(std::string_view record) {
   if (record.empty()) return corrupt("0 bytes, where a schema's id was expected");
   const size_t size = record[0] == kById ? kIdBytes : record[0] == kByGuid ? kGuidBytes : 0;
@@ -54,7 +73,7 @@ Result<FramedBytes> read_schema_frame(std::string_view record) {
   if (record[0] == kById)
     framed.schema = read_id(record.substr(1));
   else
-    framed.schema = read_guid(record.substr(1));
+    framed.schema = guid_of(record.substr(1));
   return framed;
 }
 
@@ -65,11 +84,11 @@ Result<FramedBytes> read_schema_frame(std::string_view record,
     if (headers[i].key != header) continue;
     auto framed = read_schema_frame(headers[i].value);
     if (!framed) return std::move(framed).error().context(fmt::format("header {}", header));
-    if (!framed->bytes.empty()) {
+    if (framed->bytes.size() > kMostIndexBytes) {
       return corrupt(
           fmt::format("header {}: {} bytes behind the schema's id", header, framed->bytes.size()));
     }
-    return FramedBytes{framed->schema, record};
+    return FramedBytes{framed->schema, record, framed->bytes};
   }
   return read_schema_frame(record);
 }

@@ -2,8 +2,10 @@
 // Called by who decodes and encodes records of registered schemas; any thread.
 //
 //   by id    = 0x00 id:4, big-endian                   the classic framing, before the value or the key
-//   by guid  = 0x01 guid:16, as RFC 4122 has it        before them, or alone as the header `__value_schema_id` or
-//                                                      `__key_schema_id`, which goes before what stands in the record
+//   by guid  = 0x01 guid:16, as RFC 4122 has it        before them
+//   header   = (by id | by guid) [indexes]             of the name `__value_schema_id` or `__key_schema_id`: goes before
+//                                                      what stands in the record, which then are bare bytes; indexes are
+//                                                      Protobuf's (proto_decode.h), which else stand in front of these
 //
 // Source: Confluent Schema Registry, "Wire format"; io.confluent.kafka.serializers.schema.id.
 #pragma once
@@ -31,10 +33,14 @@ using SchemaId = std::variant<int32_t, SchemaGuid>;
 struct FramedBytes {
   SchemaId schema;
   std::string_view bytes;
+  std::string_view indexes = {};  // of Protobuf, when a header has them
 };
 
 /// The frame of an id, or of a GUID: what stands before the bytes, and what the header holds.
 std::string schema_frame(const SchemaId& id);
+
+/// "89791285-0405-0607-0809-0a0b0c0d0e0f"; nullopt: it is none.
+std::optional<SchemaGuid> read_guid(std::string_view text);
 
 /// Reads the frame in front of `record`. kCorrupt when there is none: another producer wrote it, or none that knows a
 /// registry.

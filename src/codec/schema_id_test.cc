@@ -46,9 +46,25 @@ TEST(SchemaId, AHeaderGoesBeforeTheBytes) {
   framed = read_schema_frame(record, headers, kKeySchemaHeader).value();
   EXPECT_EQ(framed.schema, SchemaId(int32_t{7}));
   EXPECT_EQ(framed.bytes, "rest");
-  const stream::Header broken[] = {{kKeySchemaHeader, "\0\0\0\0\1x"sv}};
+  const std::string indexed = guid + "\2\4";  // as Confluent's Protobuf serializers write it
+  const stream::Header behind[] = {{kValueSchemaHeader, indexed}};
+  framed = read_schema_frame(record, behind, kValueSchemaHeader).value();
+  EXPECT_EQ(framed.schema, SchemaId(kGuid));
+  EXPECT_EQ(framed.indexes, "\2\4");
+  EXPECT_EQ(framed.bytes, record);
+  const std::string much = old + std::string(300, 'x');
+  const stream::Header broken[] = {{kKeySchemaHeader, much}};
   EXPECT_THAT(read_schema_frame(record, broken, kKeySchemaHeader).error().message(),
-              HasSubstr("header __key_schema_id: 1 bytes behind the schema's id"));
+              HasSubstr("header __key_schema_id: 300 bytes behind the schema's id"));
+}
+
+TEST(SchemaId, AGuidAsText) {
+  EXPECT_EQ(read_guid("89791285-0405-0607-0809-0a0b0c0d0e0f"), kGuid);
+  EXPECT_EQ(read_guid("897912850405060708090A0B0C0D0E0F"), kGuid);
+  for (const char* wrong :
+       {"", "89791285-0405-0607-0809-0a0b0c0d0e0", "89791285-0405-0607-0809-0a0b0c0d0e0f0",
+        "89791285-0405-0607-0809-0a0b0c0d0eg0", "x9791285-0405-0607-0809-0a0b0c0d0e0f"})
+    EXPECT_EQ(read_guid(wrong), std::nullopt) << wrong;
 }
 
 }  // namespace

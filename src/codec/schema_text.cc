@@ -48,9 +48,10 @@ class Text final : public SchemaText {
 
 }  // namespace
 
-Result<std::unique_ptr<SchemaText>> make_schema_text(const schema::ParsedSchema& schema) {
+Result<std::unique_ptr<SchemaText>> make_schema_text(const schema::ParsedSchema& schema,
+                                                     std::string_view indexes) {
   ASSIGN(types::Schema columns, schema_columns(schema));
-  ASSIGN(auto decoder, make_schema_decoder(schema, schema, columns));
+  ASSIGN(auto decoder, make_schema_decoder(schema, schema, columns, indexes));
   return std::unique_ptr<SchemaText>(std::make_unique<Text>(columns, std::move(decoder)));
 }
 

@@ -19,7 +19,8 @@ class SchemaText {
   virtual std::optional<std::string> of(std::string_view record) = 0;
 };
 
-/// kInvalidArgument for a schema whose records cannot be read.
-Result<std::unique_ptr<SchemaText>> make_schema_text(const schema::ParsedSchema& schema);
+/// kInvalidArgument for a schema whose records cannot be read. `indexes`: as FramedBytes has them.
+Result<std::unique_ptr<SchemaText>> make_schema_text(const schema::ParsedSchema& schema,
+                                                     std::string_view indexes = {});
 
 }  // namespace leat::codec

@@ -230,6 +230,12 @@ const Spec<SchemaDecl>& schema_spec() {
         .doc(
             "At start: register it when it is new and compatible, or ask that somebody has "
             "registered it.");
+    s.field("id_in", &SchemaDecl::id_in)
+        .choices({{"payload", SchemaIdIn::kPayload}, {"header", SchemaIdIn::kHeader}})
+        .doc(
+            "Where a record names it: `payload`, the id in front of the bytes; `header`, its GUID "
+            "in `__value_schema_id`, and the value is the bytes alone. Readers of leat and "
+            "Confluent's newer ones take both.");
     s.shorthand("a path", [](const Node& node, SchemaDecl& out) {
       if (!node.is_scalar() || node.text.empty()) return false;
       out.file = {node.text, node.mark};

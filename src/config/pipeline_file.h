@@ -79,11 +79,15 @@ enum class SubjectStrategy { kTopic, kRecord, kTopicRecord };
 /// What a start does with a schema that the registry does not have under that name.
 enum class RegisterPolicy { kAutoRegister, kCheckOnly };
 
+/// Where a record names its schema: in front of its bytes by the id, or in a header by the GUID.
+enum class SchemaIdIn { kPayload, kHeader };
+
 /// `schema:` of a topic sink.
 struct SchemaDecl {
   Located<std::string> file;  // relative to the project
   SubjectStrategy strategy = SubjectStrategy::kTopic;
   RegisterPolicy policy = RegisterPolicy::kAutoRegister;
+  SchemaIdIn id_in = SchemaIdIn::kPayload;
 };
 
 struct SinkDecl {

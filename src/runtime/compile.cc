@@ -185,16 +185,18 @@ std::unique_ptr<stream::Decoder> make_framed_decoder(const sql::Query& query,
                                                      std::shared_ptr<const WriterSchemas> writers) {
   return codec::make_framed_decoder(
       [columns = query.read_schema(), reader = std::move(reader), writers = std::move(writers)](
-          const codec::SchemaId& id) -> Result<std::unique_ptr<stream::Decoder>> {
+          const codec::SchemaId& id,
+          std::string_view indexes) -> Result<std::unique_ptr<stream::Decoder>> {
         ASSIGN(const auto writer, writers->find(id));
-        auto decoder = codec::make_schema_decoder(*writer, *reader->parsed, columns);
+        auto decoder = codec::make_schema_decoder(*writer, *reader->parsed, columns, indexes);
         if (decoder) return decoder;
         return std::move(decoder).error().context(fmt::format("schema {}", schema_id_text(id)));
       });
 }
 
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
-                                                      const SinkPlan& sink, int32_t schema_id) {
+                                                      const SinkPlan& sink,
+                                                      const codec::SchemaId& schema_id) {
   std::vector<size_t> key;
   for (const std::string& name : sink.key) {
     auto column = output.find(name);
@@ -203,8 +205,10 @@ Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& outpu
     key.push_back(*column);
   }
   if (!sink.schema) return codec::make_json_encoder(output, std::move(key));
+  std::optional<std::string> prefix;
+  if (sink.schema->id_in == config::SchemaIdIn::kPayload) prefix = codec::schema_frame(schema_id);
   return codec::make_schema_encoder(*sink.schema->parsed, output, std::move(key),
-                                    codec::schema_frame(schema_id));
+                                    std::move(prefix));
 }
 
 Result<std::unique_ptr<Tombstones>> make_tombstones(const types::Schema& output,

@@ -1,8 +1,10 @@
 #include "runtime/delivery.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
+#include "codec/schema_id.h"
 #include "io/fault.h"
 
 namespace leat::runtime {
@@ -42,7 +44,7 @@ Result<void> append_dead_letters(stream::LogTransaction& transaction,
 class TopicDelivery final : public Delivery {
  public:
   TopicDelivery(stream::Log& log, LaneName name, DeadLetterTarget dead_letters,
-                std::vector<stream::TopicInfo> topics, std::vector<int32_t> partitions)
+                std::vector<DeliveredTopic> topics, std::vector<int32_t> partitions)
       : log_(log),
         name_(std::move(name)),
         dead_letters_(std::move(dead_letters)),
@@ -87,20 +89,27 @@ class TopicDelivery final : public Delivery {
   Result<void> append_rows(stream::LogTransaction& transaction, size_t t, Outcome& outcome) {
     const TopicRows& rows = outcome.topics[t];
     std::vector<std::vector<stream::OutRecord>> by_partition(
-        static_cast<size_t>(topics_[t].spec.partitions));
+        static_cast<size_t>(topics_[t].topic.spec.partitions));
+    const std::string& schema = topics_[t].schema_header;
+    const stream::Header by_schema{codec::kValueSchemaHeader, schema};
     // A redriven record carries its original version on, through each topic, so that it never overwrites newer rows
     // downstream.
-    std::deque<std::pair<std::string, stream::Header>> carried;
+    struct Carried {
+      std::string version;
+      std::array<stream::Header, 2> headers;
+    };
+    std::deque<Carried> carried;
     const bool redriven = !outcome.input.originals.empty();
     for (const TopicRows::Row& row : rows.rows) {
       stream::OutRecord out;
       out.key = rows.encoded.keys[row.at];
       out.value = rows.encoded.values[row.at];
+      if (!schema.empty()) out.headers = {&by_schema, 1};
       if (redriven || carried_version(outcome.input.records.records[row.record]) > 0) {
-        auto& [text, header] = carried.emplace_back();
-        text = std::to_string(outcome.input.records.versions[row.record]);
-        header = {"leat-version", text};
-        out.headers = {&header, 1};
+        Carried& one = carried.emplace_back();
+        one.version = std::to_string(outcome.input.records.versions[row.record]);
+        one.headers = {stream::Header{"leat-version", one.version}, by_schema};
+        out.headers = {one.headers.data(), schema.empty() ? 1U : 2U};
       }
       by_partition[static_cast<size_t>(row.partition)].push_back(out);
     }
@@ -108,7 +117,7 @@ class TopicDelivery final : public Delivery {
       auto& records = by_partition[p];
       if (records.empty()) continue;
       if (io::planted_bug("topic_skip_last_record")) records.pop_back();
-      TRY(transaction.append(topics_[t], static_cast<int32_t>(p), records));
+      TRY(transaction.append(topics_[t].topic, static_cast<int32_t>(p), records));
     }
     return {};
   }
@@ -116,7 +125,7 @@ class TopicDelivery final : public Delivery {
   stream::Log& log_;
   LaneName name_;
   DeadLetterTarget dead_letters_;
-  std::vector<stream::TopicInfo> topics_;
+  std::vector<DeliveredTopic> topics_;
   std::vector<int32_t> partitions_;
 };
 
@@ -207,7 +216,7 @@ class StoreDelivery final : public Delivery {
 
 std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name,
                                               DeadLetterTarget dead_letters,
-                                              std::vector<stream::TopicInfo> topics,
+                                              std::vector<DeliveredTopic> topics,
                                               std::vector<int32_t> partitions) {
   return std::make_unique<TopicDelivery>(log, std::move(name), std::move(dead_letters),
                                          std::move(topics), std::move(partitions));

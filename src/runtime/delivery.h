@@ -45,10 +45,15 @@ struct DeadLetterTarget {
   std::string pipeline_hash;
 };
 
+struct DeliveredTopic {
+  stream::TopicInfo topic;
+  std::string schema_header;  // of each record, `__value_schema_id`; empty: none
+};
+
 /// `partitions`: of the input, which the lane takes over when it opens the delivery.
 std::unique_ptr<Delivery> make_topic_delivery(stream::Log& log, LaneName name,
                                               DeadLetterTarget dead_letters,
-                                              std::vector<stream::TopicInfo> topics,
+                                              std::vector<DeliveredTopic> topics,
                                               std::vector<int32_t> partitions = {0});
 
 std::unique_ptr<Delivery> make_store_delivery(stream::Log& log, LaneName name,

@@ -61,7 +61,7 @@ class LaneTest : public ::testing::Test {
     auto transformer = std::make_unique<Transformer>(plan_, std::move(query), std::move(decoder),
                                                      std::move(targets), false);
     LaneName name{"p", "lines", "out"};
-    auto delivery = make_topic_delivery(*log_, name, {dlq_, "hash"}, {out_});
+    auto delivery = make_topic_delivery(*log_, name, {dlq_, "hash"}, {{out_, schema_header_}});
     ProgressMap committed;
     StartPositions positions;
     auto rows = delivery->open().value();
@@ -76,6 +76,22 @@ class LaneTest : public ::testing::Test {
     options.gather = gather_;
     return std::make_unique<Lane>(options, clock_, std::move(input), std::move(transformer),
                                   std::move(delivery), std::move(committed), *metrics_);
+  }
+
+  /// Of the records written: names and values of the headers.
+  std::vector<std::string> headers_out() {
+    std::vector<std::string> headers;
+    auto reader = log_->reader(out_).value();
+    EXPECT_TRUE(reader->seek(0, 0));
+    stream::RecordBatch batch;
+    while (reader->poll(batch, {}, {}, milliseconds(0)).value()) {
+      for (auto& record : batch.records) {
+        std::string& all = headers.emplace_back();
+        for (auto& [name, value] : record.headers) all += fmt::format("{}={};", name, value);
+      }
+      batch.clear();
+    }
+    return headers;
   }
 
   std::vector<std::string> read_out() {
@@ -100,6 +116,7 @@ class LaneTest : public ::testing::Test {
     }
   }
 
+  std::string schema_header_;
   testing::ManualClock clock_{testing::ManualClock::Sleep::kWaits};
   std::unique_ptr<log::EmbeddedLog> log_;
   stream::TopicInfo in_, out_, dlq_;
@@ -138,6 +155,22 @@ TEST_F(LaneTest, EveryRecordHasOneFateAndTheLedgerBalances) {
   EXPECT_EQ(letters[1].rule, "positive");
   EXPECT_EQ(letters[2].reason, stream::Reason::kMissingField);
   EXPECT_EQ(letters[2].id.offset, 5);
+}
+
+TEST_F(LaneTest, TheHeaderOfASchemaIsWrittenAndDoesNotDisplaceACarriedVersion) {
+  schema_header_ = "id";
+  const std::string version = std::to_string(1'700'000'000'000'000);
+  const stream::Header carried{"leat-version", version};
+  std::vector<stream::OutRecord> records(2);
+  records[0].value = R"({"k":"a","n":"1"})";
+  records[1].value = R"({"k":"b","n":"2"})", records[1].headers = {&carried, 1};
+  auto transaction = log_->begin("producer").value();
+  ASSERT_TRUE(transaction->append(in_, 0, records));
+  ASSERT_TRUE(transaction->commit());
+  finish(*make_lane());
+  EXPECT_EQ(headers_out(),
+            (std::vector<std::string>{"__value_schema_id=id;",
+                                      "leat-version=" + version + ";__value_schema_id=id;"}));
 }
 
 TEST_F(LaneTest, ABatchThatMakesTooMuchForOneTransactionIsDeliveredInHalves) {

@@ -103,7 +103,7 @@ class Pipeline {
   void forget_start(LaneSlot& slot);
   Result<std::unique_ptr<Lane>> make_lane(LaneSlot& slot);
   Result<std::unique_ptr<Transformer>> make_transformer(LaneSlot& slot,
-                                                        std::vector<stream::TopicInfo>& topics);
+                                                        std::vector<DeliveredTopic>& topics);
   /// Finds the retry topic, and what of it goes with the lane's partitions.
   Result<stream::TopicInfo> share_retry(LaneSlot& slot);
   Result<std::unique_ptr<LaneInput>> make_input(LaneSlot& slot, Delivery& delivery,
@@ -128,8 +128,8 @@ class Pipeline {
   CrashGuard& guard_;
   std::unique_ptr<LoadedEngine> engine_;
   types::Schema input_schema_;
-  TopicSchemaPointer reader_;             // of the input; null: JSON
-  std::map<size_t, int32_t> schema_ids_;  // of topic sinks, by their index
+  TopicSchemaPointer reader_;                     // of the input; null: JSON
+  std::map<size_t, codec::SchemaId> schema_ids_;  // of topic sinks, by their index
   std::string hash_;
   std::atomic<bool> drain_{false}, finished_{false};
 

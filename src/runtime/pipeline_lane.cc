@@ -50,7 +50,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
   ASSIGN(target.topic, services_.log.topics().ensure(dead_letters));
   target.pipeline_hash = hash_;
 
-  std::vector<stream::TopicInfo> topics;
+  std::vector<DeliveredTopic> topics;
   ASSIGN(auto transformer, make_transformer(slot, topics));
   ASSIGN(stream::TopicInfo retry, share_retry(slot));
   std::unique_ptr<Delivery> delivery;
@@ -100,7 +100,7 @@ Result<std::unique_ptr<Lane>> Pipeline::make_lane(LaneSlot& slot) {
 }
 
 Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
-    LaneSlot& slot, std::vector<stream::TopicInfo>& topics) {
+    LaneSlot& slot, std::vector<DeliveredTopic>& topics) {
   ASSIGN(auto query, compile(*engine_->engine, plan_, input_schema_));
   std::vector<TopicTarget> targets;
   for (size_t i : slot.sinks) {
@@ -109,9 +109,14 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
     TopicTarget target;
     ASSIGN(target.topic, services_.log.topics().ensure(project_.topic_spec(sink.topic)));
     const auto id = schema_ids_.find(i);
-    ASSIGN(target.encoder,
-           make_encoder(query->output(), sink, id == schema_ids_.end() ? 0 : id->second));
-    topics.push_back(target.topic);
+    DeliveredTopic delivered{target.topic, {}};
+    if (id == schema_ids_.end()) {
+      ASSIGN(target.encoder, make_encoder(query->output(), sink));
+    } else {
+      ASSIGN(target.encoder, make_encoder(query->output(), sink, id->second));
+      ASSIGN(delivered.schema_header, schema_header(*sink.schema, id->second));
+    }
+    topics.push_back(std::move(delivered));
     targets.push_back(std::move(target));
   }
   std::unique_ptr<stream::Decoder> decoder;

@@ -141,6 +141,7 @@ class Planner {
     if (!schema) return nullptr;
     schema->strategy = sink.schema->strategy;
     schema->policy = sink.schema->policy;
+    schema->id_in = sink.schema->id_in;
     if (schema->strategy != config::SubjectStrategy::kTopic &&
         schema->parsed->record_name().empty())
       diagnostics_.error(

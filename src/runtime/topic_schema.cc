@@ -141,9 +141,11 @@ std::string subject_of(const TopicSchema& schema, const std::string& topic) {
   return {};
 }
 
-Result<int32_t> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
-                                const std::string& topic) {
-  const std::string subject = subject_of(schema, topic);
+namespace {
+
+/// Registered, or found: its id.
+Result<int32_t> registered_id(schema::Catalog& catalog, const TopicSchema& schema,
+                              const std::string& subject) {
   if (schema.policy == config::RegisterPolicy::kCheckOnly) {
     auto found = catalog.find(subject, schema.text);
     if (found) return found->id;
@@ -166,6 +168,29 @@ Result<int32_t> register_schema(schema::Catalog& catalog, const TopicSchema& sch
       .with_hint(fmt::format("give a field that is new a default, or an old name in `aliases`; "
                              "`leat schema check {} {}` tells all levels; or write another topic",
                              subject, schema.file));
+}
+
+}  // namespace
+
+Result<codec::SchemaId> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
+                                        const std::string& topic) {
+  const std::string subject = subject_of(schema, topic);
+  ASSIGN(const int32_t id, registered_id(catalog, schema, subject));
+  if (schema.id_in == config::SchemaIdIn::kPayload) return codec::SchemaId(id);
+  ASSIGN(const schema::SchemaVersion version, catalog.find(subject, schema.text));
+  if (const auto guid = codec::read_guid(version.guid)) return codec::SchemaId(*guid);
+  return Error(ErrorCode::kIncompatible,
+               fmt::format("{} gives no GUID of {}, which `id_in: header` writes", catalog.name(),
+                           schema.file))
+      .with_hint(
+          "Confluent's registry has GUIDs since version 8.0; leave `id_in` out to write ids in "
+          "front of the values");
+}
+
+Result<std::string> schema_header(const TopicSchema& schema, const codec::SchemaId& id) {
+  if (schema.id_in == config::SchemaIdIn::kPayload) return std::string();
+  ASSIGN(const std::string indexes, codec::header_indexes(*schema.parsed));
+  return codec::schema_frame(id) + indexes;
 }
 
 Result<void> check_topic_format(stream::Log& log, const stream::TopicInfo& topic,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "codec/schema_id.h"
 #include "config/pipeline_file.h"
 #include "schema/catalog.h"
 #include "schema/parsed_schema.h"
@@ -23,6 +24,7 @@ struct TopicSchema {
   types::Schema columns;
   config::SubjectStrategy strategy = config::SubjectStrategy::kTopic;
   config::RegisterPolicy policy = config::RegisterPolicy::kAutoRegister;
+  config::SchemaIdIn id_in = config::SchemaIdIn::kPayload;
   config::Mark mark;
 };
 using TopicSchemaPointer = std::shared_ptr<const TopicSchema>;
@@ -49,10 +51,14 @@ Result<TopicSchema> newest_schema(schema::Catalog& catalog, const std::string& t
 /// The name in the registry.
 std::string subject_of(const TopicSchema& schema, const std::string& topic);
 
-/// The id of the schema under its subject. kIncompatible says which field stands in the way of which version, kNotFound
-/// that nobody has registered it (check_only).
-Result<int32_t> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
-                                const std::string& topic);
+/// What records name the schema by: its id under its subject, or its GUID (id_in: header). kIncompatible says which field
+/// stands in the way of which version, or that the registry has no GUIDs; kNotFound that nobody has registered it
+/// (check_only).
+Result<codec::SchemaId> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
+                                        const std::string& topic);
+
+/// The header of each record that names its schema by `id`; empty: the payload does.
+Result<std::string> schema_header(const TopicSchema& schema, const codec::SchemaId& id);
 
 /// Whether a topic that is there holds what `format` says: kIncompatible with the way to go on. A topic without records
 /// holds anything. What the log does not record shows in the first record.

@@ -11,6 +11,13 @@ namespace {
 constexpr int64_t kAskAgainMs = 500;  // for a schema that the registry does not have yet
 constexpr int64_t kLeastPatienceMs = 100;
 
+Result<std::shared_ptr<const schema::SchemaText>> text_of(schema::Catalog& catalog,
+                                                          const codec::SchemaId& id,
+                                                          const std::string& subject) {
+  const auto* number = std::get_if<int32_t>(&id);
+  return number ? catalog.schema(*number, subject) : catalog.schema(schema_id_text(id));
+}
+
 class SchemaInput final : public LaneInput {
  public:
   SchemaInput(std::unique_ptr<LaneInput> input, io::Clock& clock,
@@ -69,10 +76,16 @@ std::string schema_id_text(const codec::SchemaId& id) {
   return text;
 }
 
+Result<std::shared_ptr<const schema::ParsedSchema>> fetch_schema(schema::Catalog& catalog,
+                                                                 const codec::SchemaId& id,
+                                                                 const std::string& subject) {
+  ASSIGN(const auto text, text_of(catalog, id, subject));
+  ASSIGN(const auto references, schema::resolve(catalog, text->references));
+  return schema::parse(text->format, text->text, references);
+}
+
 Result<void> WriterSchemas::ask(const codec::SchemaId& id) {
-  const auto* number = std::get_if<int32_t>(&id);
-  ASSIGN(const auto text,
-         number ? catalog_.schema(*number, subject_) : catalog_.schema(schema_id_text(id)));
+  ASSIGN(const auto text, text_of(catalog_, id, subject_));
   ASSIGN(const auto references, schema::resolve(catalog_, text->references));
   auto parsed = schema::parse(text->format, text->text, references);
   MutexLock lock(mutex_);

@@ -53,6 +53,11 @@ class WriterSchemas {
   bool away_ = false;  // the last question
 };
 
+/// The schema of an id in the context of `subject`, with what it refers to, parsed.
+Result<std::shared_ptr<const schema::ParsedSchema>> fetch_schema(schema::Catalog& catalog,
+                                                                 const codec::SchemaId& id,
+                                                                 const std::string& subject);
+
 /// "17", or a GUID as text.
 std::string schema_id_text(const codec::SchemaId& id);
 

@@ -27,6 +27,7 @@ struct SchemaVersion {
   std::string subject;
   int32_t version = 0, id = 0;
   SchemaText schema;
+  std::string guid = {};  // empty: the registry has none
 };
 
 /// Any thread. Errors: kNotFound (404xx), kIncompatible (409, with what stands in the way), kInvalidArgument (422xx),

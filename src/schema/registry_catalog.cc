@@ -8,7 +8,8 @@ SchemaText text_of(const Content& content) {
 }
 
 SchemaVersion version_of(const Version& version) {
-  return {version.subject.qualified(), version.number, version.id, text_of(*version.content)};
+  return {version.subject.qualified(), version.number, version.id, text_of(*version.content),
+          guid_of(*version.content)};
 }
 
 Candidate candidate_of(const SchemaText& schema) {

@@ -8,14 +8,10 @@ namespace {
 constexpr size_t kMostSchemas = 1'000;  // bytes that only look like a frame may name many
 
 Result<std::unique_ptr<codec::SchemaText>> text_of(schema::Catalog& catalog,
-                                                   const codec::SchemaId& id,
+                                                   const codec::FramedBytes& framed,
                                                    const std::string& subject) {
-  const auto* number = std::get_if<int32_t>(&id);
-  ASSIGN(const auto schema,
-         number ? catalog.schema(*number, subject) : catalog.schema(runtime::schema_id_text(id)));
-  ASSIGN(const auto references, schema::resolve(catalog, schema->references));
-  ASSIGN(const auto parsed, schema::parse(schema->format, schema->text, references));
-  return codec::make_schema_text(*parsed);
+  ASSIGN(const auto parsed, runtime::fetch_schema(catalog, framed.schema, subject));
+  return codec::make_schema_text(*parsed, framed.indexes);
 }
 
 }  // namespace
@@ -27,17 +23,18 @@ std::optional<std::string> ShownValues::show(std::string_view value,
   if (headers.empty() && (value.empty() || value[0] > 1)) return std::nullopt;
   auto framed = codec::read_schema_frame(value, headers, codec::kValueSchemaHeader);
   if (!framed) return std::nullopt;
-  auto found = texts_.find(framed->schema);
+  const auto key = std::pair(framed->schema, std::string(framed->indexes));
+  auto found = texts_.find(key);
   if (found == texts_.end()) {
     if (texts_.size() >= kMostSchemas) texts_.clear();
     if (away_) return std::nullopt;
-    auto made = text_of(*catalog_, framed->schema, subject_);
+    auto made = text_of(*catalog_, *framed, subject_);
     if (!made && made.error().code() != ErrorCode::kNotFound &&
         made.error().code() != ErrorCode::kInvalidArgument) {
       away_ = true;
       return std::nullopt;
     }
-    found = texts_.emplace(framed->schema, made ? std::move(*made) : nullptr).first;
+    found = texts_.emplace(key, made ? std::move(*made) : nullptr).first;
   }
   return found->second ? found->second->of(framed->bytes) : std::nullopt;
 }

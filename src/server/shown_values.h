@@ -29,7 +29,8 @@ class ShownValues {
  private:
   schema::Catalog* catalog_;
   const std::string subject_;
-  std::map<codec::SchemaId, std::unique_ptr<codec::SchemaText>> texts_;  // null: unknown
+  /// By the schema, and the indexes in a header. Null: unknown.
+  std::map<std::pair<codec::SchemaId, std::string>, std::unique_ptr<codec::SchemaText>> texts_;
   std::deque<std::string> shown_;
   bool away_ = false;  // the registry could not be asked: not again in this batch
 };

@@ -1,5 +1,6 @@
 """Topics whose values have a registered Avro schema: produced, enforced, evolved, read; on the embedded log and, with
 Confluent's own serializers at the other end, on the real Kafka."""
+import base64
 import json
 import os
 import pathlib
@@ -203,6 +204,47 @@ class JsonSchema(unittest.TestCase):
         self.assertIn("json_schema", project.leat("topics", "ls"))
 
 
+class IdsInHeaders(unittest.TestCase):
+    """`id_in: header`: the value is the bytes alone."""
+
+    FILES = {"order.avsc": json.dumps({"type": "record", "name": "Order", "fields": [
+                 {"name": "id", "type": "long"}, {"name": "customer", "type": "string"}]}),
+             "order.proto": 'syntax = "proto3"; message Order { int64 id = 1; string customer = 2; }',
+             "order.json": json.dumps({"type": "object", "properties": {"id": {"type": "integer"}, "customer": {"type": "string"}}})}
+
+    def test_each_language_is_written_bare_and_read_back(self):
+        project = self.enterContext(leat.Project(template=None))
+        project.write("leat.yaml", "project: orders\n")
+        project.write("orders.ndjson", "".join(f'{{"n": {n}}}\n' for n in range(1, 11)))
+        for file, text in self.FILES.items():
+            name = file.replace(".", "_")
+            project.write(file, text)
+            project.write(f"pipelines/{name}.yaml", f"pipeline: {name}\nsource: {{file: {{path: orders.ndjson}}}}\ntransform:\n"
+                          "  - sql: SELECT n::BIGINT AS id, 'c' || n AS customer FROM input\n"
+                          f"sinks:\n  - {{topic: {name}, key: id, schema: {{file: {file}, id_in: header}}}}\n")
+            project.write(f"pipelines/{name}_store.yaml", f"pipeline: {name}_store\nsource: {{topic: {name}}}\n"
+                          f"sinks:\n  - {{store: serving, table: {name}, key: [id]}}\n")
+        project.leat("run", "--drain")
+        for file in self.FILES:
+            name = file.replace(".", "_")
+            with self.subTest(file):
+                self.assertEqual(project.sql(f"SELECT count(*) AS n, max(customer) AS c FROM serving.{name}"), [{"n": 10, "c": "c9"}])
+                [record] = [r for r in project.tap(name) if r["value"]["id"] == 7]
+                self.assertEqual(record["value"], {"id": 7, "customer": "c7"})
+                header = base64.b64decode(record["headers"]["__value_schema_id"]["base64"])
+                self.assertEqual(header[:1], b"\1")
+                # Protobuf's message indexes stand there as well: of the first message.
+                self.assertEqual(len(header), 18 if file.endswith("proto") else 17)
+        # Another schema on the topic, by its id in front, as before: readers take both.
+        for file in self.FILES:
+            capture = project.dir / f"pipelines/{file.replace('.', '_')}.yaml"
+            capture.write_text(capture.read_text().replace("header", "payload").replace("'c' ||", "'d' ||"))
+        project.leat("reset", "order_avsc", "--to", "start", "--yes")
+        project.leat("run", "--drain")
+        self.assertEqual(project.sql("SELECT count(*) AS n, max(customer) AS c FROM serving.order_avsc"), [{"n": 10, "c": "d9"}])
+        self.assertEqual(json.loads(project.leat("dlq", "ls", "--output", "json")), [])
+
+
 KAFKA_PROFILE = """\
 project: {name}
 profiles:
@@ -267,6 +309,43 @@ d, s = JSONDeserializer(schema, schema_registry_client=c), JSONSerializer(schema
 for row in sorted((d(m.value(), context) for m in three()), key=lambda row: row['id']):
     print(json.dumps(row)); row['id'] += 100
     p.produce(topic, key=str(row['id']), value=s(row, context))
+p.flush(); k.close()
+"""
+
+
+# Reads three records whose schema stands in their header, writes each again in the same way, and once more with another id.
+HEADER_CLIENT = READ_THREE + """
+from confluent_kafka.schema_registry import header_schema_id_serializer
+from confluent_kafka.schema_registry.avro import AvroSerializer, AvroDeserializer
+from confluent_kafka.schema_registry.json_schema import JSONSerializer, JSONDeserializer
+from confluent_kafka.schema_registry.protobuf import ProtobufSerializer, ProtobufDeserializer
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+import base64, urllib.request
+conf = {'schema.id.serializer': header_schema_id_serializer, 'auto.register.schemas': False, 'use.latest.version': True}
+if topic.endswith('_avsc'):
+    d, s = AvroDeserializer(c), AvroSerializer(c, conf=conf)
+elif topic.endswith('_json'):
+    d, s = JSONDeserializer(None, schema_registry_client=c), JSONSerializer(None, c, conf=conf)
+else:
+    latest = json.load(urllib.request.urlopen(f'{sys.argv[1]}/subjects/{topic}-value/versions/latest?format=serialized'))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(latest['schema'])))
+    Order = message_factory.GetMessageClass(pool.FindMessageTypeByName('Order'))
+    d = ProtobufDeserializer(Order, {'use.deprecated.format': False}, c)
+    s = ProtobufSerializer(Order, c, {'use.deprecated.format': False, **conf})
+def write(row):
+    context = SerializationContext(topic, MessageField.VALUE, [])
+    return s(row, context), context.headers
+def id_of(row, more=0):
+    if isinstance(row, dict):
+        row['id'] += more; return row['id']
+    row.id += more; return row.id
+for m in three():
+    row = d(m.value(), SerializationContext(topic, MessageField.VALUE, m.headers()))
+    value, headers = write(row)
+    print(json.dumps({'id': id_of(row), 'bytes': value == m.value(), 'headers': headers == m.headers()}))
+    id_of(row, 100); value, headers = write(row)
+    p.produce(topic, key=str(id_of(row)), value=value, headers=headers)
 p.flush(); k.close()
 """
 
@@ -362,6 +441,35 @@ k.close()
             rows = postgres.rows(f"SELECT id, customer FROM {self.name}.{name} ORDER BY id")
             self.assertEqual([(row["id"], row["customer"]) for row in rows],
                              [(1, "c1"), (2, "c2"), (3, "c3"), (101, "c1"), (102, "c2"), (103, "c3")])
+
+    def test_ids_in_headers_as_confluents_serializers_write_and_read_them(self):
+        # Python's deserializers take no value of less than 6 bytes, header or not: the customers have long names.
+        self.project.write("orders.ndjson", "".join(f'{{"n": {n}}}\n' for n in range(1, 4)))
+        (self.project.dir / "pipelines/readings.yaml").unlink()
+        for file, text in IdsInHeaders.FILES.items():
+            language, topic = file.split(".")[1], f"{self.name}_{file.split('.')[1]}"
+            self.project.write(file, text)
+            self.project.write(f"pipelines/{language}.yaml", f"pipeline: {language}\nsource: {{file: {{path: orders.ndjson}}}}\ntransform:\n"
+                               "  - sql: SELECT n::BIGINT AS id, 'customer' || n AS customer FROM input\n"
+                               f"sinks:\n  - {{topic: {topic}, key: id, schema: {{file: {file}, id_in: header}}}}\n")
+            self.project.write(f"pipelines/{language}_store.yaml", f"pipeline: {language}_store\nsource: {{topic: {topic}}}\n"
+                               f"sinks:\n  - {{store: warehouse, table: {language}, key: [id]}}\n")
+        self.leat("run", "--drain")
+        for language in ("avsc", "proto", "json"):
+            with self.subTest(language):
+                told = sorted((json.loads(line) for line in self.client(language, HEADER_CLIENT).splitlines()),
+                              key=lambda one: one["id"])
+                self.assertEqual([one["id"] for one in told], [1, 2, 3])
+                self.assertEqual([one["headers"] for one in told], [True] * 3)
+                if language != "json":  # Python writes spaces
+                    self.assertEqual([one["bytes"] for one in told], [True] * 3)
+        self.leat("run", "--drain")
+        for language in ("avsc", "proto", "json"):
+            with self.subTest(language):
+                rows = postgres.rows(f"SELECT id, customer FROM {self.name}.{language} ORDER BY id")
+                self.assertEqual([(row["id"], row["customer"]) for row in rows],
+                                 [(1, "customer1"), (2, "customer2"), (3, "customer3"), (101, "customer1"), (102, "customer2"), (103, "customer3")])
+        self.assertEqual(json.loads(self.leat("dlq", "ls", "--output", "json")), [])
 
     def test_records_of_the_wrong_shape_are_dead_letters_and_the_good_ones_behind_them_flow(self):
         self.produce(1)
