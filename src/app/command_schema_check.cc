@@ -1,11 +1,13 @@
-// leat schema check: a schema beside the versions of a subject and beside the project.
+// leat schema check: a schema beside the versions of a subject, beside the project, and on the topic's records.
 #include <algorithm>
 
+#include "app/api_client.h"
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/project_env.h"
 #include "app/schema_impact.h"
 #include "app/schema_request.h"
+#include "base/strings.h"
 #include "io/file.h"
 #include "schema/registry_types.h"
 
@@ -30,6 +32,76 @@ Result<bool> tell_impact(const GlobalOptions& options, const SchemaArgs& args,
   for (const config::Diagnostic& each : broken.all()) out += "  " + each.to_string() + "\n";
   TRY(print(printable(out, true)));
   return broken.ok();
+}
+
+/// Of whose records the subject's schemas are: --topic, else what a pipeline of the project says, else what the name says.
+std::string topic_of(const ProjectEnv& env, const SchemaArgs& args) {
+  if (!args.topic.empty()) return args.topic;
+  for (const runtime::PipelinePlan& pipeline : env.plan.pipelines) {
+    for (const runtime::SinkPlan& sink : pipeline.sinks)
+      if (sink.schema && runtime::subject_of(*sink.schema, sink.topic) == args.subject)
+        return sink.topic;
+  }
+  constexpr std::string_view kValue = "-value";
+  if (!args.subject.ends_with(kValue)) return {};
+  return args.subject.substr(0, args.subject.size() - kValue.size());
+}
+
+std::string told_trial(const std::string& topic, const Json& tried) {
+  const auto count = [&](const char* name) { return tried.value(name, int64_t{0}); };
+  std::string out = fmt::format("\nof the newest {} records of topic {} it reads {}",
+                                count("records"), topic, count("fit"));
+  if (count("failed") > 0) out += fmt::format(", and {} no longer", count("failed"));
+  if (count("unreadable") > 0)
+    out += fmt::format(", and {} that nobody can read", count("unreadable"));
+  if (count("without_value") > 0) out += fmt::format("; {} have no value", count("without_value"));
+  out += tried.value("whole", true) ? "\n" : "; there was no time for more\n";
+  for (const Json& each : tried.value("failures", Json::array()))
+    out += fmt::format("  {}[{}]@{}: {}: {}\n", topic, each.value("partition", 0),
+                       each.value("offset", int64_t{0}), each.value("reason", std::string()),
+                       each.value("message", std::string()));
+  if (count("failed") > static_cast<int64_t>(tried["failures"].size()))
+    out += fmt::format("  and {} before\n",
+                       count("failed") - static_cast<int64_t>(tried["failures"].size()));
+  return out;
+}
+
+/// Tries the schema on the topic's newest records, where there are any. True: it reads all that can be read.
+Result<bool> try_records(const GlobalOptions& options, const SchemaArgs& args,
+                         const SchemaText& text) {
+  if (args.records == 0) return true;
+  const bool asked = args.records > 0 || !args.topic.empty();
+  if (!asked && !io::exists(options.project + "/leat.yaml")) return true;
+  // Not only of a right project: the file may be the one that its SQL does not fit yet.
+  LoadedProject loaded = load_project_env(options, config::Environment::Missing::kIgnore);
+  if (!loaded.env) return asked ? Result<bool>(loaded.diagnostics.to_error()) : true;
+  const std::string topic = topic_of(*loaded.env, args);
+  if (topic.empty() && !asked) return true;
+  if (topic.empty())
+    return Error(
+               ErrorCode::kInvalidArgument,
+               fmt::format("subject {} names no topic, whose records could be tried", args.subject))
+        .with_blame(Blame::kUser)
+        .with_hint("--topic TOPIC says it");
+  Json body = {{"schema", text.text},
+               {"type", schema::format_name(text.format)},
+               {"references", join(args.references, "\n")}};
+  if (args.records > 0) body["records"] = args.records;
+  auto tried = [&]() -> Result<Json> {
+    ASSIGN(ApiClient api, connect(*loaded.env, false));
+    return api.post(fmt::format("/api/v1/topics/{}/try-schema", segment(topic)), body);
+  }();
+  if (!tried && tried.error().code() == ErrorCode::kNotFound && !asked) return true;
+  if (!tried && tried.error().hint().empty())
+    return std::move(tried).error().with_hint("`--records 0` leaves the records out");
+  if (!tried) return std::move(tried).error();
+  const std::string told = printable(told_trial(topic, *tried), true);
+  // JSON and CSV are the levels.
+  if (options.format() == Format::kTable)
+    TRY(print(told));
+  else
+    fmt::print(stderr, "{}", told);
+  return tried->value("failed", int64_t{0}) == 0;
 }
 
 /// The candidate beside each version of the subject, the newest first.
@@ -85,7 +157,8 @@ Result<int> check(const GlobalOptions& options, const SchemaArgs& args) {
     ASSIGN(const bool whole, tell_impact(options, args, *registry, text));
     good &= whole;
   }
-  return good ? 0 : 2;
+  ASSIGN(const bool read, try_records(options, args, text));
+  return good && read ? 0 : 2;
 }
 
 }  // namespace
@@ -94,11 +167,22 @@ void add_schema_check(Cli& cli, Command group) {
   auto args = std::make_shared<SchemaArgs>();
   Command app = cli.add(
       group, "check",
-      "Compare a schema with the versions of a subject, at all seven levels of compatibility; "
-      "exit 2 when it does not fit at the level that applies",
-      "leat schema check users_created-value schemas/user_created.avsc",
+      "Compare a schema with the versions of a subject, at all seven levels of compatibility, and "
+      "try it on the topic's newest records; exit 2 when it does not fit at the level that "
+      "applies, or cannot read a record that could be read",
+      "leat schema check users_created-value schemas/user_created.avsc\n"
+      "leat schema check users_created-value schemas/user_created.avsc --records 100000",
       [&cli, args] { return advised(check(cli.options(), *args)); });
   add_file_options(app, *args);
+  app.add_option("--records", args->records,
+                 "Try it on so many of the topic's newest records; 0: on none (default: 1000 where "
+                 "the project here has the topic)")
+      .type_name("N")
+      .whole_number(0, 100'000);
+  app.add_option("--topic", args->topic,
+                 "Whose records (default: that of the sink with this subject, else the subject "
+                 "without -value)")
+      .type_name("TOPIC");
   add_registry_options(app, *args);
 }
 

@@ -17,8 +17,9 @@ using schema::SchemaText;
 using schema::SchemaVersion;
 
 struct SchemaArgs {
-  std::string registry, username, subject, file, type, version, level;
+  std::string registry, username, subject, file, type, version, level, topic;
   std::vector<std::string> references, sides;
+  int64_t records = -1;  // not said
   bool normalize = false;
 };
 

@@ -25,6 +25,7 @@ void add_all(Api& api, Backend& backend) {
   add_status(api, backend);
   add_reset(api, backend);
   add_schema(api, backend);
+  add_schema_trial(api, backend);
   add_topics(api, backend);
   add_records(api, backend);
   add_dead_letters(api, backend);

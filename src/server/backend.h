@@ -42,6 +42,7 @@ void add_metrics(Api& api, Backend& backend);
 void add_status(Api& api, Backend& backend);
 void add_reset(Api& api, Backend& backend);
 void add_schema(Api& api, Backend& backend);
+void add_schema_trial(Api& api, Backend& backend);
 void add_topics(Api& api, Backend& backend);
 void add_records(Api& api, Backend& backend);
 void add_dead_letters(Api& api, Backend& backend);

@@ -245,6 +245,71 @@ class IdsInHeaders(unittest.TestCase):
         self.assertEqual(json.loads(project.leat("dlq", "ls", "--output", "json")), [])
 
 
+COUNTS = {"type": "record", "name": "Count", "fields": [{"name": "id", "type": "long"}, {"name": "n", "type": ["null", "long"], "default": None}]}
+ALWAYS = {**COUNTS, "fields": [COUNTS["fields"][0], {"name": "n", "type": "long"}]}
+COUNTING = "pipeline: counts\nsource: {{file: {{path: counts.ndjson}}}}\ntransform:\n" \
+           "  - sql: SELECT id::BIGINT AS id, CASE WHEN id % 5 > 0 THEN id::BIGINT END AS n FROM input\n" \
+           "sinks:\n  - {{topic: {topic}, key: id, schema: counts.avsc}}\n"
+
+
+def write_counts(project, topic):
+    """Ten records, of which those at offsets 4 and 9 have no n."""
+    project.write("counts.avsc", json.dumps(COUNTS))
+    project.write("always.avsc", json.dumps(ALWAYS))
+    project.write("counts.ndjson", "".join(f'{{"id": {n}}}\n' for n in range(1, 11)))
+    project.write("pipelines/counts.yaml", COUNTING.format(topic=topic))
+
+
+class Tried(unittest.TestCase):
+    """`leat schema check` on records: the levels are those of a registry that has nothing yet, so they say nothing."""
+
+    def setUp(self):
+        self.url = self.enterContext(registry.serving(self.enterContext(leat.Project(None)))).url
+        self.project = self.enterContext(leat.Project(template=None))
+        self.project.write("leat.yaml", "project: counts\n")
+        write_counts(self.project, "counts")
+
+    def check(self, file, *arguments):
+        done = self.project.call("schema", "check", "counts-value", file, "--registry", self.url, *arguments)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_records_that_a_schema_breaks_are_named(self):
+        self.assertEqual(self.check("always.avsc")[0], 0)  # no topic yet
+        code, told = self.check("always.avsc", "--records", "10")
+        self.assertEqual(code, 2, told)
+        self.assertIn("there is no data yet", told)
+        self.project.leat("run", "--drain")
+        code, told = self.check("counts.avsc")
+        self.assertEqual(code, 0, told)
+        self.assertIn("of the newest 10 records of topic counts it reads 10\n", told)
+        code, told = self.check("always.avsc")
+        self.assertEqual(code, 2, told)
+        self.assertIn("of the newest 10 records of topic counts it reads 8, and 2 no longer\n", told)
+        self.assertIn("  counts[0]@4: schema_mismatch: /n: ", told)
+        self.assertIn("  counts[0]@9: schema_mismatch: /n: ", told)
+        code, told = self.check("always.avsc", "--records", "4")
+        self.assertIn("of the newest 4 records of topic counts it reads 3, and 1 no longer\n", told)
+        self.assertEqual(self.check("always.avsc", "--records", "0")[0], 0)
+        code, told = self.check("always.avsc", "--output", "json")
+        self.assertEqual(code, 2, told)
+        self.assertIn("counts[0]@9", told)
+
+    def test_a_running_process_is_asked_and_a_subject_that_names_no_topic_needs_one(self):
+        with self.project.background("run") as run:
+            leat.wait_until(lambda: (self.project.dir / ".leat/local/run.json").exists() and
+                            self.project.call("topics", "show", "counts").returncode == 0 and
+                            len(self.project.tap("counts")) == 10, "the records")
+            code, told = self.check("always.avsc")
+            self.assertEqual(code, 2, told)
+            self.assertIn("and 2 no longer", told)
+            self.assertIsNone(run.poll())
+        other = self.project.call("schema", "check", "Count", "always.avsc", "--registry", self.url, "--records", "5")
+        self.assertEqual(other.returncode, 2)
+        self.assertIn("--topic TOPIC", other.stderr)
+        other = self.project.call("schema", "check", "Count", "always.avsc", "--registry", self.url, "--topic", "counts")
+        self.assertIn("and 2 no longer", other.stdout)
+
+
 KAFKA_PROFILE = """\
 project: {name}
 profiles:
@@ -470,6 +535,15 @@ k.close()
                 self.assertEqual([(row["id"], row["customer"]) for row in rows],
                                  [(1, "customer1"), (2, "customer2"), (3, "customer3"), (101, "customer1"), (102, "customer2"), (103, "customer3")])
         self.assertEqual(json.loads(self.leat("dlq", "ls", "--output", "json")), [])
+
+    def test_a_schema_is_tried_on_the_topics_newest_records(self):
+        (self.project.dir / "pipelines/readings.yaml").unlink()
+        write_counts(self.project, f"{self.name}_counts")
+        self.leat("run", "--drain")
+        done = self.project.call("schema", "check", f"{self.name}_counts-value", "always.avsc", "--profile", "cluster", "--records", "4")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(f"of the newest 4 records of topic {self.name}_counts it reads 3, and 1 no longer\n", done.stdout)
+        self.assertIn(f"  {self.name}_counts[0]@9: schema_mismatch: /n: ", done.stdout)
 
     def test_records_of_the_wrong_shape_are_dead_letters_and_the_good_ones_behind_them_flow(self):
         self.produce(1)
