@@ -49,10 +49,16 @@ Result<Opened> open_input(ProjectEnv& env, const runtime::PipelinePlan& plan, st
       opened.reader = std::make_shared<const runtime::TopicSchema>(std::move(newest));
     }
     opened.schema = opened.reader->columns;
-    opened.writers = std::make_shared<runtime::WriterSchemas>(
-        *services.schemas, services.clock, *plan.input_topic() + "-value");
+    opened.writers = std::make_shared<runtime::WriterSchemas>(*services.schemas, services.clock,
+                                                              *plan.input_topic() + "-value");
     ASSIGN(auto framed, input());
-    opened.input = runtime::make_schema_input(std::move(framed), services.clock, opened.writers);
+    std::shared_ptr<runtime::WriterSchemas> keys;
+    if (std::get<runtime::TopicSource>(plan.source).registered_keys())
+      keys = std::make_shared<runtime::WriterSchemas>(*services.schemas, services.clock,
+                                                      *plan.input_topic() + "-key",
+                                                      runtime::RecordPart::kKey);
+    opened.input = runtime::make_schema_input(std::move(framed), services.clock, opened.writers,
+                                              std::move(keys));
     return opened;
   }
   ASSIGN(std::optional<types::Schema> known, runtime::known_input(env.plan, plan, log));

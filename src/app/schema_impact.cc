@@ -15,10 +15,14 @@ bool change(PipelinePlan& plan, const std::string& subject, const TopicSchemaPoi
     if (!schema || runtime::subject_of(*schema, topic) != subject) return;
     auto copy = std::make_shared<runtime::TopicSchema>(*changed);
     copy->mark = schema->mark;
+    copy->of_keys = schema->of_keys;
     schema = std::move(copy);
     found = true;
   };
-  for (runtime::SinkPlan& sink : plan.sinks) replace(sink.schema, sink.topic);
+  for (runtime::SinkPlan& sink : plan.sinks) {
+    replace(sink.schema, sink.topic);
+    replace(sink.key_schema, sink.topic);
+  }
   if (auto* source = std::get_if<runtime::TopicSource>(&plan.source))
     replace(source->schema, source->topic);
   return found;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "codec/avro_bytes.h"
+#include "codec/keyed_encode.h"
 #include "codec/schema_codec.h"
 #include "codec/schema_text.h"
 #include "testing/result.h"
@@ -180,6 +181,57 @@ TEST(SchemaEncoding, TheFrameStandsBeforeEachValue) {
   EXPECT_EQ(*out.values[0], std::string_view("\0\0\0\1\2\1", 6));
   EXPECT_EQ(*out.values[1], std::string_view("\0\0\0\1\2\x80\1", 7));
   EXPECT_EQ(*out.keys[1], "64");
+}
+
+TEST(SchemaEncoding, KeysHaveASchemaOfTheirOwn) {
+  const auto value =
+      avro(R"({"type":"record","name":"r","fields":[{"name":"n","type":["null","int"]},
+      {"name":"s","type":["null","string"]}]})");
+  const auto key = avro(R"("string")");
+  const types::Schema columns = schema_columns(*value).value();
+  types::Schema of_key;
+  of_key.fields = {columns.fields[1]};
+  auto encoder = make_keyed_encoder(
+      make_schema_encoder(*value, columns, {}, schema_frame(1)).value(),
+      make_schema_encoder(*key, of_key, {}, schema_frame(2)).value(), columns, {1});
+  types::BatchBuffer rows(columns);
+  stream::EncodedRows out;
+  std::vector<stream::Encoder::Failure> failed;
+  for (const char* text : {"a", "bc"}) {
+    rows.column(0).append(int32_t{1});
+    rows.column(1).append(types::StringRef(text));
+  }
+  encoder->encode(rows.view(), out, failed);
+  encoder->encode(rows.view(), out, failed);  // behind what is there
+  ASSERT_TRUE(failed.empty());
+  ASSERT_EQ(out.keys.size(), 4u);
+  ASSERT_EQ(out.values.size(), 4u);
+  EXPECT_EQ(*out.keys[2], schema_frame(2) + "\2" + "a");
+  EXPECT_EQ(*out.keys[3], schema_frame(2) + "\4" + "bc");
+  EXPECT_EQ(*out.values[3], schema_frame(1) + "\2\2\2\4bc");
+  rows.reset();
+  rows.column(0).append(int32_t{1});
+  rows.column(1).append_null();
+  encoder->encode(rows.view(), out, failed);
+  ASSERT_FALSE(failed.empty());
+  EXPECT_EQ(failed[0].reason, Reason::kNullKey);
+  EXPECT_EQ(failed[0].message, "/s: the key is null");
+}
+
+TEST(SchemaTexts, AKeyIsTheTextThatItIsWithoutASchema) {
+  const auto text = [](const char* schema, std::string_view bytes) {
+    return make_key_text(*avro(schema)).value()->of(bytes).value_or("none");
+  };
+  EXPECT_EQ(text(R"("string")", "\4hi"), "hi");
+  EXPECT_EQ(text(R"("long")", number(-7)), "-7");
+  const char* const one =
+      R"({"type":"record","name":"r","fields":[{"name":"id","type":"string"}]})";
+  EXPECT_EQ(text(one, "\4hi"), "hi");
+  const char* const two = R"({"type":"record","name":"r","fields":[{"name":"a","type":"string"},
+      {"name":"b","type":"int"}]})";
+  EXPECT_EQ(text(two, "\4hi" + number(58)), R"(["hi",58])");
+  EXPECT_EQ(text(R"(["null","string"])", number(0)), "none");
+  EXPECT_EQ(text(one, ""), "none");
 }
 
 TEST(SchemaTexts, ARecordAsJson) {

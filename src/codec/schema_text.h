@@ -1,4 +1,5 @@
-// Records of a registered schema as JSON, for people: `leat tap`, dead letters, samples.
+// Records of a registered schema as JSON, for people: `leat tap`, dead letters, samples. Keys of one as the text that keys
+// without a schema are, for everybody who reads keys.
 #pragma once
 
 #include <memory>
@@ -22,5 +23,10 @@ class SchemaText {
 /// kInvalidArgument for a schema whose records cannot be read. `indexes`: as FramedBytes has them.
 Result<std::unique_ptr<SchemaText>> make_schema_text(const schema::ParsedSchema& schema,
                                                      std::string_view indexes = {});
+
+/// The same of keys, with the text that row_key.h writes: of a schema that is one value, or a record of one field, that
+/// value's canonical text; of several fields a JSON array of them, in the schema's order. nullopt for a NULL, too.
+Result<std::unique_ptr<SchemaText>> make_key_text(const schema::ParsedSchema& schema,
+                                                  std::string_view indexes = {});
 
 }  // namespace leat::codec

@@ -270,6 +270,14 @@ const Spec<SinkDecl>& sink_spec() {
     s.field("schema", &SinkDecl::schema)
         .of(schema_spec())
         .doc("Of a topic: the schema of its values, registered and enforced; without it, JSON.");
+    s.field("key_schema", &SinkDecl::key_schema)
+        .of(schema_spec())
+        .doc(
+            "Of a topic with `schema` and `key`: the schema of its keys, TOPIC-key in the "
+            "registry; "
+            "without it, text. It stays as it is registered first: a key that is written in "
+            "another "
+            "way is another key.");
     s.field("on_tombstone", &SinkDecl::on_tombstone)
         .choices({{"reject", OnTombstone::kReject}, {"delete", OnTombstone::kDelete}})
         .doc(
@@ -295,6 +303,9 @@ const Spec<SinkDecl>& sink_spec() {
       if (const Entry* schema = node.entry("schema"); schema && !node.entry("topic"))
         reading.error(schema->key_mark, "`schema` belongs to a topic", {}, {},
                       "leave it out: a table's columns follow from the SQL");
+      if (const Entry* schema = node.entry("key_schema"); schema && (!sink.schema || !sink.key))
+        reading.error(schema->key_mark, "`key_schema` without `schema` and `key`",
+                      "the schema of the values, and the key's columns");
       const Entry* tombstone = node.entry("on_tombstone");
       if (tombstone && !node.entry("store"))
         reading.error(tombstone->key_mark, "`on_tombstone` belongs to a store's table", {}, {},
@@ -416,6 +427,12 @@ const Spec<SourceDecl>& source_spec() {
             "Of a topic that others write: what its values are; all but `json` with the id "
             "of a "
             "registered schema in front.");
+    s.field("key_format", &SourceDecl::key_format)
+        .choices({{"text", KeyFormat::kText}, {"registered", KeyFormat::kRegistered}})
+        .doc(
+            "Of a topic that others write, with `format`: what its keys are, text or of a "
+            "registered "
+            "schema. These are read as the text that keys without a schema are.");
     s.rest(&SourceDecl::components, "the name of a source component, with its own keys");
     s.mark(&SourceDecl::mark);
     return s;

@@ -24,11 +24,15 @@ struct From {
 enum class Validate { kRead, kAll };
 
 /// `source:`: a topic, or one component under its name.
+enum class KeyFormat { kText, kRegistered };
+
 struct SourceDecl {
   Located<std::string> topic;  // empty: a component
   From from;
   Located<std::string> schema;  // path of the input's schema, relative to the project; may be empty
   Validate validate = Validate::kRead;
+  /// What a topic's keys are: text, or of registered schemas; not said: as its writer in the project says, or text.
+  std::optional<KeyFormat> key_format;
   Located<std::string>
       format;  // of a topic's values: "json", "avro", "protobuf", "json_schema"; empty: as its writer in the project says, or JSON
   std::vector<Entry>
@@ -97,7 +101,8 @@ struct SinkDecl {
   std::optional<KeyDecl> key;
   std::optional<Mode> mode;  // as written; see effective_mode()
   Located<OnTombstone> on_tombstone;
-  std::optional<SchemaDecl> schema;  // of a topic; none: JSON
+  std::optional<SchemaDecl> schema;      // of a topic; none: JSON
+  std::optional<SchemaDecl> key_schema;  // of its keys; none: text
   Mark mark;
   bool is_topic() const { return !topic.value.empty(); }
   bool is_store() const { return !store.value.empty(); }

@@ -6,6 +6,7 @@
 #include "codec/framed_decode.h"
 #include "codec/json_decode.h"
 #include "codec/json_encode.h"
+#include "codec/keyed_encode.h"
 #include "codec/schema_codec.h"
 #include "io/digest.h"
 
@@ -108,15 +109,63 @@ void check_keys(const PipelinePlan& plan, const types::Schema& output,
   }
 }
 
+namespace {
+
+Result<std::vector<size_t>> key_columns(const types::Schema& output, const SinkPlan& sink) {
+  std::vector<size_t> key;
+  for (const std::string& name : sink.key) {
+    auto column = output.find(name);
+    if (!column)
+      return Error(ErrorCode::kInvalidArgument, fmt::format("the key `{}` is not a column", name));
+    key.push_back(*column);
+  }
+  return key;
+}
+
+/// Nothing: a header tells the schema.
+std::optional<std::string> frame_of(const TopicSchema& schema, const codec::SchemaId& id) {
+  if (schema.id_in == config::SchemaIdIn::kHeader) return std::nullopt;
+  return codec::schema_frame(id);
+}
+
+/// Of the columns of the key, which must be in the order of the schema's fields: that of the text that readers have.
+Result<std::unique_ptr<stream::Encoder>> make_key_encoder(const types::Schema& output,
+                                                          const std::vector<size_t>& key,
+                                                          const TopicSchema& schema,
+                                                          std::optional<std::string> frame) {
+  types::Schema columns;
+  for (size_t column : key) columns.fields.push_back(output.fields[column]);
+  ASSIGN(auto encoder, codec::make_schema_encoder(*schema.parsed, columns, {}, std::move(frame)));
+  const auto& fields = schema.columns.fields;
+  const bool same = fields.size() == columns.fields.size() &&
+                    (fields.size() == 1 ||
+                     std::equal(fields.begin(), fields.end(), columns.fields.begin(),
+                                [](const auto& a, const auto& b) { return a.name == b.name; }));
+  if (same) return encoder;
+  std::vector<std::string> names;
+  for (const types::Field& field : fields) names.push_back(field.name);
+  return Error(ErrorCode::kIncompatible,
+               "the key's columns are not just the schema's fields, in their order")
+      .with_hint(fmt::format("key: [{}]", join(names, ", ")));
+}
+
+}  // namespace
+
 void check_schemas(const PipelinePlan& plan, const types::Schema& output,
                    config::Diagnostics& diagnostics) {
   for (size_t i = 0; i < plan.sinks.size(); ++i) {
     const SinkPlan& sink = plan.sinks[i];
     if (!sink.schema) continue;
     auto encoder = codec::make_schema_encoder(*sink.schema->parsed, output, {}, {});
-    if (encoder) continue;
-    diagnostics.error(sink.schema->mark, fmt::format("sinks[{}].schema", i),
-                      fmt::format("{}: {}", sink.schema->file, encoder.error().to_string()));
+    if (!encoder)
+      diagnostics.error(sink.schema->mark, fmt::format("sinks[{}].schema", i),
+                        fmt::format("{}: {}", sink.schema->file, encoder.error().to_string()));
+    auto key = key_columns(output, sink);
+    if (!sink.key_schema || !key) continue;  // a key without a column has been told
+    if (auto keys = make_key_encoder(output, *key, *sink.key_schema, {}); !keys)
+      diagnostics.error(sink.key_schema->mark, fmt::format("sinks[{}].key_schema", i),
+                        fmt::format("{}: {}", sink.key_schema->file, keys.error().message()),
+                        keys.error().hint());
   }
 }
 
@@ -196,19 +245,18 @@ std::unique_ptr<stream::Decoder> make_framed_decoder(const sql::Query& query,
 
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
                                                       const SinkPlan& sink,
-                                                      const codec::SchemaId& schema_id) {
-  std::vector<size_t> key;
-  for (const std::string& name : sink.key) {
-    auto column = output.find(name);
-    if (!column)
-      return Error(ErrorCode::kInvalidArgument, fmt::format("the key `{}` is not a column", name));
-    key.push_back(*column);
-  }
+                                                      const codec::SchemaId& schema_id,
+                                                      const codec::SchemaId& key_id) {
+  ASSIGN(std::vector<size_t> key, key_columns(output, sink));
   if (!sink.schema) return codec::make_json_encoder(output, std::move(key));
-  std::optional<std::string> prefix;
-  if (sink.schema->id_in == config::SchemaIdIn::kPayload) prefix = codec::schema_frame(schema_id);
-  return codec::make_schema_encoder(*sink.schema->parsed, output, std::move(key),
-                                    std::move(prefix));
+  if (!sink.key_schema)
+    return codec::make_schema_encoder(*sink.schema->parsed, output, std::move(key),
+                                      frame_of(*sink.schema, schema_id));
+  ASSIGN(auto value, codec::make_schema_encoder(*sink.schema->parsed, output, {},
+                                                frame_of(*sink.schema, schema_id)));
+  ASSIGN(auto of_key,
+         make_key_encoder(output, key, *sink.key_schema, frame_of(*sink.key_schema, key_id)));
+  return codec::make_keyed_encoder(std::move(value), std::move(of_key), output, std::move(key));
 }
 
 Result<std::unique_ptr<Tombstones>> make_tombstones(const types::Schema& output,

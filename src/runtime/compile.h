@@ -57,10 +57,11 @@ std::unique_ptr<stream::Decoder> make_framed_decoder(const sql::Query& query,
                                                      TopicSchemaPointer reader,
                                                      std::shared_ptr<const WriterSchemas> writers);
 /// Refuses a key that is not a column of the output, and an output that does not go into the sink's schema. `schema_id`:
-/// of the sink's schema, which goes in front of values unless a header tells it.
+/// of the sink's schema, which goes in front of values unless a header tells it; `key_id`: of that of its keys, likewise.
 Result<std::unique_ptr<stream::Encoder>> make_encoder(const types::Schema& output,
                                                       const SinkPlan& sink,
-                                                      const codec::SchemaId& schema_id = {});
+                                                      const codec::SchemaId& schema_id = {},
+                                                      const codec::SchemaId& key_id = {});
 /// Every topic sink's schema must take the output, at the place where the user's file names it.
 void check_schemas(const PipelinePlan& plan, const types::Schema& output,
                    config::Diagnostics& diagnostics);

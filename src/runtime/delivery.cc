@@ -1,7 +1,6 @@
 #include "runtime/delivery.h"
 
 #include <algorithm>
-#include <array>
 #include <deque>
 
 #include "codec/schema_id.h"
@@ -90,13 +89,16 @@ class TopicDelivery final : public Delivery {
     const TopicRows& rows = outcome.topics[t];
     std::vector<std::vector<stream::OutRecord>> by_partition(
         static_cast<size_t>(topics_[t].topic.spec.partitions));
-    const std::string& schema = topics_[t].schema_header;
-    const stream::Header by_schema{codec::kValueSchemaHeader, schema};
+    std::vector<stream::Header> schemas;
+    if (!topics_[t].schema_header.empty())
+      schemas.push_back({codec::kValueSchemaHeader, topics_[t].schema_header});
+    if (!topics_[t].key_header.empty())
+      schemas.push_back({codec::kKeySchemaHeader, topics_[t].key_header});
     // A redriven record carries its original version on, through each topic, so that it never overwrites newer rows
     // downstream.
     struct Carried {
       std::string version;
-      std::array<stream::Header, 2> headers;
+      std::vector<stream::Header> headers;
     };
     std::deque<Carried> carried;
     const bool redriven = !outcome.input.originals.empty();
@@ -104,12 +106,13 @@ class TopicDelivery final : public Delivery {
       stream::OutRecord out;
       out.key = rows.encoded.keys[row.at];
       out.value = rows.encoded.values[row.at];
-      if (!schema.empty()) out.headers = {&by_schema, 1};
+      out.headers = schemas;
       if (redriven || carried_version(outcome.input.records.records[row.record]) > 0) {
         Carried& one = carried.emplace_back();
         one.version = std::to_string(outcome.input.records.versions[row.record]);
-        one.headers = {stream::Header{"leat-version", one.version}, by_schema};
-        out.headers = {one.headers.data(), schema.empty() ? 1U : 2U};
+        one.headers = {{"leat-version", one.version}};
+        one.headers.insert(one.headers.end(), schemas.begin(), schemas.end());
+        out.headers = one.headers;
       }
       by_partition[static_cast<size_t>(row.partition)].push_back(out);
     }

@@ -47,7 +47,8 @@ struct DeadLetterTarget {
 
 struct DeliveredTopic {
   stream::TopicInfo topic;
-  std::string schema_header;  // of each record, `__value_schema_id`; empty: none
+  std::string schema_header;    // of each record, `__value_schema_id`; empty: none
+  std::string key_header = {};  // `__key_schema_id`, likewise
 };
 
 /// `partitions`: of the input, which the lane takes over when it opens the delivery.

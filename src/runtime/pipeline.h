@@ -70,6 +70,7 @@ class Pipeline {
     std::unique_ptr<Lane> lane;             // the present one; null while it is being made
     std::unique_ptr<LaneMetrics> metrics;
     std::shared_ptr<WriterSchemas> writers;  // of the input's records; null: JSON
+    std::shared_ptr<WriterSchemas> keys;     // of their keys; null: text
     bool counted = false;                    // this start, by the crash guard
     LaneSnapshot last;                       // of the one before
     std::string error;
@@ -128,8 +129,11 @@ class Pipeline {
   CrashGuard& guard_;
   std::unique_ptr<LoadedEngine> engine_;
   types::Schema input_schema_;
-  TopicSchemaPointer reader_;                     // of the input; null: JSON
-  std::map<size_t, codec::SchemaId> schema_ids_;  // of topic sinks, by their index
+  TopicSchemaPointer reader_;  // of the input; null: JSON
+  struct SinkIds {
+    codec::SchemaId value, key;
+  };
+  std::map<size_t, SinkIds> schema_ids_;  // of topic sinks with schemas, by their index
   std::string hash_;
   std::atomic<bool> drain_{false}, finished_{false};
 

@@ -113,8 +113,12 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
     if (id == schema_ids_.end()) {
       ASSIGN(target.encoder, make_encoder(query->output(), sink));
     } else {
-      ASSIGN(target.encoder, make_encoder(query->output(), sink, id->second));
-      ASSIGN(delivered.schema_header, schema_header(*sink.schema, id->second));
+      const auto& [value, key] = id->second;
+      ASSIGN(target.encoder, make_encoder(query->output(), sink, value, key));
+      ASSIGN(delivered.schema_header, schema_header(*sink.schema, value));
+      if (sink.key_schema) {
+        ASSIGN(delivered.key_header, schema_header(*sink.key_schema, key));
+      }
     }
     topics.push_back(std::move(delivered));
     targets.push_back(std::move(target));
@@ -123,6 +127,9 @@ Result<std::unique_ptr<Transformer>> Pipeline::make_transformer(
   if (reader_) {
     slot.writers = std::make_shared<WriterSchemas>(*services_.schemas, services_.clock,
                                                    subject_of(*reader_, *plan_.input_topic()));
+    if (std::get<TopicSource>(plan_.source).registered_keys())
+      slot.keys = std::make_shared<WriterSchemas>(*services_.schemas, services_.clock,
+                                                  *plan_.input_topic() + "-key", RecordPart::kKey);
     decoder = make_framed_decoder(*query, reader_, slot.writers);
   } else {
     ASSIGN(decoder, make_decoder(plan_, *query, input_schema_));
@@ -164,7 +171,7 @@ Result<std::unique_ptr<LaneInput>> Pipeline::make_input(LaneSlot& slot, Delivery
   });
   auto joined = join_inputs(std::move(inputs));
   if (!slot.writers) return joined;
-  return make_schema_input(std::move(joined), services_.clock, slot.writers);
+  return make_schema_input(std::move(joined), services_.clock, slot.writers, slot.keys);
 }
 
 Result<CrashGuard::Waiting> Pipeline::waiting(const LaneSlot& slot, const ProgressMap& committed) {

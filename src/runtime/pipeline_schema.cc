@@ -120,7 +120,13 @@ Result<void> Pipeline::register_schemas() {
       return std::move(error).context(
           fmt::format("pipelines that read topic {} would break: {}", sink.topic, readers));
     }
-    schema_ids_[i] = *id;
+    schema_ids_[i].value = *id;
+    if (!sink.key_schema) continue;
+    auto key_id = register_schema(*services_.schemas, *sink.key_schema, sink.topic);
+    if (!key_id)
+      return std::move(key_id).error().at(
+          fmt::format("{}: sinks[{}].key_schema", sink.key_schema->mark.to_string(), i));
+    schema_ids_[i].key = *key_id;
   }
   return {};
 }

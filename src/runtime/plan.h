@@ -25,6 +25,9 @@ struct TopicSource {
   // What its values are read with; null: JSON, or what the registry has for the topic.
   TopicSchemaPointer schema;
   std::string format;  // "avro", "protobuf": values name the schema that wrote them; empty: JSON
+  std::optional<config::KeyFormat> keys =
+      {};  // as the file says, else as the project's writer does
+  bool registered_keys() const { return keys == config::KeyFormat::kRegistered; }
 };
 
 /// A source that is not a topic: a component by name with its configuration, bound when it is opened.
@@ -46,11 +49,12 @@ struct SinkPlan {
   std::string topic;         // kTopic
   std::string store, table;  // kStore
   std::vector<std::string> key;
-  size_t partition_columns = 0;  // the first so many of `key` choose the partition; 0: all
-  bool upsert = false;           // exactly when there is a key (stores)
-  bool deletes = false;          // a record without a value deletes its key's row
-  config::Mark key_mark;         // without a key, the sink's
-  TopicSchemaPointer schema;     // of a topic's values; null: JSON
+  size_t partition_columns = 0;   // the first so many of `key` choose the partition; 0: all
+  bool upsert = false;            // exactly when there is a key (stores)
+  bool deletes = false;           // a record without a value deletes its key's row
+  config::Mark key_mark;          // without a key, the sink's
+  TopicSchemaPointer schema;      // of a topic's values; null: JSON
+  TopicSchemaPointer key_schema;  // of its keys; null: text
 };
 
 /// A lookup table of `tables:`: loaded into the engine at start.

@@ -63,7 +63,8 @@ class Planner {
     plan.file = file.file;
     if (file.source.is_topic()) {
       plan.source = TopicSource{file.source.topic.value, file.source.from, nullptr,
-                                file.source.format.value == "json" ? "" : file.source.format.value};
+                                file.source.format.value == "json" ? "" : file.source.format.value,
+                                file.source.key_format};
     } else if (!file.source.components.empty()) {
       plan.source = ComponentSource{file.source.component(), file.source.component_node()};
     }
@@ -89,7 +90,9 @@ class Planner {
     }
     for (const config::SinkDecl& sink : file.sinks) {
       plan.sinks.push_back(sink_plan(sink));
-      if (sink.schema) plan.sinks.back().schema = sink_schema(file, sink);
+      if (sink.schema) plan.sinks.back().schema = sink_schema(file, sink, *sink.schema, "schema");
+      if (!sink.key_schema) continue;
+      plan.sinks.back().key_schema = sink_schema(file, sink, *sink.key_schema, "key_schema");
     }
     if (file.batch.records) plan.page_records = static_cast<size_t>(*file.batch.records);
     if (file.batch.bytes) plan.page_bytes = static_cast<size_t>(*file.batch.bytes);
@@ -134,20 +137,22 @@ class Planner {
     return false;
   }
 
-  TopicSchemaPointer sink_schema(const config::PipelineFile& file, const config::SinkDecl& sink) {
-    const std::string path = fmt::format("sinks[{}].schema", &sink - file.sinks.data());
-    if (!check_registry(sink.schema->file.mark, path)) return nullptr;
-    auto schema = topic_schema(sink.schema->file, path);
+  TopicSchemaPointer sink_schema(const config::PipelineFile& file, const config::SinkDecl& sink,
+                                 const config::SchemaDecl& declared, std::string_view name) {
+    const std::string path = fmt::format("sinks[{}].{}", &sink - file.sinks.data(), name);
+    if (!check_registry(declared.file.mark, path)) return nullptr;
+    auto schema = topic_schema(declared.file, path);
     if (!schema) return nullptr;
-    schema->strategy = sink.schema->strategy;
-    schema->policy = sink.schema->policy;
-    schema->id_in = sink.schema->id_in;
+    schema->strategy = declared.strategy;
+    schema->policy = declared.policy;
+    schema->id_in = declared.id_in;
+    schema->of_keys = name == "key_schema";
     if (schema->strategy != config::SubjectStrategy::kTopic &&
         schema->parsed->record_name().empty())
-      diagnostics_.error(
-          sink.schema->file.mark, path,
-          fmt::format("{} has no record to name a subject by", sink.schema->file.value),
-          "leave `subject_strategy` out: the subject is TOPIC-value then");
+      diagnostics_.error(declared.file.mark, path,
+                         fmt::format("{} has no record to name a subject by", declared.file.value),
+                         fmt::format("leave `subject_strategy` out: the subject is TOPIC-{} then",
+                                     schema->of_keys ? "key" : "value"));
     return schema;
   }
 
@@ -158,6 +163,13 @@ class Planner {
       for (const SinkPlan& sink : pipeline.sinks) {
         if (sink.kind != SinkPlan::Kind::kTopic) continue;
         const auto [other, fresh] = first.emplace(sink.topic, std::pair(&pipeline, &sink));
+        if (!fresh && !other->second.second->key_schema != !sink.key_schema)
+          diagnostics_.error(
+              sink.key_mark, fmt::format("sinks[{}].key_schema", &sink - pipeline.sinks.data()),
+              fmt::format("keys of topic {} have {} schema here, and {} in pipeline `{}`",
+                          sink.topic, sink.key_schema ? "a" : "no",
+                          sink.key_schema ? "none" : "one", other->second.first->name),
+              "all who write a topic give its keys the same schema, or none does");
         if (fresh || !other->second.second->schema == !sink.schema) continue;
         diagnostics_.error(
             sink.key_mark, fmt::format("sinks[{}]", &sink - pipeline.sinks.data()),
@@ -174,6 +186,12 @@ class Planner {
     const PipelinePlan* reader = plan.find(file.name.value);
     const auto* source = reader ? std::get_if<TopicSource>(&reader->source) : nullptr;
     if (!source) return;
+    if (source->registered_keys() && source->format.empty())
+      diagnostics_.error(file.source.topic.mark, "source.key_format",
+                         fmt::format("keys of topic {} are of registered schemas, and its values "
+                                     "are not",
+                                     source->topic),
+                         "say what the values are, `format: avro`, or leave `key_format` out");
     const bool says =
         !source->format.empty() || reader->input_schema || file.source.format.value == "json";
     if (!source->format.empty() && !check_registry(file.source.topic.mark, "source.topic")) return;
@@ -198,10 +216,12 @@ class Planner {
   static void join_schemas(ProjectPlan& plan) {
     for (PipelinePlan& pipeline : plan.pipelines) {
       auto* source = std::get_if<TopicSource>(&pipeline.source);
-      if (!source || source->schema || pipeline.input_schema) continue;
+      if (!source || pipeline.input_schema) continue;
       for (const PipelinePlan* writer : plan.writers(source->topic)) {
         for (const SinkPlan& sink : writer->sinks) {
           if (sink.topic != source->topic || !sink.schema) continue;
+          if (sink.key_schema && !source->keys) source->keys = config::KeyFormat::kRegistered;
+          if (source->schema) continue;
           source->schema = sink.schema;
           source->format = topic_format(*sink.schema);
         }

@@ -132,7 +132,7 @@ Result<TopicSchema> newest_schema(schema::Catalog& catalog, const std::string& t
 std::string subject_of(const TopicSchema& schema, const std::string& topic) {
   switch (schema.strategy) {
     case config::SubjectStrategy::kTopic:
-      return topic + "-value";
+      return topic + (schema.of_keys ? "-key" : "-value");
     case config::SubjectStrategy::kRecord:
       return schema.parsed->record_name();
     case config::SubjectStrategy::kTopicRecord:
@@ -170,15 +170,45 @@ Result<int32_t> registered_id(schema::Catalog& catalog, const TopicSchema& schem
                              subject, schema.file));
 }
 
+/// The version of the schema of keys: nullopt when the subject has none yet. Another schema than the subject has is refused.
+Result<std::optional<schema::SchemaVersion>> key_version(schema::Catalog& catalog,
+                                                         const TopicSchema& schema,
+                                                         const std::string& subject) {
+  auto newest = catalog.version(subject, schema::kLatest);
+  if (!newest && newest.error().code() == ErrorCode::kNotFound)
+    return std::optional<schema::SchemaVersion>();
+  if (!newest) return std::move(newest).error();
+  ASSIGN(const TopicSchema there, read_topic_schema(catalog, newest->schema));
+  if (there.parsed->format() == schema.parsed->format() &&
+      there.parsed->normalized() == schema.parsed->normalized())
+    return std::optional(std::move(*newest));
+  return Error(ErrorCode::kIncompatible,
+               fmt::format("{} is not what subject {} at {} has as version {}, and the schema of "
+                           "keys may not change: the same key would have other bytes, so another "
+                           "partition, and it would stay beside itself in a compacted topic",
+                           schema.file, subject, catalog.name(), newest->version))
+      .with_hint(fmt::format("`leat schema diff {} {}` shows the difference; keys of another kind "
+                             "need a new topic",
+                             subject, schema.file));
+}
+
 }  // namespace
 
 Result<codec::SchemaId> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
                                         const std::string& topic) {
   const std::string subject = subject_of(schema, topic);
-  ASSIGN(const int32_t id, registered_id(catalog, schema, subject));
-  if (schema.id_in == config::SchemaIdIn::kPayload) return codec::SchemaId(id);
-  ASSIGN(const schema::SchemaVersion version, catalog.find(subject, schema.text));
-  if (const auto guid = codec::read_guid(version.guid)) return codec::SchemaId(*guid);
+  std::optional<schema::SchemaVersion> version;
+  if (schema.of_keys) {
+    ASSIGN(version, key_version(catalog, schema, subject));
+  }
+  const bool by_id = schema.id_in == config::SchemaIdIn::kPayload;
+  if (!version) {
+    ASSIGN(const int32_t id, registered_id(catalog, schema, subject));
+    if (by_id) return codec::SchemaId(id);
+    ASSIGN(version, catalog.find(subject, schema.text));
+  }
+  if (by_id) return codec::SchemaId(version->id);
+  if (const auto guid = codec::read_guid(version->guid)) return codec::SchemaId(*guid);
   return Error(ErrorCode::kIncompatible,
                fmt::format("{} gives no GUID of {}, which `id_in: header` writes", catalog.name(),
                            schema.file))

@@ -25,6 +25,7 @@ struct TopicSchema {
   config::SubjectStrategy strategy = config::SubjectStrategy::kTopic;
   config::RegisterPolicy policy = config::RegisterPolicy::kAutoRegister;
   config::SchemaIdIn id_in = config::SchemaIdIn::kPayload;
+  bool of_keys = false;  // not of values
   config::Mark mark;
 };
 using TopicSchemaPointer = std::shared_ptr<const TopicSchema>;
@@ -53,11 +54,12 @@ std::string subject_of(const TopicSchema& schema, const std::string& topic);
 
 /// What records name the schema by: its id under its subject, or its GUID (id_in: header). kIncompatible says which field
 /// stands in the way of which version, or that the registry has no GUIDs; kNotFound that nobody has registered it
-/// (check_only).
+/// (check_only). Of keys only the schema that the subject has: another one, however compatible, would write other bytes for
+/// the same key, which then has another partition and is not compacted with itself.
 Result<codec::SchemaId> register_schema(schema::Catalog& catalog, const TopicSchema& schema,
                                         const std::string& topic);
 
-/// The header of each record that names its schema by `id`; empty: the payload does.
+/// The header of each record that names the schema (of its value, of its key) by `id`; empty: the payload does.
 Result<std::string> schema_header(const TopicSchema& schema, const codec::SchemaId& id);
 
 /// Whether a topic that is there holds what `format` says: kIncompatible with the way to go on. A topic without records

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "codec/schema_text.h"
+
 namespace leat::runtime {
 namespace {
 
@@ -21,23 +23,31 @@ Result<std::shared_ptr<const schema::SchemaText>> text_of(schema::Catalog& catal
 class SchemaInput final : public LaneInput {
  public:
   SchemaInput(std::unique_ptr<LaneInput> input, io::Clock& clock,
-              std::shared_ptr<WriterSchemas> schemas)
-      : input_(std::move(input)), clock_(clock), schemas_(std::move(schemas)) {}
+              std::shared_ptr<WriterSchemas> schemas, std::shared_ptr<WriterSchemas> keys)
+      : input_(std::move(input)),
+        clock_(clock),
+        schemas_(std::move(schemas)),
+        keys_(std::move(keys)) {}
 
   Result<bool> next(InputBatch& out, std::stop_token stop,
                     std::chrono::milliseconds timeout) override {
     if (!held_) {
       ASSIGN(const bool some, input_->next(out, stop, timeout));
-      if (!some || schemas_->learn(out.records)) return some;
+      if (!some) return false;
+      if (learn(out.records)) {
+        put_key_texts(out);
+        return true;
+      }
       held_ = std::move(out);
       return false;
     }
-    if (!schemas_->learn(held_->records)) {
+    if (!learn(held_->records)) {
       clock_.sleep_ms(std::min<int64_t>(timeout.count(), kLeastPatienceMs), stop);
       return false;
     }
     out = std::move(*held_);
     held_.reset();
+    put_key_texts(out);
     return true;
   }
   Result<void> fix_end() override { return input_->fix_end(); }
@@ -53,14 +63,61 @@ class SchemaInput final : public LaneInput {
   }
   std::string trouble() const override {
     std::string waiting = schemas_->waiting();
+    if (waiting.empty() && keys_) waiting = keys_->waiting();
     return waiting.empty() ? input_->trouble() : waiting;
   }
 
  private:
+  bool learn(const stream::RecordBatch& batch) {
+    return schemas_->learn(batch) && (!keys_ || keys_->learn(batch));
+  }
+
+  void put_key_texts(InputBatch& input) {
+    if (!keys_) return;
+    stream::RecordBatch& batch = input.records;
+    auto texts = std::make_shared<std::string>();
+    std::vector<std::pair<size_t, size_t>> places;  // of each record: where its text ends
+    for (size_t i = 0; i < batch.records.size(); ++i) {
+      // A letter has the text already, and beside it the header that was of the bytes.
+      stream::Record record = batch.records[i];
+      if (!input.originals.empty()) record.headers = {};
+      if (auto text = key_text(record)) {
+        *texts += *text;
+        places.emplace_back(i, texts->size());
+      }
+    }
+    size_t from = 0;
+    for (const auto& [record, end] : places) {
+      batch.records[record].key = std::string_view(*texts).substr(from, end - from);
+      from = end;
+    }
+    batch.storage.push_back(std::move(texts));
+  }
+
+  std::optional<std::string> key_text(const stream::Record& record) {
+    if (!record.key) return std::nullopt;
+    auto framed = codec::read_schema_frame(*record.key, record.headers, codec::kKeySchemaHeader);
+    if (!framed) return std::nullopt;
+    const auto id = std::pair(framed->schema, std::string(framed->indexes));
+    auto found = key_texts_.find(id);
+    if (found == key_texts_.end()) {
+      const auto schema = keys_->find(framed->schema);
+      if (!schema && schema.error().code() == ErrorCode::kNotFound) return std::nullopt;
+      auto made = schema ? codec::make_key_text(**schema, framed->indexes)
+                         : Result<std::unique_ptr<codec::SchemaText>>(schema.error());
+      if (key_texts_.size() >= limits::kMaxUnknownSchemas) key_texts_.clear();
+      found = key_texts_.emplace(id, made ? std::move(*made) : nullptr).first;
+    }
+    return found->second ? found->second->of(framed->bytes) : std::nullopt;
+  }
+
   const std::unique_ptr<LaneInput> input_;
   io::Clock& clock_;
   const std::shared_ptr<WriterSchemas> schemas_;
+  const std::shared_ptr<WriterSchemas> keys_;  // null: keys are text
   std::optional<InputBatch> held_;
+  std::map<std::pair<codec::SchemaId, std::string>, std::unique_ptr<codec::SchemaText>>
+      key_texts_;  // null: a schema that keys cannot have
 };
 
 }  // namespace
@@ -152,9 +209,11 @@ bool WriterSchemas::learn(const stream::RecordBatch& batch) {
     std::erase_if(missing_, [](const auto& each) { return each.second.given_up; });
   std::optional<codec::SchemaId> last;
   for (const stream::Record& record : batch.records) {
-    if (!record.value) continue;
-    auto framed =
-        codec::read_schema_frame(*record.value, record.headers, codec::kValueSchemaHeader);
+    const bool key = part_ == RecordPart::kKey;
+    const auto& bytes = key ? record.key : record.value;
+    if (!bytes) continue;
+    auto framed = codec::read_schema_frame(
+        *bytes, record.headers, key ? codec::kKeySchemaHeader : codec::kValueSchemaHeader);
     if (!framed || framed->schema == last) continue;
     last = framed->schema;
     all &= settled(*last, {batch.origin, record.offset});
@@ -177,8 +236,10 @@ std::string WriterSchemas::waiting() const {
 }
 
 std::unique_ptr<LaneInput> make_schema_input(std::unique_ptr<LaneInput> input, io::Clock& clock,
-                                             std::shared_ptr<WriterSchemas> schemas) {
-  return std::make_unique<SchemaInput>(std::move(input), clock, std::move(schemas));
+                                             std::shared_ptr<WriterSchemas> schemas,
+                                             std::shared_ptr<WriterSchemas> keys) {
+  return std::make_unique<SchemaInput>(std::move(input), clock, std::move(schemas),
+                                       std::move(keys));
 }
 
 }  // namespace leat::runtime

@@ -13,12 +13,16 @@
 
 namespace leat::runtime {
 
+/// The part of a record that a schema is of.
+enum class RecordPart : uint8_t { kValue, kKey };
+
 /// Of one lane. Any thread.
 class WriterSchemas {
  public:
   /// `catalog` and `clock` outlive it. `subject`: in whose context ids are looked up.
-  WriterSchemas(schema::Catalog& catalog, io::Clock& clock, std::string subject)
-      : catalog_(catalog), clock_(clock), subject_(std::move(subject)) {}
+  WriterSchemas(schema::Catalog& catalog, io::Clock& clock, std::string subject,
+                RecordPart part = RecordPart::kValue)
+      : catalog_(catalog), clock_(clock), subject_(std::move(subject)), part_(part) {}
 
   /// Asks for what the batch's frames name and is not known. False: not yet, call again; waiting() says for what. A
   /// registry that cannot be asked is waited for without end; a schema that it does not have, or does not give,
@@ -44,6 +48,7 @@ class WriterSchemas {
   schema::Catalog& catalog_;
   io::Clock& clock_;
   const std::string subject_;
+  const RecordPart part_;
   mutable Mutex mutex_;
   std::map<codec::SchemaId, Parsed> known_ GUARDED_BY(mutex_);
   std::string waiting_ GUARDED_BY(mutex_);
@@ -61,8 +66,11 @@ Result<std::shared_ptr<const schema::ParsedSchema>> fetch_schema(schema::Catalog
 /// "17", or a GUID as text.
 std::string schema_id_text(const codec::SchemaId& id);
 
-/// Hands on what `input` gives, once the schemas of its records have been learnt. Until then it holds the batch.
+/// Hands on what `input` gives, once the schemas of its records have been learnt. Until then it holds the batch. With
+/// `keys`, those of kKey: keys are handed on as the text that they would be without a schema (codec/schema_text.h), so that
+/// nobody behind the input knows of it. A key that is no such thing stays as it is.
 std::unique_ptr<LaneInput> make_schema_input(std::unique_ptr<LaneInput> input, io::Clock& clock,
-                                             std::shared_ptr<WriterSchemas> schemas);
+                                             std::shared_ptr<WriterSchemas> schemas,
+                                             std::shared_ptr<WriterSchemas> keys = nullptr);
 
 }  // namespace leat::runtime

@@ -245,6 +245,92 @@ class IdsInHeaders(unittest.TestCase):
         self.assertEqual(json.loads(project.leat("dlq", "ls", "--output", "json")), [])
 
 
+PLACE_KEY = {"type": "record", "name": "PlaceKey", "namespace": "org.leat.tests", "fields": [
+    {"name": "country", "type": "string"}, {"name": "zip", "type": "int"}]}
+PLACE = {"type": "record", "name": "Place", "namespace": "org.leat.tests", "fields": [*PLACE_KEY["fields"], {"name": "name", "type": "string"}]}
+
+
+def write_places(project, topic, options="key.avsc", more=""):
+    """Places by country and zip, into a topic and, keyed by both, from it into tables."""
+    project.write("key.avsc", json.dumps(PLACE_KEY))
+    project.write("place.avsc", json.dumps(PLACE))
+    project.write("places.ndjson", "".join(f'{{"zip": {n}}}\n' for n in range(1, 11)))
+    project.write("places.json", '{"type": "object", "properties": {"zip": {"type": "integer"}}}')
+    project.write("pipelines/places.yaml", "pipeline: places\nsource: {schema: places.json, file: {path: places.ndjson}}\ntransform:\n"
+                  "  - sql: SELECT 'CH' AS country, zip::INTEGER AS zip, 'place number ' || zip AS name FROM input\n"
+                  f"sinks:\n  - {{topic: {topic}, key: [country, zip], schema: place.avsc, key_schema: {options}}}\n")
+    project.write("pipelines/table.yaml", f"pipeline: table\nsource: {{topic: {topic}}}\ntransform:\n"
+                  "  - sql: SELECT country, zip, name, _key AS k FROM input\n"
+                  f"sinks:\n  - {{store: warehouse, table: places, key: [country, zip]{more}}}\n")
+
+
+class KeySchemas(unittest.TestCase):
+    """Keys that have a schema are read as the text that they would be without one."""
+
+    def setUp(self):
+        self.project = self.enterContext(leat.Project(template=None))
+        self.project.write("leat.yaml", "project: places\ntopics: {places: {partitions: 3}}\n")
+
+    def keys(self, where="places"):
+        lines = self.project.leat("tap", where, "--output", "json").splitlines()
+        return sorted(json.dumps(json.loads(line)["key"]) for line in lines)
+
+    def test_keys_are_written_by_their_schema_and_read_as_text(self):
+        for options in ("key.avsc", "{file: key.avsc, id_in: header}"):
+            with self.subTest(options):
+                self.project.leat("reset", "places", "--to", "start", "--yes") if "header" in options else None
+                write_places(self.project, "places", options)
+                self.project.leat("run", "--drain")
+                self.assertEqual(self.project.sql("SELECT count(*) AS n, max(k) AS k FROM warehouse.places"),
+                                 [{"n": 10, "k": '["CH",9]'}])
+                self.assertEqual(set(self.keys()), {json.dumps(["CH", n]) for n in range(1, 11)})
+                shown = self.project.leat("tap", "places", "--where", "_key = '[\"CH\",7]'", "--output", "json")
+                self.assertIn("place number 7", shown)
+        [first, *_] = self.project.tap("places")[-1:]
+        self.assertEqual(base64.b64decode(first["headers"]["__key_schema_id"]["base64"])[:1], b"\1")
+
+    def test_another_schema_of_keys_is_refused_though_it_is_compatible(self):
+        write_places(self.project, "places")
+        self.project.leat("run", "--drain")
+        self.project.write("key.avsc", json.dumps({**PLACE_KEY, "fields": [PLACE_KEY["fields"][0], {"name": "zip", "type": "long"}]}))
+        done = self.project.call("run", "--drain")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        for part in ("sinks[0].key_schema", "places-key", "may not change", "leat schema diff places-key key.avsc"):
+            self.assertIn(part, done.stderr)
+        # The same one, written otherwise, is the same.
+        self.project.write("key.avsc", json.dumps(PLACE_KEY, indent=3))
+        self.project.leat("run", "--drain")
+
+    def test_lint_says_which_columns_a_key_needs(self):
+        write_places(self.project, "places")
+        places = self.project.dir / "pipelines/places.yaml"
+        text = places.read_text()
+        for key, part in (("[zip, country]", "in their order; key: [country, zip]"), ("country", "zip"), ("[country, zip, name]", "name")):
+            places.write_text(text.replace("key: [country, zip]", f"key: {key}"))
+            done = self.project.call("lint")
+            self.assertEqual(done.returncode, 2, key)
+            self.assertIn("sinks[0].key_schema", done.stdout + done.stderr)
+            self.assertIn(part, done.stdout + done.stderr)
+        places.write_text(text.replace(", schema: place.avsc", ""))
+        self.assertIn("`key_schema` without `schema` and `key`", self.project.call("lint").stdout)
+
+    def test_a_dead_letter_keeps_the_key_as_text_and_comes_back_with_it(self):
+        for options in ("key.avsc", "{file: key.avsc, id_in: header}"):
+            with self.subTest(options), leat.Project(template=None) as project:
+                project.write("leat.yaml", "project: places\n")
+                write_places(project, "places", options)
+                table = project.dir / "pipelines/table.yaml"
+                text = table.read_text()
+                table.write_text(text + "quality:\n  - {rule: small, expect: zip < 8, on_fail: quarantine}\n")
+                project.leat("run", "--drain")
+                letters = json.loads(project.leat("dlq", "show", "table", "--output", "json"))
+                self.assertEqual(sorted(letter["key"][1] for letter in letters), [8, 9, 10])
+                table.write_text(text)
+                project.leat("dlq", "redrive", "table")
+                project.leat("run", "--drain")
+                self.assertEqual(project.sql("SELECT count(*) AS n, max(k) AS k FROM warehouse.places"), [{"n": 10, "k": '["CH",9]'}])
+
+
 COUNTS = {"type": "record", "name": "Count", "fields": [{"name": "id", "type": "long"}, {"name": "n", "type": ["null", "long"], "default": None}]}
 ALWAYS = {**COUNTS, "fields": [COUNTS["fields"][0], {"name": "n", "type": "long"}]}
 COUNTING = "pipeline: counts\nsource: {{file: {{path: counts.ndjson}}}}\ntransform:\n" \
@@ -415,6 +501,37 @@ p.flush(); k.close()
 """
 
 
+# Reads ten keys and writes each again; then renames the place 1, deletes the place 2, and adds a place 11.
+KEY_CLIENT = """
+from confluent_kafka import Producer, Consumer
+from confluent_kafka.schema_registry.avro import AvroSerializer, AvroDeserializer
+from confluent_kafka.serialization import SerializationContext, MessageField
+brokers, topic, schemas = sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+key, value = SerializationContext(topic, MessageField.KEY), SerializationContext(topic, MessageField.VALUE)
+conf = {'auto.register.schemas': False, 'use.latest.version': True}
+ks, vs = (AvroSerializer(c, json.dumps(schemas[part]), conf=conf) for part in ('key', 'value'))
+d = AvroDeserializer(c)
+k = Consumer({'bootstrap.servers': brokers, 'group.id': topic, 'auto.offset.reset': 'earliest', 'isolation.level': 'read_committed'})
+p = Producer({'bootstrap.servers': brokers, 'partitioner': 'murmur2_random'}); k.subscribe([topic])
+partitions = {}
+def sent(error, message): partitions[message.key()] = message.partition()
+read = []
+while len(read) < 10:
+    m = k.poll(30); assert m is not None and not m.error(), m
+    read.append(m)
+def write(zip, name):
+    place = {'country': 'CH', 'zip': zip}
+    p.produce(topic, key=ks(place, key), value=None if name is None else vs({**place, 'name': name}, value), on_delivery=sent)
+for m in sorted(read, key=lambda m: d(m.key(), key)['zip']):
+    row = d(m.key(), key)
+    if row['zip'] > 2: write(row['zip'], 'again')
+write(1, 'renamed'), write(2, None), write(11, 'new'); p.flush()
+for m in read:
+    print(json.dumps({'bytes': ks(d(m.key(), key), key) == m.key(), 'partition': partitions[m.key()] == m.partition()}))
+k.close()
+"""
+
+
 class OnKafka(unittest.TestCase):
     def setUp(self):
         kafka.need(), postgres.need()
@@ -534,6 +651,21 @@ k.close()
                 rows = postgres.rows(f"SELECT id, customer FROM {self.name}.{language} ORDER BY id")
                 self.assertEqual([(row["id"], row["customer"]) for row in rows],
                                  [(1, "customer1"), (2, "customer2"), (3, "customer3"), (101, "customer1"), (102, "customer2"), (103, "customer3")])
+        self.assertEqual(json.loads(self.leat("dlq", "ls", "--output", "json")), [])
+
+    def test_keys_of_a_schema_both_ways_and_a_null_value_deletes_by_one(self):
+        (self.project.dir / "pipelines/readings.yaml").unlink()
+        topic = f"{self.name}_places"
+        self.project.write("leat.yaml", KAFKA_PROFILE.format(name=self.name).replace("profiles:", f"topics: {{{topic}: {{partitions: 4}}}}\nprofiles:"))
+        write_places(self.project, topic, more=", on_tombstone: delete")
+        self.leat("run", "--drain")
+        self.assertEqual(postgres.rows(f"SELECT count(*) AS n, max(k) AS k FROM {self.name}.places"), [{"n": 10, "k": '["CH",9]'}])
+        told = self.client("places", KEY_CLIENT, {"key": PLACE_KEY, "value": PLACE})
+        self.assertEqual([json.loads(line) for line in told.splitlines()], [{"bytes": True, "partition": True}] * 10)
+        self.leat("run", "--drain")
+        rows = postgres.rows(f"SELECT zip, name, k FROM {self.name}.places ORDER BY zip")
+        self.assertEqual([row["zip"] for row in rows], [1, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+        self.assertEqual((rows[0]["name"], rows[-1]["name"]), ("renamed", "new"))
         self.assertEqual(json.loads(self.leat("dlq", "ls", "--output", "json")), [])
 
     def test_a_schema_is_tried_on_the_topics_newest_records(self):
