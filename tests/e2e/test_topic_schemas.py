@@ -331,6 +331,22 @@ class KeySchemas(unittest.TestCase):
                 self.assertEqual(project.sql("SELECT count(*) AS n, max(k) AS k FROM warehouse.places"), [{"n": 10, "k": '["CH",9]'}])
 
 
+    def test_a_letters_key_is_not_taken_for_the_bytes_that_its_header_was_of(self):
+        write_places(self.project, "places", "{file: long.avsc, id_in: header}")
+        self.project.write("long.avsc", '"long"')
+        places, table = (self.project.dir / f"pipelines/{name}.yaml" for name in ("places", "table"))
+        places.write_text(places.read_text().replace("key: [country, zip]", "key: zip"))
+        text = table.read_text()
+        table.write_text(text + "quality:\n  - {rule: small, expect: zip < 8, on_fail: quarantine}\n")
+        self.project.leat("run", "--drain")
+        table.write_text(text)
+        self.project.leat("dlq", "redrive", "table")
+        self.project.leat("run", "--drain")
+        # The text 8 is the byte 56, which as a long of Avro is 28.
+        self.assertEqual(self.project.sql("SELECT zip, k FROM warehouse.places WHERE zip > 6 ORDER BY zip"),
+                         [{"zip": n, "k": str(n)} for n in (7, 8, 9, 10)])
+
+
 COUNTS = {"type": "record", "name": "Count", "fields": [{"name": "id", "type": "long"}, {"name": "n", "type": ["null", "long"], "default": None}]}
 ALWAYS = {**COUNTS, "fields": [COUNTS["fields"][0], {"name": "n", "type": "long"}]}
 COUNTING = "pipeline: counts\nsource: {{file: {{path: counts.ndjson}}}}\ntransform:\n" \
