@@ -61,7 +61,7 @@ class Bench {
     log_ = need(log::EmbeddedLog::open(dir_ / "log", {}));
     store_ = need(components::DuckdbStore::open(dir_ / std::string(components::kDuckdbFile), {}));
     plan_.name = "store";
-    plan_.source = runtime::TopicSource{"users", {}};
+    plan_.source = runtime::TopicSource{.topic = "users", .from = {}, .schema = {}, .format = {}};
     plan_.steps = {
         {"SELECT id::UUID AS id, first_name, last_name, email, address, dob::TIMESTAMPTZ AS dob "
          "FROM input"}};

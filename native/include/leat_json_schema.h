@@ -1,7 +1,7 @@
 /* JSON Schema for C++: the Rust crate `jsonschema` behind a C ABI. Drafts 4, 6, 7, 2019-09 and 2020-12.
  *
  * Nothing is fetched: what a schema refers to is given with it. Nothing that a schema or a document holds ends the
- * process: sizes, depths, regular expressions and the stack are bounded, and a panic inside is LJS_FAILED.
+ * process: sizes, depths, regular expressions, looks at a value and the stack are bounded, and a panic inside is LJS_FAILED.
  *
  * A validator is used by one thread at a time, any thread. Texts are UTF-8, not ended by a zero byte. */
 #pragma once

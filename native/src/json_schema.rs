@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jsonschema::{Draft, PatternOptions, Registry, Retrieve, Uri, ValidationError, Validator};
 use serde_json::Value;
 
+use crate::json_cost::{Cost, MAX_LOOKS, depth_of};
 use crate::json_document::{Fault, parse};
 use crate::quietly;
 use crate::slice;
@@ -39,12 +40,18 @@ const BASE_STACK_BYTES: usize = 4 << 20;
 const BASE_APPLICATORS: usize = 64;
 const DEEP_RUN: usize = 64; // applicators from which a run may leave many pages behind
 
+const UNTOLD: &str = "it is not what the schema asks for (where is not looked for: the schema refers to itself in too \
+                      many ways for a value that deep)";
+
 const TEXT_BYTES: usize = 1000;
+/// The base of a schema without `$id`.
+const ROOT: &str = "json-schema:///";
 
 pub struct JsonValidator {
     compiled: Option<Validator>, // dropped on the stack, too
     stack: Stack,
     max_depth: u32,
+    tellable_depth: u32, // of a document whose error's place is looked for
     deep: bool,
 }
 
@@ -173,6 +180,7 @@ impl Retrieve for References {
 #[derive(Default)]
 struct Weight {
     applicators: usize,
+    references: usize, // of them
     patterns: usize,
 }
 
@@ -183,10 +191,11 @@ impl Weight {
             Value::Object(map) => {
                 for (key, value) in map {
                     match key.as_str() {
-                        "$ref"
-                        | "$dynamicRef"
-                        | "$recursiveRef"
-                        | "not"
+                        "$ref" | "$dynamicRef" | "$recursiveRef" => {
+                            self.applicators += 1;
+                            self.references += 1;
+                        }
+                        "not"
                         | "if"
                         | "then"
                         | "else"
@@ -265,7 +274,7 @@ fn compile(
         Some(draft) => options = options.with_draft(draft),
         None if Draft::Draft202012.detect(schema) == Draft::Unknown => {
             // A meta-schema among the references: the registry follows it.
-            let id = schema.get("$id").and_then(Value::as_str).unwrap_or("json-schema:///");
+            let id = schema.get("$id").and_then(Value::as_str).unwrap_or(ROOT);
             registry = Registry::new()
                 .retriever(references.clone())
                 .draft(draft)
@@ -277,6 +286,30 @@ fn compile(
         None => {}
     }
     options.build(schema).map_err(|e| failed(&e))
+}
+
+/// How deep a document may be so that the place of its error is looked for; a schema that looks at values too often fails.
+fn tellable_depth(
+    schema: &Value,
+    references: &References,
+    draft: Draft,
+    most: u32,
+) -> Result<u32, Failure> {
+    let draft = draft_of(schema, references, draft).unwrap_or_else(|| draft.detect(schema));
+    let registry = Registry::new().retriever(references.clone()).draft(draft);
+    let registry = registry.add(ROOT, schema).and_then(|builder| builder.prepare());
+    let registry = registry.map_err(|e| Failure::new(SCHEMA, e))?;
+    let cost = Cost::of(&registry, ROOT, draft)
+        .ok_or_else(|| Failure::new(SCHEMA, "its references cannot be followed"))?;
+    let looks = cost.looks();
+    if looks > MAX_LOOKS {
+        let told = format!(
+            "its definitions multiply: it may look at one value {looks} times, more than {MAX_LOOKS}; let allOf, anyOf \
+             and the like refer less often to definitions that do the same"
+        );
+        return Err(Failure::new(SCHEMA, told));
+    }
+    Ok(cost.tellable_depth(most))
 }
 
 #[repr(C)]
@@ -339,22 +372,33 @@ unsafe fn open(c: &COptions) -> Result<JsonValidator, Failure> {
     let max_depth = c.max_depth.min(MAX_DOCUMENT_DEPTH);
     let mut stack = Stack::new(weight.stack_bytes(max_depth))
         .ok_or_else(|| Failure::new(FAILED, "no memory for the validator's stack"))?;
-    let compiled = quietly(|| {
-        stack.run(move || compile(&schema, &references, draft, &weight).map(|v| (v, weight)))
+    let deep = weight.applicators > DEEP_RUN;
+    let made = quietly(|| {
+        stack.run(move || {
+            let compiled = compile(&schema, &references, draft, &weight)?;
+            let tellable = match weight.references {
+                0 => max_depth,
+                _ => tellable_depth(&schema, &references, draft, max_depth)?,
+            };
+            Ok((compiled, tellable))
+        })
     })
     .map_err(|_| Failure::new(SCHEMA, "the schema made its compiler fail"))??;
-    let (compiled, weight) = compiled;
-    let deep = weight.applicators > DEEP_RUN;
+    let (compiled, tellable_depth) = made;
     stack.shrink();
-    Ok(JsonValidator { compiled: Some(compiled), stack, max_depth, deep })
+    Ok(JsonValidator { compiled: Some(compiled), stack, max_depth, tellable_depth, deep })
 }
 
 impl JsonValidator {
     fn check(&mut self, json: &[u8]) -> Result<(), Failure> {
         let Some(compiled) = &self.compiled else { return Ok(()) };
-        let max_depth = self.max_depth;
+        let (max_depth, tellable_depth) = (self.max_depth, self.tellable_depth);
         let judged = quietly(|| {
             self.stack.run(|| match parse(json, max_depth) {
+                Ok(document) if compiled.is_valid(&document) => Ok(()),
+                Ok(document) if depth_of(&document) > tellable_depth => {
+                    Err(Failure::new(VIOLATION, UNTOLD))
+                }
                 Ok(document) => {
                     compiled.validate(&document).map_err(|e| Failure::of(VIOLATION, &e))
                 }

@@ -2,6 +2,7 @@
 #![allow(clippy::missing_safety_doc)] // the header says what each pointer must be
 
 mod error;
+mod json_cost;
 mod json_document;
 mod json_schema;
 mod rows;

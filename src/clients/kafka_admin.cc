@@ -289,6 +289,34 @@ Result<void> KafkaAdmin::remove(const std::string& name) {
   return {};
 }
 
+Result<std::vector<std::string>> KafkaAdmin::members(const std::string& group) {
+  const std::string what = fmt::format("ask who is in group {}", group);
+  RdQueue queue(rd_kafka_queue_new(client_.get()));
+  ASSIGN(Options options,
+         options_for(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms_));
+  const char* name = group.c_str();
+  rd_kafka_DescribeConsumerGroups(client_.get(), &name, 1, options.get(), queue.get());
+  ASSIGN(RdEvent event, answer(queue.get(), what));
+  size_t count = 0;
+  const auto** groups = rd_kafka_DescribeConsumerGroups_result_groups(
+      rd_kafka_event_DescribeConsumerGroups_result(event.get()), &count);
+  std::vector<std::string> hosts;
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_error_t* error = rd_kafka_ConsumerGroupDescription_error(groups[i]);
+    const auto code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) continue;
+    if (code)
+      return needs(client_.error(code, what, rd_kafka_error_string(error)), "Describe",
+                   "group " + group);
+    for (size_t m = 0; m < rd_kafka_ConsumerGroupDescription_member_count(groups[i]); ++m) {
+      const auto* member = rd_kafka_ConsumerGroupDescription_member(groups[i], m);
+      std::string_view host = rd_kafka_MemberDescription_host(member);
+      hosts.emplace_back(host.substr(host.starts_with('/')));
+    }
+  }
+  return hosts;
+}
+
 Result<KafkaAdmin::Answers> KafkaAdmin::offsets(const stream::TopicInfo& topic,
                                                 const std::vector<int32_t>& partitions,
                                                 std::span<const Question> questions) {

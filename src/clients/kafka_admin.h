@@ -40,6 +40,8 @@ class KafkaAdmin final : public stream::TopicAdmin {
   int64_t batch_bytes() const { return batch_bytes_.load(); }
   /// The offset after the last record of each partition, of open transactions too.
   Result<std::vector<int64_t>> high_watermarks(const stream::TopicInfo& topic);
+  /// Where the members of a group are: "10.0.0.7", each once for each member.
+  Result<std::vector<std::string>> members(const std::string& group);
   /// A topic with settings of leat's own.
   Result<stream::TopicInfo> ensure(const stream::TopicSpec& spec,
                                    const std::map<std::string, std::string>& settings);

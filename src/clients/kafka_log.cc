@@ -65,6 +65,10 @@ Result<std::unique_ptr<stream::Membership>> KafkaLog::join(const std::string& gr
   return std::unique_ptr<stream::Membership>(std::move(member));
 }
 
+Result<std::vector<std::string>> KafkaLog::members(const std::string& group) {
+  return impl_->admin.members(group);
+}
+
 Result<std::unique_ptr<stream::LogTransaction>> KafkaLog::begin(const std::string& owner) {
   return impl_->producers.begin(owner);
 }

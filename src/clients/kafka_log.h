@@ -51,6 +51,7 @@ class KafkaLog final : public stream::Log {
   Result<std::unique_ptr<stream::TopicReader>> reader(const stream::TopicInfo& topic) override;
   Result<std::unique_ptr<stream::Membership>> join(const std::string& group,
                                                    const stream::TopicInfo& topic) override;
+  Result<std::vector<std::string>> members(const std::string& group) override;
   Result<std::unique_ptr<stream::LogTransaction>> begin(const std::string& owner) override;
   void release(const std::string& owner) override;
   Result<std::vector<stream::Progress>> progress(const std::string& project,

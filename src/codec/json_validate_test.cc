@@ -1,6 +1,7 @@
 #include "codec/json_validate.h"
 
 #include <fmt/core.h>
+#include <gmock/gmock.h>
 
 #include "codec/json_schema_codec.h"
 #include "types/json_schema.h"
@@ -9,6 +10,7 @@ namespace leat::codec {
 namespace {
 
 using Kind = JsonViolation::Kind;
+using testing::HasSubstr;
 
 std::unique_ptr<JsonValidator> made(std::string_view schema) {
   auto validator = JsonValidator::make(schema);
@@ -114,6 +116,44 @@ TEST(JsonValidate, LongChainsOfReferencesFitTheStack) {
   schema += fmt::format(R"("d{}":{{"items":{{"$ref":"#/definitions/d0"}}}}}}}})", kLinks);
   auto validator = made(schema);
   EXPECT_EQ(why(*validator, repeated("[", 8) + repeated("]", 8)), "");
+}
+
+/// `links` definitions, each of two references to the next; the last is an integer.
+std::string doubling(std::string_view keyword, size_t links, std::string_view more = "") {
+  std::string schema = R"({"$ref":"#/definitions/d0","definitions":{)";
+  for (size_t i = 0; i < links; ++i)
+    schema += fmt::format(
+        R"("d{}":{{"{}":[{{"$ref":"#/definitions/d{}"}},{{"$ref":"#/definitions/d{}"}}]}},)", i,
+        keyword, i + 1, i + 1);
+  return schema + fmt::format(R"("d{}":{{"type":"integer"{}}}}}}})", links, more);
+}
+
+TEST(JsonValidate, DefinitionsThatMultiplyAreRefused) {
+  EXPECT_EQ(why(*made(doubling("allOf", 8)), "1"), "");
+  for (const char* keyword : {"allOf", "anyOf", "oneOf"}) {
+    auto refused = JsonValidator::make(doubling(keyword, 40));
+    ASSERT_FALSE(refused.has_value()) << keyword;
+    EXPECT_THAT(refused.error().message(), HasSubstr("its definitions multiply")) << keyword;
+  }
+  // What asks which properties were judged looks twice at each step.
+  constexpr std::string_view kAsks = R"(,"unevaluatedProperties":false)";
+  EXPECT_TRUE(JsonValidator::make(doubling("allOf", 12), {}, JsonDraft::k202012).has_value());
+  EXPECT_FALSE(
+      JsonValidator::make(doubling("allOf", 12, kAsks), {}, JsonDraft::k202012).has_value());
+  // Wherever the definitions are.
+  EXPECT_FALSE(
+      JsonValidator::make(R"({"$ref":"other.json"})", {{"other.json", doubling("anyOf", 40)}})
+          .has_value());
+}
+
+TEST(JsonValidate, ManyWaysBackToItselfAreJudgedInTime) {
+  auto validator = made(R"({"$ref":"#/definitions/t","definitions":{
+    "t":{"anyOf":[{"$ref":"#/definitions/u"},{"$ref":"#/definitions/u"},{"type":"integer"}]},
+    "u":{"properties":{"a":{"$ref":"#/definitions/t"}},"type":"object"}}})");
+  EXPECT_EQ(why(*validator, repeated("{\"a\":", 60) + "1" + repeated("}", 60)), "");
+  EXPECT_THAT(why(*validator, repeated("{\"a\":", 60) + "null" + repeated("}", 60)),
+              HasSubstr("where is not looked for"));
+  EXPECT_THAT(why(*validator, R"({"a":{"a":null}})"), HasSubstr("anyOf"));
 }
 
 TEST(JsonValidate, PatternsAreBounded) {

@@ -22,6 +22,8 @@ struct LaneName {
   std::string project, pipeline, sink;
   /// Of what the lane has as a whole: its group of processes, its turn when records run alone.
   std::string owner() const { return project + "." + pipeline + "." + sink; }
+  /// In which its processes share the input's partitions out (docs/kafka.md).
+  std::string group() const { return "leat." + owner(); }
   /// Of its transactions over one input partition (a source's is 0), so that a process which takes the partition over
   /// fences the one that had it.
   std::string owner(int32_t partition) const { return owner() + "." + std::to_string(partition); }

@@ -243,7 +243,7 @@ Result<std::unique_ptr<stream::Membership>> Pipeline::join(const LaneSlot& slot)
   } else {
     ASSIGN(topic, ensure_retry_topic(services_.log, project_.retry_topic(plan_.name), 1));
   }
-  return services_.log.join("leat." + slot.name.owner(), topic);
+  return services_.log.join(slot.name.group(), topic);
 }
 
 void Pipeline::forget_start(LaneSlot& slot) {

@@ -1,6 +1,9 @@
 #include "server/backend.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 
 #include "base/strings.h"
 
@@ -59,6 +62,26 @@ bool runs(const Backend& backend, const std::string& pipeline) {
   runtime::RunSnapshot snapshot = backend.supervisor->snapshot();
   return std::any_of(snapshot.pipelines.begin(), snapshot.pipelines.end(),
                      [&](const auto& p) { return p.name == pipeline; });
+}
+
+Result<void> need_at_rest(const Backend& backend, const runtime::PipelinePlan& plan) {
+  const auto refused = [&](const std::string& where, const char* hint) {
+    return Error(ErrorCode::kConflict, fmt::format("pipeline {} is running{}", plan.name, where))
+        .with_blame(Blame::kUser)
+        .with_hint(hint);
+  };
+  if (runs(backend, plan.name)) return refused("", "stop `leat run` first");
+  if (!backend.log) return {};
+  for (const std::string& lane : lanes_of(plan)) {
+    const runtime::LaneName name{backend.plan->project, plan.name, lane};
+    ASSIGN(std::vector<std::string> hosts, backend.log->members(name.group()));
+    if (hosts.empty()) continue;
+    return refused(fmt::format(" on {}", fmt::join(std::set(hosts.begin(), hosts.end()), ", ")),
+                   "stop every `leat run` of this project first; one that was killed, or has an "
+                   "`instance_id`, "
+                   "counts until its session has ended (`session_timeout`)");
+  }
+  return {};
 }
 
 std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan) {

@@ -57,6 +57,8 @@ Result<stream::Log*> need_log(const Backend& backend);
 Result<void> need_writable(const Backend& backend);
 /// True when a `leat run` in this process has that pipeline.
 bool runs(const Backend& backend, const std::string& pipeline);
+/// kConflict while a process has the pipeline: this one, or another on the same log.
+Result<void> need_at_rest(const Backend& backend, const runtime::PipelinePlan& plan);
 /// Ids of a pipeline's lanes, in the plan's order.
 std::vector<std::string> lanes_of(const runtime::PipelinePlan& plan);
 /// The lane that serves `sink`, by lane id or by sink id; kNotFound names the nearest.

@@ -295,10 +295,7 @@ Result<net::Response> reset(const Backend& backend, const Call& call) {
     ASSIGN(std::string lane, find_lane(*plan, *call.text("sink")));
     ids = {lane};
   }
-  if (runs(backend, plan->name)) {
-    return Error(ErrorCode::kConflict, fmt::format("pipeline {} is running", plan->name))
-        .with_hint("stop `leat run` first; a position is only moved at rest");
-  }
+  TRY(need_at_rest(backend, *plan));
   ASSIGN(stream::Log * log, need_log(backend));
   ASSIGN(std::vector<stream::Progress> rows, progress_of(backend, plan->name));
   Planner planner(backend, *plan, std::move(to), truncate);

@@ -143,11 +143,9 @@ Result<net::Response> delete_topic(const Backend& backend, const Call& call) {
   const Json users = users_of(*backend.plan, name);
   for (const Json& side : users) {
     for (const Json& pipeline : side) {
-      if (!runs(backend, pipeline.get<std::string>())) continue;
-      return Error(ErrorCode::kConflict, fmt::format("pipeline {} is running on topic {}",
-                                                     pipeline.get<std::string>(), name))
-          .with_blame(Blame::kUser)
-          .with_hint("stop `leat run` first");
+      ASSIGN(const runtime::PipelinePlan* plan,
+             find_pipeline(backend, pipeline.get<std::string>()));
+      TRY(need_at_rest(backend, *plan));
     }
   }
   ASSIGN(Json json, topic_json(backend, topic, true));

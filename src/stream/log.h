@@ -126,6 +126,11 @@ class Log {
   /// Takes part in reading `topic` as `group`.
   virtual Result<std::unique_ptr<Membership>> join(const std::string& group,
                                                    const TopicInfo& topic) = 0;
+  /// Processes that take part in reading as `group`, by address; a log that one process has to itself knows of none.
+  virtual Result<std::vector<std::string>> members(const std::string& group) {
+    static_cast<void>(group);
+    return std::vector<std::string>();
+  }
   /// `owner` names the lane's partition (the transactional.id on Kafka): a new owner of that name fences the old one. So whoever
   /// takes a lane over calls it first, and reads progress() then.
   virtual Result<std::unique_ptr<LogTransaction>> begin(const std::string& owner) = 0;

@@ -66,6 +66,11 @@ class Kafka(unittest.TestCase):
     def leat(self, command, *arguments, **options):
         return self.project.leat(command, "--profile", "cluster", *arguments, **options)
 
+    def refused(self, *command):
+        """What a command is refused with; nothing: it is not."""
+        done = self.project.call(*command, "--profile", "cluster")
+        return done.stderr if done.returncode else ""
+
     def json(self, command, *arguments):
         return json.loads(self.leat(command, *arguments, "--output", "json") or "[]")
 
@@ -131,6 +136,12 @@ class Kafka(unittest.TestCase):
         self.assertEqual(int(postgres.psql(f"SELECT count(DISTINCT id) FROM {table}")), 120)
         self.assertEqual(int(postgres.psql(f"SELECT count(*) FROM {table}")), 120)
         self.assertEqual(sum(group["count"] for group in self.json("dlq", "ls")), 3)
+        # Not while a process has it, wherever that keeps its data.
+        with self.project.background("run", "--profile", "cluster", "--data", "elsewhere"):
+            plan = ("reset", "events", "--to", "start", "--truncate", "--dry-run")
+            leat.wait_until(lambda: self.refused(*plan), "a refusal of the plan")
+            self.assertIn("pipeline events is running on 127.0.0.1", self.refused(*plan[:-1], "--yes"))
+            self.assertIn("pipeline events is running on", self.refused("topics", "rm", f"{self.name}_events", "--yes"))
         # From the start again, into the emptied table.
         self.leat("reset", "events", "--to", "start", "--truncate", "--yes")
         self.assertEqual(int(postgres.psql(f"SELECT count(*) FROM {table}")), 0)
