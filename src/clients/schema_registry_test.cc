@@ -111,6 +111,33 @@ TEST(SchemaRegistryClient, WhatIsNoRegistryIsTold) {
   }
 }
 
+TEST(SchemaRegistryClient, AProxysOwn404IsNoAnswerAboutASchema) {
+  RawServer server(
+      [](const std::string&, int) { return answer("<html>not here</html>", "404 Not Found"); });
+  auto options = at(server);
+  options.timeout_ms = 300;
+  SchemaRegistry registry(options);
+  auto schema = registry.schema(7, "u");
+  ASSERT_FALSE(schema);
+  EXPECT_EQ(schema.error().code(), ErrorCode::kUnavailable) << "or records would be dead letters";
+  EXPECT_THAT(schema.error().to_string(), HasSubstr("no answer of a schema registry"));
+}
+
+TEST(SchemaRegistryClient, APasswordThatCannotBeReadIsWaitedFor) {
+  RawServer server([](const std::string&, int) { return answer("[]"); });
+  auto options = at(server);
+  options.username = "leat";
+  options.password = config::Secret("old", []() -> Result<std::string> {
+    return Error(ErrorCode::kNotFound, "cannot read /nowhere/password");
+  });
+  SchemaRegistry registry(options);
+  auto subjects = registry.subjects();
+  ASSERT_FALSE(subjects);
+  EXPECT_EQ(subjects.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(subjects.error().to_string(), HasSubstr("/nowhere/password"));
+  EXPECT_TRUE(server.requests().empty());
+}
+
 TEST(SchemaRegistryClient, DifferencesAreTheRegistrysWords) {
   std::string body = R"({"is_compatible":false,"messages":["{errorType:'X'}"]})";
   RawServer server([&](const std::string&, int) { return answer(body); });

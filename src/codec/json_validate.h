@@ -14,13 +14,12 @@
 
 #include "base/result.h"
 #include "stream/record.h"
+#include "types/json_schema.h"
 
 namespace leat::codec {
 
 /// What a schema refers to: its name as `$ref` says it (a URI, or relative to the schema's $id), and its text.
-struct JsonSchemaReference {
-  std::string name, text;
-};
+using JsonSchemaReference = types::JsonDocument;
 
 /// The draft of schemas that name none, or one that nobody knows.
 enum class JsonDraft : uint32_t { k4 = 4, k6 = 6, k7 = 7, k201909 = 2019, k202012 = 2020 };

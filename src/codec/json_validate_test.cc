@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "codec/json_schema_codec.h"
+#include "codec/schema_codec.h"
 #include "types/json_schema.h"
 
 namespace leat::codec {
@@ -194,6 +195,29 @@ TEST(JsonSchemaCodec, Decodes) {
             "/age: -1 is less than the minimum of 0 (schema: /properties/age/minimum)");
   EXPECT_EQ(rejects[1].reason, stream::Reason::kMalformed);
   EXPECT_EQ(rejects[2].reason, stream::Reason::kMalformed);
+}
+
+TEST(JsonSchemaCodec, DecodesWhatRefersToAnotherSubject) {
+  auto parsed = schema::parse(
+      schema::Format::kJson,
+      R"({"type":"object","properties":{"who":{"$ref":"person.json"}},"required":["who"]})",
+      {{{"person.json", "people", 1}, std::string(kPerson)}});
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().to_string();
+  const types::Schema columns = schema_columns(**parsed).value();
+  ASSERT_EQ(columns.fields.size(), 1U);
+  EXPECT_EQ(columns.fields[0].type.to_string(), "STRUCT(age BIGINT)");
+  auto decoder = make_schema_decoder(**parsed, **parsed, columns);
+  ASSERT_TRUE(decoder.has_value()) << decoder.error().to_string();
+  stream::RecordBatch batch;
+  for (const char* text : {R"({"who":{"age":7}})", R"({"who":{"age":-1}})"})
+    batch.records.emplace_back().value = text;
+  types::BatchBuffer out(columns);
+  std::vector<uint32_t> rows;
+  std::vector<stream::Reject> rejects;
+  (*decoder)->decode(batch, out, rows, rejects);
+  EXPECT_EQ(rows, std::vector<uint32_t>{0});
+  ASSERT_EQ(rejects.size(), 1U);
+  EXPECT_EQ(rejects[0].message.substr(0, 9), "/who/age:");
 }
 
 TEST(JsonSchemaCodec, Encodes) {

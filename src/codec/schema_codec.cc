@@ -8,6 +8,7 @@
 #include "codec/proto_encode.h"
 #include "codec/proto_mapping.h"
 #include "schema/avro.h"
+#include "schema/json_schema.h"
 #include "schema/protobuf.h"
 #include "types/json_schema.h"
 
@@ -24,6 +25,13 @@ const schema::protobuf::File& protobuf(const schema::ParsedSchema& schema) {
   return static_cast<const schema::ProtobufSchema&>(schema).file();
 }
 
+std::vector<JsonSchemaReference> references_of(const schema::ParsedSchema& schema) {
+  std::vector<JsonSchemaReference> out;
+  for (const auto& each : static_cast<const schema::JsonSchema&>(schema).references())
+    out.push_back({each.reference.name, each.text});
+  return out;
+}
+
 /// Bytes do not tell Protobuf's types from each other: what the rules of compatibility refuse would be read as something
 /// else, or as absent, without a word.
 Result<void> check_protobuf(const schema::ParsedSchema& writer,
@@ -38,7 +46,8 @@ Result<void> check_protobuf(const schema::ParsedSchema& writer,
 
 Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
   if (schema.format() == Format::kProtobuf) return proto_columns(protobuf(schema));
-  if (schema.format() == Format::kJson) return types::schema_from_json(schema.canonical());
+  if (schema.format() == Format::kJson)
+    return types::schema_from_json(schema.canonical(), references_of(schema));
   return avro_columns(avro(schema));
 }
 
@@ -49,8 +58,8 @@ Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::Parse
   if (schema.format() == Format::kProtobuf)
     return make_proto_encoder(protobuf(schema), {}, columns, std::move(key), std::move(prefix));
   if (schema.format() == Format::kJson)
-    return make_json_schema_encoder(schema.canonical(), {}, columns, std::move(key),
-                                    prefix.value_or(""));
+    return make_json_schema_encoder(schema.canonical(), references_of(schema), columns,
+                                    std::move(key), prefix.value_or(""));
   return make_avro_encoder(avro(schema), columns, std::move(key), prefix.value_or(""));
 }
 
@@ -84,7 +93,7 @@ Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::Parse
   if (reader.format() == Format::kJson) {
     JsonDecodeOptions borrowing;
     borrowing.borrow = true;
-    return make_json_schema_decoder(writer.canonical(), {}, columns, borrowing);
+    return make_json_schema_decoder(writer.canonical(), references_of(writer), columns, borrowing);
   }
   AvroDecodeOptions options;
   options.borrow = true;

@@ -6,12 +6,14 @@
 
 namespace leat::schema {
 
-JsonSchema::JsonSchema(json::Tree tree) : tree_(std::move(tree)), canonical_(tree_.text().dump()) {}
+JsonSchema::JsonSchema(json::Tree tree, std::vector<Resolved> references)
+    : tree_(std::move(tree)), canonical_(tree_.text().dump()), references_(std::move(references)) {}
 
 Result<std::shared_ptr<const ParsedSchema>> JsonSchema::parse(
     std::string_view text, const std::vector<Resolved>& references) {
   ASSIGN(json::Tree tree, json::read_tree(text, references));
-  return std::shared_ptr<const ParsedSchema>(std::make_shared<JsonSchema>(std::move(tree)));
+  return std::shared_ptr<const ParsedSchema>(
+      std::make_shared<JsonSchema>(std::move(tree), references));
 }
 
 std::string JsonSchema::normalized() const { return sorted_keys(tree_.text()).dump(); }

@@ -9,7 +9,7 @@ namespace leat::schema {
 /// Immutable; any thread.
 class JsonSchema final : public ParsedSchema {
  public:
-  explicit JsonSchema(json::Tree tree);
+  JsonSchema(json::Tree tree, std::vector<Resolved> references);
   /// Errors as parse() has them.
   static Result<std::shared_ptr<const ParsedSchema>> parse(std::string_view text,
                                                            const std::vector<Resolved>& references);
@@ -21,12 +21,14 @@ class JsonSchema final : public ParsedSchema {
   /// Its title.
   std::string record_name() const override;
   Outline outline() const override;
+  const std::vector<Resolved>& references() const { return references_; }
 
  private:
   std::vector<Difference> compare(const ParsedSchema& writer) const override;
 
   const json::Tree tree_;
   const std::string canonical_;
+  const std::vector<Resolved> references_;
 };
 
 }  // namespace leat::schema

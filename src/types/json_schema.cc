@@ -40,9 +40,35 @@ struct Read {
   bool nullable = false;
 };
 
+Result<Json> parsed(std::string_view document, std::string_view called) {
+  Json root = Json::parse(document, nullptr, /*allow_exceptions=*/false);
+  if (!root.is_discarded()) return root;
+  // Parse again for the place: exceptions of the library end here.
+  try {
+    return Json::parse(document);
+  } catch (const Json::exception& error) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} is not JSON: {}", called, error.what()));
+  }
+}
+
+/// What a schema refers to, by name.
+using Documents = std::vector<std::pair<std::string, Json>>;
+
+const Json* find_document(const Documents& documents, std::string_view uri) {
+  const auto fits = [&](const auto& each) {
+    const auto& [name, text] = each;
+    const Json id = text.is_object() ? text.value("$id", Json()) : Json();
+    return uri == name || id == uri || uri.ends_with("/" + name);
+  };
+  const auto found = std::ranges::find_if(documents, fits);
+  return found == documents.end() ? nullptr : &found->second;
+}
+
 class Reader {
  public:
-  explicit Reader(const Json& root) : root_(root) {}
+  Reader(const Json& root, const Documents& others)
+      : root_(root), others_(others), document_(&root) {}
 
   Result<Schema> read() {
     Schema schema;
@@ -99,13 +125,16 @@ class Reader {
   Result<Read> read_reference(const Json& reference, const std::string& at, size_t depth) {
     if (!reference.is_string()) return bad(at + "/$ref", "expected a string");
     auto target = reference.get<std::string>();
-    if (target != "#" && !target.starts_with("#/")) {
-      return bad(
-          at + "/$ref",
-          fmt::format("cannot follow '{}': only references into this document (#/...)", target));
+    const size_t hash = std::min(target.find('#'), target.size());
+    const Json* document = hash == 0 ? document_ : find_document(others_, target.substr(0, hash));
+    std::string_view rest = std::string_view(target).substr(std::min(hash + 1, target.size()));
+    if (!document || (!rest.empty() && !rest.starts_with('/'))) {
+      return bad(at + "/$ref",
+                 fmt::format("cannot follow '{}': only references into this document (#/...), or "
+                             "into those that the schema is registered with",
+                             target));
     }
-    const Json* place = &root_;
-    std::string_view rest = std::string_view(target).substr(1);
+    const Json* place = document;
     while (!rest.empty()) {
       size_t slash = rest.find('/', 1);
       std::string token(rest.substr(1, slash == std::string_view::npos ? slash : slash - 1));
@@ -120,7 +149,10 @@ class Reader {
       place = &(*place)[token];
       rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
     }
-    return read_node(*place, target, depth + 1);
+    const Json* const from = std::exchange(document_, document);
+    auto found = read_node(*place, target, depth + 1);
+    document_ = from;
+    return found;
   }
 
   Result<Type> read_object(const Json& node, const std::string& at, size_t depth) {
@@ -257,6 +289,8 @@ class Reader {
   }
 
   const Json& root_;
+  const Documents& others_;
+  const Json* document_;  // that the place which is read stands in
 };
 
 Json write_object(const std::vector<Field>& fields);
@@ -446,18 +480,15 @@ Type Seen::to_type() const {
 
 }  // namespace
 
-Result<Schema> schema_from_json(std::string_view document) {
-  Json root = Json::parse(document, nullptr, /*allow_exceptions=*/false);
-  if (root.is_discarded()) {
-    // Parse again for the place: exceptions of the library end here.
-    try {
-      root = Json::parse(document);
-    } catch (const Json::exception& error) {
-      return Error(ErrorCode::kInvalidArgument,
-                   fmt::format("the schema is not JSON: {}", error.what()));
-    }
+Result<Schema> schema_from_json(std::string_view document,
+                                std::span<const JsonDocument> references) {
+  ASSIGN(const Json root, parsed(document, "the schema"));
+  Documents others;
+  for (const JsonDocument& each : references) {
+    ASSIGN(Json text, parsed(each.text, fmt::format("'{}'", each.name)));
+    others.emplace_back(each.name, std::move(text));
   }
-  return Reader(root).read();
+  return Reader(root, others).read();
 }
 
 std::string schema_to_json(const Schema& schema) {

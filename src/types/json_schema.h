@@ -18,10 +18,16 @@
 
 namespace leat::types {
 
-/// Reads a document. An Error's where() is the JSON Pointer of the place ("#/properties/dob/type"). Local
-/// references (`$ref: "#/$defs/..."`) are followed; `format` is no type: uuid and date-time stay VARCHAR, for the
+/// A document that others refer to: by this name, by its `$id`, or by a URI that ends with "/" and this name.
+struct JsonDocument {
+  std::string name, text;
+};
+
+/// Reads a document. An Error's where() is the JSON Pointer of the place ("#/properties/dob/type"). References by JSON
+/// Pointer (`$ref: "#/$defs/..."`) are followed, into `references`, too; `format` is no type: uuid and date-time stay VARCHAR, for the
 /// SQL to cast. A root without a type or other than an object gives Schema::root_value.
-Result<Schema> schema_from_json(std::string_view document);
+Result<Schema> schema_from_json(std::string_view document,
+                                std::span<const JsonDocument> references = {});
 
 /// Writes the document, indented by 2, with a newline at its end. schema_from_json() gives the same Schema back.
 std::string schema_to_json(const Schema& schema);

@@ -151,6 +151,20 @@ TEST(JsonSchema, ErrorsNameThePlace) {
   }
 }
 
+TEST(JsonSchema, FollowsReferencesIntoOtherDocuments) {
+  const std::vector<JsonDocument> others = {
+      {"money.json", R"({"$defs":{"cents":{"type":"integer"}},"type":"object","properties":
+                        {"amount":{"$ref":"#/$defs/cents"},"paid":{"$ref":"sub/day.json#/of"}}})"},
+      {"day.json", R"({"$id":"https://x.org/day","of":{"type":"boolean"}})"}};
+  auto schema = schema_from_json(R"({"properties":{"price":{"$ref":"money.json"},
+                    "cents":{"$ref":"money.json#/$defs/cents"},"day":{"$ref":"https://x.org/day#/of"}}})",
+                                 others);
+  ASSERT_TRUE(schema.has_value()) << schema.error().to_string();
+  EXPECT_EQ(sql(*schema), "price STRUCT(amount BIGINT, paid BOOLEAN); cents BIGINT; day BOOLEAN; ");
+  EXPECT_FALSE(schema_from_json(R"({"properties":{"a":{"$ref":"money.json#cents"}}})", others));
+  EXPECT_FALSE(schema_from_json(R"({"properties":{"a":{"$ref":"other.json"}}})", others));
+}
+
 TEST(JsonSchema, OtherRootsAreOneColumn) {
   for (auto document : {"{}", "true", R"({"type":"array"})", R"({"type":["string","null"]})"}) {
     Schema schema = read(document);
