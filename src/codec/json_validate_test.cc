@@ -205,7 +205,7 @@ TEST(JsonSchemaCodec, DecodesWhatRefersToAnotherSubject) {
   ASSERT_TRUE(parsed.has_value()) << parsed.error().to_string();
   const types::Schema columns = schema_columns(**parsed).value();
   ASSERT_EQ(columns.fields.size(), 1U);
-  EXPECT_EQ(columns.fields[0].type.to_string(), "STRUCT(age BIGINT)");
+  EXPECT_EQ(columns.fields[0].type.to_sql(), R"(STRUCT("age" BIGINT))");
   auto decoder = make_schema_decoder(**parsed, **parsed, columns);
   ASSERT_TRUE(decoder.has_value()) << decoder.error().to_string();
   stream::RecordBatch batch;

@@ -160,7 +160,8 @@ TEST(JsonSchema, FollowsReferencesIntoOtherDocuments) {
                     "cents":{"$ref":"money.json#/$defs/cents"},"day":{"$ref":"https://x.org/day#/of"}}})",
                                  others);
   ASSERT_TRUE(schema.has_value()) << schema.error().to_string();
-  EXPECT_EQ(sql(*schema), "price STRUCT(amount BIGINT, paid BOOLEAN); cents BIGINT; day BOOLEAN; ");
+  EXPECT_EQ(sql(*schema),
+            R"(price STRUCT("amount" BIGINT, "paid" BOOLEAN); cents BIGINT; day BOOLEAN; )");
   EXPECT_FALSE(schema_from_json(R"({"properties":{"a":{"$ref":"money.json#cents"}}})", others));
   EXPECT_FALSE(schema_from_json(R"({"properties":{"a":{"$ref":"other.json"}}})", others));
 }
