@@ -84,8 +84,9 @@ services-up: ## install and start the real Kafka, Cassandra and PostgreSQL of th
 	@scripts/deps --services
 	@tests/services/services up postgres kafka cassandra
 
-registry-clients: build ## Confluent's JavaScript client tries leat's schema registry on port 8081 with its own live tests
-	@tests/services/registry-clients javascript $(CURDIR)/build/leat
+registry-clients: ## Confluent's Python and JavaScript clients try leat's schema registry
+	@scripts/deps --services
+	@JOBS=$(JOBS) ONLY='*ConfluentsClients*' scripts/test e2e
 
 services-down: ## stop them
 	@tests/services/services down

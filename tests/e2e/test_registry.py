@@ -1,4 +1,4 @@
-"""The schema registry: by plain HTTP, by Confluent's Python client, killed, and started twice."""
+"""The schema registry: by plain HTTP, by Confluent's Python and JavaScript clients, killed, and started twice."""
 import base64
 import json
 import pathlib
@@ -273,10 +273,17 @@ print("done")
 """
 
 
-class ConfluentsClient(unittest.TestCase):
-    def test_registers_evolves_checks_deletes(self):
+class ConfluentsClients(unittest.TestCase):
+    def test_python_registers_evolves_checks_deletes(self):
         with leat.Project(None) as project, registry.serving(project) as r:
             self.assertEqual(registry.client(r.url, CLIENT), "done\n")
+
+    def test_javascript_passes_the_live_tests_that_it_ships(self):
+        with leat.Project(None) as project, registry.serving(project) as r:
+            shipped, passed = registry.javascript_tests(r.url)
+        self.assertTrue(shipped)
+        self.assertEqual(passed, shipped)
+        print(f"  {len(passed)} of {len(shipped)} live tests of @confluentinc/schemaregistry passed")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """leat's schema registry as its clients see it: `leat registry` in a folder of the test's own, plain HTTP, and
-Confluent's Python client (tests/services/registry-clients)."""
+Confluent's Python and JavaScript clients (tests/services/registry-clients)."""
 import contextlib
 import json
 import os
@@ -49,15 +49,29 @@ def serving(project, *arguments, env=None):
         yield Registry(line().group(1), process)
 
 
-def client(url, script, *arguments):
-    """What a script prints that has Confluent's client as `c` and sys.argv[2:] = arguments; skipped where the client cannot be installed."""
-    head = ("import sys, json\n"
-            "from confluent_kafka.schema_registry import SchemaRegistryClient, Schema, SchemaReference\n"
-            "from confluent_kafka.schema_registry.error import SchemaRegistryError\n"
-            "c = SchemaRegistryClient({'url': sys.argv[1]})\n")
-    done = subprocess.run([CLIENTS, "python", "-c", head + script, url, *arguments], text=True, capture_output=True, timeout=300)
+def run_client(*arguments):
+    """What tests/services/registry-clients prints; skipped where the client cannot be installed."""
+    done = subprocess.run([CLIENTS, *arguments], text=True, capture_output=True, timeout=300)
     if done.returncode == 1 and "cannot install" in done.stderr and not os.environ.get("CI"):
         raise unittest.SkipTest(done.stderr)
     if done.returncode != 0:
         raise leat.Failed(done.stdout + done.stderr)
     return done.stdout
+
+
+def client(url, script, *arguments):
+    """What a script prints that has Confluent's Python client as `c` and sys.argv[2:] = arguments."""
+    head = ("import sys, json\n"
+            "from confluent_kafka.schema_registry import SchemaRegistryClient, Schema, SchemaReference\n"
+            "from confluent_kafka.schema_registry.error import SchemaRegistryError\n"
+            "c = SchemaRegistryClient({'url': sys.argv[1]})\n")
+    return run_client("python", "-c", head + script, url, *arguments)
+
+
+def javascript_tests(url):
+    """Names of the live tests that Confluent's JavaScript package ships and that need no Kafka client; of those that passed."""
+    said = run_client("javascript", url)
+    files = re.findall(r"^tests of (.+)$", said, re.M)
+    shipped = [name for file in files for name in re.findall(r"\b(?:it|test)\)\(['\"](.+?)['\"],", pathlib.Path(file).read_text())]
+    passed = re.findall(r"^ +ok \d+ - (.+)$", said, re.M)
+    return sorted(shipped), sorted(passed)

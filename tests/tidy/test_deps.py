@@ -22,7 +22,8 @@ class Deps(unittest.TestCase):
         self.tree = pathlib.Path(folder.name)
         for name in ("scripts", "deps", "native", "registry/@some/thing/-"):
             (self.tree / name).mkdir(parents=True)
-        shutil.copy(ROOT / "scripts" / "deps", self.tree / "scripts")
+        for name in ("deps", "npm-packages"):
+            shutil.copy(ROOT / "scripts" / name, self.tree / "scripts")
         (self.tree / "apt-packages.txt").write_text("bash\n")
         self.tarball = self.tree / "registry/@some/thing/-/thing-1.2.tgz"
         with tarfile.open(self.tarball, "w:gz") as tar:
@@ -103,7 +104,8 @@ class Deps(unittest.TestCase):
         self.tarball.unlink()
         code, said, there = self.run_deps()
         self.assertEqual((code, there), (1, []), said)
-        self.assertIn("thing-1.2.tgz (see above)", said)
+        self.assertIn("/registry/@some/thing/-/thing-1.2.tgz: ", said)
+        self.assertIn("Is file://", said)
 
 
 if __name__ == "__main__":
