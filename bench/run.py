@@ -1,6 +1,6 @@
 """Runs the benchmarks and ends with a table: each rate beside its ceiling of the same run, and its goal.
 
-    bench/run.py [NAME...]     of: sql codec avro proto log store pipeline start updates; all when none is named
+    bench/run.py [NAME...]     of: sql codec avro proto log store pipeline registry start updates; all when none is named
 
 A program's lines `goal: MEASURE | LEAT | CEILING | RATIO | GOAL | met` are the rows of the table; a goal that is not met is
 shown, never hidden, and fails nothing: machines differ. Called by `make bench`, which has built the programs.
@@ -17,7 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "build" / "bench"
 sys.path.insert(0, str(ROOT / "tests"))
-from support import leat  # noqa: E402
+from support import leat, registry as registries  # noqa: E402
 
 ROUNDS = 5
 HEADER = ("measure", "leat", "ceiling, same run", "ratio", "goal", "")
@@ -121,6 +121,35 @@ def start():
     goal("memory when idle", f"{mib:.0f} MiB", "-", "-", "<= 80 MiB", verdict(mib <= 80))
 
 
+SUBJECTS = 10_000
+
+
+def registry_start(project):
+    """Milliseconds from the start of `leat registry` to the line that says where it listens."""
+    begin = time.monotonic()
+    with subprocess.Popen(project.command("registry", "--port", "0", "--data", "data"), cwd=project.dir, text=True,
+                          stdout=subprocess.PIPE) as process:
+        line = process.stdout.readline()
+        took = (time.monotonic() - begin) * 1000
+        process.terminate()
+    if "listening on" not in line:
+        sys.exit(f"bench: leat registry ended with {process.returncode}")
+    return took
+
+
+def registry():
+    """Look-ups in a schema registry, and its start."""
+    with leat.Project(None) as full, leat.Project(None) as empty:
+        program("registry", "fill", str(full.dir / "data"), str(SUBJECTS))
+        rounds = [(registry_start(full), registry_start(empty)) for _ in range(ROUNDS)]
+        took, without = (statistics.median(column) for column in zip(*rounds))
+        goal(f"start of leat registry, {SUBJECTS:,} subjects", f"{took:.0f} ms", f"{without:.0f} ms without any", "-",
+             "<= 300 ms", verdict(took <= 300))
+        with registries.serving(full, "--data", "data") as served:
+            program("registry", "ask", served.url, str(SUBJECTS))
+            print(f"resident memory with {SUBJECTS:,} subjects: {resident_mib(served.process.pid):.0f} MiB")
+
+
 UPDATES = {
     "leat.yaml": "project: bench\ntopics:\n  events: {partitions: 2, retention: 1m}\nprofiles:\n  local: {}\n",
     "pipelines/make.yaml": "pipeline: make\nsource: {generate: {count: COUNT, keys: 100000, seed: 7}}\n"
@@ -169,6 +198,7 @@ PARTS = {
     "log": lambda: program("log", "examples/users/api", "SCRATCH"),
     "store": lambda: program("store"),
     "pipeline": lambda: program("pipeline"),
+    "registry": registry,
     "start": start,
     "updates": updates,
 }

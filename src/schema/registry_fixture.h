@@ -1,4 +1,4 @@
-// What the registry's tests share: a store in memory that can fail, and a small language of schemas, so that these
+// What the registry's tests share: a registry over a store in memory, and a small language of schemas, so that these
 // tests are of the registry alone. For tests only.
 //
 //   schema = type...          "int string= @money": a field a word; "=": with a default; "@": from a reference
@@ -8,45 +8,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "schema/memory_store.h"
 #include "schema/registry.h"
 #include "schema/registry_error.h"
 #include "testing/result.h"
 
 namespace leat::schema {
-
-class MemoryStore final : public SchemaStore {
- public:
-  enum class Fail : uint8_t { kNot, kBefore, kAfter };  // the error comes before or after the write
-
-  Result<std::vector<Row>> scan() override {
-    std::vector<Row> out;
-    for (const auto& [key, value] : rows) out.push_back({key, value});
-    return out;
-  }
-  Result<void> write(std::span<const Row> batch) override {
-    const Fail now = std::exchange(fail, Fail::kNot);
-    if (now != Fail::kBefore) {
-      ++writes;
-      for (const Row& row : batch) {
-        if (row.value)
-          rows[row.key] = *row.value;
-        else
-          rows.erase(row.key);
-      }
-    }
-    return now == Fail::kNot ? Result<void>() : Error(ErrorCode::kNoSpace, "the disk is full");
-  }
-
-  std::map<std::string, std::string> rows;
-  Fail fail = Fail::kNot;
-  int writes = 0;
-};
 
 class WordSchema final : public ParsedSchema {
  public:
