@@ -27,6 +27,7 @@ Result<clients::SchemaRegistryOptions> registry_options(const config::RegistryDe
   }
   options.username = declared.username;
   options.password = declared.password;
+  options.allow_plaintext = declared.allow_plaintext;
   options.ca_file = declared.ca_file;
   options.timeout_ms = declared.timeout_ms;
   return options;

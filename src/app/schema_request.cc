@@ -22,6 +22,7 @@ Result<std::unique_ptr<SchemaRegistry>> of_project(const GlobalOptions& options,
   config::RegistryDecl declared = *loaded.env->files.profile.registry;
   if (!declared.listen.empty()) declared.urls = {"http://" + declared.listen};
   ASSIGN(clients::SchemaRegistryOptions asked, registry_options(declared));
+  asked.allow_plaintext = asked.allow_plaintext || args.allow_plaintext;
   if (!args.username.empty()) {
     asked.username = args.username;
     asked.password =
@@ -67,6 +68,7 @@ Result<std::unique_ptr<SchemaRegistry>> open_registry(const GlobalOptions& globa
     at = end + 1;
   }
   options.username = args.username;
+  options.allow_plaintext = args.allow_plaintext;
   if (!options.username.empty())
     options.password = config::Secret(environment.get("SCHEMA_REGISTRY_PASSWORD").value_or(""));
   return std::make_unique<SchemaRegistry>(std::move(options));
@@ -143,6 +145,9 @@ void add_registry_options(Command& command, SchemaArgs& args) {
       .add_option("--username", args.username,
                   "As whom to log in; the password is in $SCHEMA_REGISTRY_PASSWORD")
       .type_name("NAME");
+  command.add_flag("--allow-plaintext", args.allow_plaintext,
+                   "Log in over http:// away from loopback, too: the password crosses the network "
+                   "in the clear");
 }
 
 void add_file_options(Command& command, SchemaArgs& args) {

@@ -20,7 +20,7 @@ struct SchemaArgs {
   std::string registry, username, subject, file, type, version, level, topic;
   std::vector<std::string> references, sides;
   int64_t records = -1;  // not said
-  bool normalize = false;
+  bool normalize = false, allow_plaintext = false;
 };
 
 void add_registry_options(Command& command, SchemaArgs& args);

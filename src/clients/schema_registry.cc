@@ -150,6 +150,15 @@ SchemaRegistry::SchemaRegistry(SchemaRegistryOptions options)
   CHECK(!options_.urls.empty());
 }
 
+Result<void> SchemaRegistry::check_private(const net::Url& url) const {
+  if (options_.allow_plaintext || url.scheme == "https" || url.is_loopback()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("a login at {} would cross the network in the clear", url.origin()))
+      .with_blame(Blame::kUser)
+      .with_hint(
+          "https://, or allow_plaintext (--allow-plaintext) in a network that nobody else hears");
+}
+
 Result<Json> SchemaRegistry::ask_once(const net::HttpRequest& request) {
   MutexLock lock(mutex_);
   ASSIGN(const net::HttpResponse response, http_.fetch(request, stop_.get_token()));
@@ -180,6 +189,7 @@ Result<Json> SchemaRegistry::ask(std::string method, const std::string& target,
     request.headers.add("Accept", std::string(kMediaType) + ", application/json");
     if (!body.empty()) request.headers.add("Content-Type", std::string(kMediaType));
     if (!options_.username.empty()) {
+      TRY(check_private(url));
       auto password = options_.password.current();
       if (!password)
         return Error(ErrorCode::kUnavailable, password.error().to_string())

@@ -27,10 +27,11 @@
 namespace leat::clients {
 
 struct SchemaRegistryOptions {
-  std::vector<net::Url> urls;  // of one registry, tried in turn; at least one
-  std::string username;        // empty: no login
-  config::Secret password;     // read anew for each request
-  std::string ca_file;         // authorities besides the host's (PEM)
+  std::vector<net::Url> urls;    // of one registry, tried in turn; at least one
+  std::string username;          // empty: no login
+  config::Secret password;       // read anew for each request
+  bool allow_plaintext = false;  // the login over http, away from loopback
+  std::string ca_file;           // authorities besides the host's (PEM)
   int64_t timeout_ms = 10'000;
   io::Clock* clock = nullptr;  // null: the host's; outlives the client
 };
@@ -68,6 +69,7 @@ class SchemaRegistry final : public schema::Catalog {
  private:
   using Json = nlohmann::ordered_json;
   Result<Json> ask(std::string method, const std::string& target, const std::string& body = "");
+  Result<void> check_private(const net::Url& url) const;
   Result<Json> ask_once(const net::HttpRequest& request);
   using Kept = std::pair<std::string, int32_t>;  // a context and an id; a GUID and 0
   Result<std::shared_ptr<const SchemaText>> keep(const Kept& key, const std::string& target);

@@ -64,6 +64,20 @@ TEST(SchemaRegistryClient, RegistersWithTypeReferencesAndLogin) {
   EXPECT_THAT(request, HasSubstr(R"("references":[{"name":"a","subject":"b/c","version":1}])"));
 }
 
+TEST(SchemaRegistryClient, APasswordGoesOverTheNetworkInTheClearOnlyWhenTold) {
+  RawServer server([](const std::string&, int) { return answer("[]"); });
+  auto options = at(server);
+  options.urls[0].host = "0.0.0.0";  // this machine, and no address of loopback
+  ASSERT_OK(SchemaRegistry(options).subjects());
+  options.username = "leat", options.password = config::Secret("pass");
+  const auto refused = SchemaRegistry(options).subjects();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("in the clear"));
+  EXPECT_EQ(server.requests().size(), 1u);
+  options.allow_plaintext = true;
+  ASSERT_OK(SchemaRegistry(options).subjects());
+}
+
 TEST(SchemaRegistryClient, RefusalsSayTheContractsNumber) {
   std::string status = "404 Not Found",
               body = R"({"error_code":40401,"message":"Subject 'u' not found."})";

@@ -24,11 +24,23 @@ bool is_address(std::string_view text) {
   return error == std::errc() && at == end;
 }
 
+bool is_loopback_host(std::string_view host) {
+  return host == "localhost" || host == "[::1]" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
+}
+
 bool is_loopback(std::string_view text) {
-  const std::string_view host = text.substr(0, text.rfind(':'));
-  return is_address(text) &&
-         (host == "localhost" || host == "[::1]" ||
-          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos));
+  return is_address(text) && is_loopback_host(text.substr(0, text.rfind(':')));
+}
+
+/// Whether what is sent there can be read on its way.
+bool is_plaintext(std::string_view url) {
+  constexpr std::string_view kHttp = "http://";
+  if (!url.starts_with(kHttp)) return false;
+  const std::string_view authority =
+      url.substr(kHttp.size(), url.find('/', kHttp.size()) - kHttp.size());
+  return !is_loopback_host(is_address(authority) ? authority.substr(0, authority.rfind(':'))
+                                                 : authority);
 }
 
 bool is_http_url(std::string_view text) {
@@ -58,6 +70,10 @@ const Spec<RegistryDecl>& registry_spec() {
         .doc("Who may log in at `listen`, and what for: a YAML file, relative to the project.");
     s.field("username", &RegistryDecl::username).doc("As whom to log in at `url`.");
     s.field("password", &RegistryDecl::password).doc("Its password.");
+    s.field("allow_plaintext", &RegistryDecl::allow_plaintext)
+        .doc(
+            "Log in over `http://` away from loopback: the password crosses the network in the "
+            "clear.");
     s.field("ca_file", &RegistryDecl::ca_file)
         .doc("Authorities that sign its certificate (PEM), besides the host's.");
     s.field("timeout", &RegistryDecl::timeout_ms)
@@ -69,7 +85,7 @@ const Spec<RegistryDecl>& registry_spec() {
     s.check([](const RegistryDecl& registry, const Node& node, Reading& reading) {
       const Entry* url = node.entry("url");
       if (url && registry.urls.empty()) reading.error(url->value.mark, "no URL", "at least one");
-      for (const char* key : {"username", "password", "ca_file", "timeout"})
+      for (const char* key : {"username", "password", "allow_plaintext", "ca_file", "timeout"})
         if (const Entry* entry = node.entry(key); entry && !url)
           reading.error(entry->key_mark, fmt::format("`{}` without `url`", key), {}, {},
                         "leave it out: the embedded registry is in this process");
@@ -86,6 +102,12 @@ const Spec<RegistryDecl>& registry_spec() {
       if (node.entry("password") && !node.entry("username"))
         reading.error(node.entry("password")->key_mark, "a `password` without `username`",
                       "the name to log in as");
+      if (!registry.username.empty() && !registry.allow_plaintext &&
+          std::any_of(registry.urls.begin(), registry.urls.end(), is_plaintext))
+        reading.error(node.find("username")->mark,
+                      "a login over http:// would cross the network in the clear",
+                      "a `url` with https://, or `allow_plaintext: true` in a network that nobody "
+                      "else hears");
     });
     return s;
   }();

@@ -29,6 +29,7 @@ struct RegistryDecl {
   std::vector<std::string> urls;
   std::string username;  // empty: no login
   Secret password;
+  bool allow_plaintext = false;  // the login over http://, away from loopback
   std::string ca_file;
   int64_t timeout_ms = 10'000;
   Mark mark;
