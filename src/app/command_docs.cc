@@ -8,12 +8,14 @@
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/project_env.h"
+#include "app/project_registry.h"
 #include "components/all.h"
 #include "config/writer.h"
 #include "config/yaml.h"
 #include "io/file.h"
 #include "runtime/lane_metrics.h"
 #include "server/backend.h"
+#include "server/registry_reference.h"
 #include "server/registry_users.h"
 
 namespace leat::app {
@@ -230,6 +232,10 @@ Result<Files> make_files(const CLI::App& root) {
       "`leat registry --users FILE`, or `users` of a profile's `registry`.\n\n" +
       config::markdown(server::registry_users_spec(), 3);
   files["docs/reference/cli.md"] = cli_markdown(root);
+  ASSIGN(const auto registry, ProjectRegistry::open({}, nullptr, ""));
+  files["docs/reference/registry.md"] =
+      "# REST of the schema registry\n\n" + std::string(kMade) +
+      server::registry_reference(server::RegistryApi(*registry->embedded()));
   for (auto& [path, content] : files) {
     while (content.ends_with("\n\n")) content.pop_back();
     if (!content.ends_with('\n')) content += '\n';

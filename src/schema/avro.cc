@@ -19,6 +19,11 @@ std::string AvroSchema::normalized() const {
   return avro::to_text(schema_, avro::Text::kNormalized);
 }
 
+std::optional<std::string> AvroSchema::form(std::string_view name) const {
+  if (name != "resolved") return std::nullopt;
+  return avro::to_text(schema_, avro::Text::kResolved);
+}
+
 std::string AvroSchema::record_name() const {
   const avro::Node& root = schema_.root();
   if (root.has_name()) return root.name.full();

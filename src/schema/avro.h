@@ -19,6 +19,7 @@ class AvroSchema final : public ParsedSchema {
   Format format() const override { return Format::kAvro; }
   const std::string& canonical() const override { return canonical_; }
   std::string normalized() const override;
+  std::optional<std::string> form(std::string_view name) const override;
   /// Of a union: its first record's.
   std::string record_name() const override;
   Outline outline() const override;

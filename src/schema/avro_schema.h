@@ -121,8 +121,9 @@ Result<Schema> parse_schema(std::string_view text, const std::vector<Resolved>& 
 enum class Text {
   kStored,      // Avro's order of attributes, names as short as their place allows
   kNormalized,  // the same, names in full, all other attributes sorted
+  kResolved,    // as stored, but types of references are written out where they stand first
 };
-/// Compact JSON with every attribute. Types of references stay names.
+/// Compact JSON with every attribute. Types of references stay names, but for kResolved.
 std::string to_text(const Schema& schema, Text kind);
 
 /// Specification, "Transforming into Parsing Canonical Form". Types of references are written out.

@@ -175,6 +175,22 @@ TEST(Avro, LogicalTypesHoldByTheirRulesAndAreIgnoredElse) {
   }
 }
 
+TEST(Avro, ResolvedItNeedsNoReferences) {
+  const std::vector<Resolved> references = {
+      {{"a.Money", "money", 1}, R"({"type":"fixed","name":"Money","namespace":"a","size":8})"}};
+  const auto schema = parsed(
+      R"({"type":"record","name":"b.Order","fields":[{"name":"x","type":"a.Money"},
+          {"name":"y","type":["null","a.Money"]},{"name":"again","type":["null","Order"]}]})",
+      references);
+  const std::string text = schema->form("resolved").value();
+  EXPECT_EQ(text,
+            R"({"type":"record","name":"Order","namespace":"b","fields":[{"name":"x","type":)"
+            R"({"type":"fixed","name":"Money","namespace":"a","size":8}},)"
+            R"({"name":"y","type":["null","a.Money"]},{"name":"again","type":["null","Order"]}]})");
+  EXPECT_TRUE(parsed(text)->differences(*schema).empty());
+  EXPECT_EQ(schema->form("serialized"), std::nullopt);
+}
+
 TEST(Avro, ReferencesBringNamesAndStayNames) {
   const Resolved inner{{"inner", "inner-value", 1},
                        R"({"type":"record","name":"b.I","fields":[{"name":"x","type":"int"}]})"};

@@ -11,10 +11,12 @@ namespace {
 /// Attributes in the order of Avro's own Schema.toString().
 class Writer {
  public:
-  Writer(const Schema& schema, Text kind) : schema_(schema), normal_(kind == Text::kNormalized) {}
+  Writer(const Schema& schema, Text kind)
+      : schema_(schema), normal_(kind == Text::kNormalized), whole_(kind == Text::kResolved) {}
 
   Json type(const Node& node, const std::string& space) {
-    if (node.has_name() && (schema_.is_reference(node) || !written_.insert(&node).second)) {
+    const bool elsewhere = !whole_ && schema_.is_reference(node);
+    if (node.has_name() && (elsewhere || !written_.insert(&node).second)) {
       return name_at(node.name, space);
     }
     if (node.kind == Kind::kUnion) {
@@ -82,7 +84,7 @@ class Writer {
   }
 
   const Schema& schema_;
-  const bool normal_;
+  const bool normal_, whole_;
   std::unordered_set<const Node*> written_;
 };
 

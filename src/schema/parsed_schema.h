@@ -55,6 +55,9 @@ class ParsedSchema {
   virtual const std::string& canonical() const = 0;
   /// The text after the contract's normalisation: two that are equal are one schema under `normalize=true`.
   virtual std::string normalized() const = 0;
+  /// Another form of the text, by the contract's name for it; nullopt: there is none of that name. Of Avro "resolved":
+  /// the types of its references written out. Of Protobuf "serialized": its FileDescriptorProto in base64.
+  virtual std::optional<std::string> form(std::string_view) const { return std::nullopt; }
   /// Full name of the (first) record or message, for the record strategies; a JSON Schema's title; empty: none.
   virtual std::string record_name() const = 0;
   /// Its types and fields, to be laid beside another's: changes().

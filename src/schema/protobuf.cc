@@ -30,7 +30,8 @@ Result<std::shared_ptr<const ParsedSchema>> ProtobufSchema::parse(
 
 std::string ProtobufSchema::normalized() const { return file_.descriptor().DebugString(); }
 
-std::string ProtobufSchema::serialized() const {
+std::optional<std::string> ProtobufSchema::form(std::string_view name) const {
+  if (name != "serialized") return std::nullopt;
   google::protobuf::FileDescriptorProto file;
   file_.descriptor().CopyTo(&file);
   return base64(file.SerializeAsString());

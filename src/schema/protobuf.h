@@ -20,8 +20,7 @@ class ProtobufSchema final : public ParsedSchema {
   const std::string& canonical() const override { return text_; }
   /// As the library writes a file: no comments, one way of white space and of names.
   std::string normalized() const override;
-  /// Its FileDescriptorProto in base64: what the contract calls `format=serialized`.
-  std::string serialized() const;
+  std::optional<std::string> form(std::string_view name) const override;
   /// Of the first message.
   std::string record_name() const override;
   Outline outline() const override;

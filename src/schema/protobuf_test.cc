@@ -42,13 +42,13 @@ TEST(Protobuf, ASerializedFileIsASchemaToo) {
   const std::vector<Resolved> references = {
       {{"b.proto", "b", 1}, proto3("package b; message B {}")}};
   const auto schema = parsed(text, references);
-  const std::string bytes = static_cast<const ProtobufSchema&>(*schema).serialized();
+  const std::string bytes = schema->form("serialized").value();
   const auto again = parsed(bytes, references);
   EXPECT_EQ(again->record_name(), "a.M");
   EXPECT_EQ(again->normalized(), schema->normalized());
   EXPECT_EQ(again->canonical(), schema->normalized());  // kept as a text
   EXPECT_EQ(rules(*schema, *again), "");
-  EXPECT_EQ(static_cast<const ProtobufSchema&>(*again).serialized(), bytes);
+  EXPECT_EQ(again->form("serialized"), bytes);
   EXPECT_NE(refused(bytes).find("import"), std::string::npos);
   EXPECT_NE(refused("AAAA").find("no .proto text"), std::string::npos);
 }

@@ -57,9 +57,9 @@ class Registry {
   };
   /// 40403. In the hint's context; a plain subject's versions elsewhere are found too.
   Result<Identified> schema(int32_t id, const Subject& hint) const;
-  /// The content of a Protobuf schema with its FileDescriptorProto in base64 for its text: 42201.
-  Result<std::shared_ptr<const Content>> serialized(const Content& content,
-                                                    const std::string& context) const;
+  /// A content of that context with its text in another form, ParsedSchema::form(); null: it has none of that name.
+  Result<std::shared_ptr<const Content>> in_form(const Content& content, const std::string& context,
+                                                 std::string_view form) const;
   /// Versions that have the id: 40403.
   Result<std::vector<Version>> users_of(int32_t id, const Subject& hint, Which which) const;
   /// Every id of a content: 40403.

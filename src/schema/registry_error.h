@@ -4,7 +4,9 @@
 // After the REST specification of the Confluent Schema Registry, section Errors.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -16,6 +18,8 @@ enum class Code : int {
   kMethodNotAllowed = 405,
   kUnsupportedMediaType = 415,
   kNotImplemented = 501,
+  kUnauthorized = 40101,
+  kForbidden = 40301,
   kSubjectNotFound = 40401,
   kVersionNotFound = 40402,
   kSchemaNotFound = 40403,
@@ -39,6 +43,13 @@ enum class Code : int {
   kContextNotEmpty = 42211,
   kStore = 50001,
 };
+
+struct CodeMeaning {
+  Code code;
+  std::string_view meaning;
+};
+/// Every code, for the reference.
+std::span<const CodeMeaning> code_meanings();
 
 /// An Error that carries its code: contract_code().
 Error refusal(Code code, std::string message);

@@ -1,7 +1,6 @@
 // What the registry answers from memory.
 #include <nlohmann/json.hpp>
 
-#include "schema/protobuf.h"
 #include "schema/registry.h"
 #include "schema/registry_error.h"
 
@@ -170,13 +169,15 @@ Result<Registry::Identified> Registry::schema(int32_t id, const Subject& hint) c
   return no_schema(std::to_string(id));
 }
 
-Result<std::shared_ptr<const Content>> Registry::serialized(const Content& content,
-                                                            const std::string& context) const {
-  CHECK(content.format == Format::kProtobuf);
+Result<std::shared_ptr<const Content>> Registry::in_form(const Content& content,
+                                                         const std::string& context,
+                                                         std::string_view form) const {
   ASSIGN(const auto references, resolve(context, content.references));
-  ASSIGN(const auto parsed, ProtobufSchema::parse(content.text, references));
+  ASSIGN(const auto parsed, parse_(content.format, content.text, references));
+  auto text = parsed->form(form);
+  if (!text) return std::shared_ptr<const Content>();
   Content out = content;
-  out.text = static_cast<const ProtobufSchema&>(*parsed).serialized();
+  out.text = std::move(*text);
   return std::make_shared<const Content>(std::move(out));
 }
 

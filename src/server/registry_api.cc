@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "schema/registry_error.h"
 
@@ -17,6 +19,32 @@ constexpr std::array<std::string_view, 3> kMediaTypes = {"application/vnd.schema
                                                          "application/json"};
 
 constexpr std::string_view kRealm = "schema registry";
+
+constexpr RegistryParameter kParameters[] = {
+    {"defaultToGlobal", "`true`: what applies when the subject has none of its own"},
+    {"deleted", "`true`: what is deleted softly, too"},
+    {"deletedOnly", "`true`: only what is deleted softly"},
+    {"deleted_only", "the same as `deletedOnly`"},
+    {"fetchMaxId", "`true`: with the context's highest id as `maxId`"},
+    {"force", "`true`: to `IMPORT` although there are schemas"},
+    {"format",
+     "`resolved`: an Avro schema with the types of its references written out; `serialized`: a "
+     "Protobuf schema as its FileDescriptorProto in base64"},
+    {"key", "a property of the metadata; may come several times"},
+    {"latestOnly", "`true`: each subject's newest version only"},
+    {"limit", "at most so many; -1, the default: all"},
+    {"normalize", "`true`: schemas that mean the same are the same"},
+    {"offset", "without the first so many"},
+    {"permanent", "`true`: for good; without it softly"},
+    {"subject", "in whose context the id is; with a name only that subject"},
+    {"subjectPrefix",
+     "subjects that begin so; `:*:` is any context, `:.NAME:` the context `.NAME`"},
+    {"value", "of the `key` at the same place"},
+    {"verbose", "`true`: with the reasons as `messages`"},
+};
+
+constexpr Code kCommonErrors[] = {Code::kBadRequest, Code::kUnsupportedMediaType,
+                                  Code::kUnauthorized, Code::kForbidden, Code::kStore};
 
 /// The contract's own type, unless the client would rather have another of the three.
 std::string media_type(const net::Request& request) {
@@ -47,12 +75,27 @@ net::Response error_answer(const Error& error) {
   if (code == Code::kStore) message = "Error in the backend data store: " + message;
   const Json body = {{"error_code", static_cast<int>(code)}, {"message", std::move(message)}};
   net::Response response = net::Response::json(dump(body), schema::http_status(code));
-  if (code == kUnauthorized)
+  if (code == Code::kUnauthorized)
     response.headers.set("WWW-Authenticate", fmt::format("Basic realm=\"{}\"", kRealm));
   return response;
 }
 
+bool is_parameter(std::string_view name) {
+  return std::any_of(std::begin(kParameters), std::end(kParameters),
+                     [&](const RegistryParameter& one) { return one.name == name; });
+}
+
 }  // namespace
+
+std::span<const RegistryParameter> registry_parameters() { return kParameters; }
+std::span<const Code> registry_common_errors() { return kCommonErrors; }
+
+bool RegistryOperation::may_answer(Code code) const {
+  const auto has = [&](const auto& codes) {
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+  };
+  return has(errors) || has(registry_common_errors());
+}
 
 RegistryApi::RegistryApi(schema::Registry& registry, const RegistryUsers* users)
     : registry_(registry), users_(users) {
@@ -70,11 +113,14 @@ RegistryApi::RegistryApi(schema::Registry& registry, const RegistryUsers* users)
 }
 
 void RegistryApi::add(RegistryOperation operation) {
-  net::Route route;
+  for (std::string_view name : operation.query)
+    CHECK(is_parameter(name), "{} {}: {} has no meaning", operation.method, operation.path, name);
   operation.need = registry_need(operation.method, operation.path);
+  const size_t number = operations_.size();
+  net::Route route;
   route.method = operation.method;
-  route.handler = [this, operation](const net::Request& request) -> Result<net::Response> {
-    ASSIGN(std::string body, admit(request, operation));
+  route.handler = [this, number](const net::Request& request) -> Result<net::Response> {
+    ASSIGN(std::string body, admit(request, operations_[number]));
     return net::Response::json(std::move(body));
   };
   const bool scoped = operation.path != "/" && !operation.path.starts_with("/contexts") &&
@@ -83,8 +129,21 @@ void RegistryApi::add(RegistryOperation operation) {
     if (!prefix.empty() && !scoped) continue;
     route.pattern = prefix + operation.path;
     operations_router_.add(route);
+    operation_of_route_.push_back(number);
   }
   operations_.push_back(std::move(operation));
+}
+
+const RegistryOperation& RegistryApi::operation_of(const net::Route& route) const {
+  const auto at = static_cast<size_t>(&route - operations_router_.routes().data());
+  return operations_[operation_of_route_[at]];
+}
+
+const RegistryOperation* RegistryApi::find(std::string_view method, std::string_view path) const {
+  net::QueryParams params;
+  std::string allowed;
+  const net::Route* route = operations_router_.find(method, path, params, allowed);
+  return route == nullptr ? nullptr : &operation_of(*route);
 }
 
 Result<std::string> RegistryApi::admit(const net::Request& request,
@@ -93,7 +152,7 @@ Result<std::string> RegistryApi::admit(const net::Request& request,
     return to.handler(RegistryCall(request, registry_));
   const auto user = users_->login(request.headers.get("authorization").value_or(""));
   if (!user) {
-    return schema::refusal(kUnauthorized,
+    return schema::refusal(Code::kUnauthorized,
                            "Unauthorized: expected the name and password of a user (Basic)");
   }
   const RegistryCall call(request, registry_, user.get());
@@ -114,6 +173,11 @@ net::Response RegistryApi::answer(net::Request request) const {
   } else if (auto fits = check_media_type(request); !fits) {
     response = error_answer(fits.error());
   } else {
+    // So that no operation reads a parameter that its entry, and so the reference, does not name.
+    const auto& taken = operation_of(*route).query;
+    std::erase_if(request.query, [&](const auto& one) {
+      return std::find(taken.begin(), taken.end(), one.first) == taken.end();
+    });
     auto made = route->handler(request);
     response = made ? std::move(*made) : error_answer(made.error());
   }

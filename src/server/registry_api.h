@@ -6,20 +6,34 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/router.h"
 #include "schema/registry.h"
+#include "schema/registry_error.h"
 #include "server/registry_call.h"
 
 namespace leat::server {
 
 struct RegistryOperation {
   std::string method, path, summary;
+  std::vector<std::string_view> query;  // the parameters that reach the handler; in the list of
+                                        // registry_parameters()
+  std::vector<schema::Code> errors;     // besides those of every operation
   std::function<Result<std::string>(const RegistryCall&)> handler;  // the body of an answer of 200
+  bool may_answer(schema::Code code) const;
   RegistryNeed need{};  // by add(), of the table in registry_users.cc
 };
+
+struct RegistryParameter {
+  std::string_view name, meaning;
+};
+std::span<const RegistryParameter> registry_parameters();
+/// What each operation may be refused with.
+std::span<const schema::Code> registry_common_errors();
 
 class RegistryApi {
  public:
@@ -32,15 +46,19 @@ class RegistryApi {
   void add(RegistryOperation operation);
   const net::Router& router() const { return router_; }
   const std::vector<RegistryOperation>& operations() const { return operations_; }
+  /// The one that a request takes; null: there is none.
+  const RegistryOperation* find(std::string_view method, std::string_view path) const;
 
  private:
   net::Response answer(net::Request request) const;
+  const RegistryOperation& operation_of(const net::Route& route) const;
   Result<std::string> admit(const net::Request& request, const RegistryOperation& to) const;
 
   schema::Registry& registry_;
   const RegistryUsers* users_;
   std::vector<RegistryOperation> operations_;
   net::Router operations_router_;  // what there is
+  std::vector<size_t> operation_of_route_;
   net::Router router_;  // everything: what is not there is told in the contract's words, too
 };
 

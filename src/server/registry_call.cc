@@ -96,7 +96,8 @@ std::string shown(const schema::Subject& subject) {
 }  // namespace
 
 Error RegistryCall::forbidden(Right right, std::string_view what) const {
-  return refusal(kForbidden, fmt::format("User {} may not {} {}", user_->name, verb(right), what));
+  return refusal(Code::kForbidden,
+                 fmt::format("User {} may not {} {}", user_->name, verb(right), what));
 }
 
 Result<void> RegistryCall::check(RegistryNeed need) const {
@@ -263,14 +264,15 @@ Json to_json(const schema::Version& version) {
 Result<void> present(const RegistryCall& call, const schema::Registry& registry,
                      const std::string& context, std::shared_ptr<const schema::Content>& content) {
   const std::string format = call.text("format");
-  const bool protobuf = content->format == schema::Format::kProtobuf;
-  if (protobuf && format == "serialized") {
-    ASSIGN(content, registry.serialized(*content, context));
+  const bool other = (format == "resolved" && !content->references.empty()) ||
+                     (content->format == schema::Format::kProtobuf &&
+                      (format == "serialized" || format == "ignore_extensions"));
+  if (!other) return {};
+  ASSIGN(auto formed, registry.in_form(*content, context, format));
+  if (formed != nullptr) {
+    content = std::move(formed);
     return {};
   }
-  const bool other = (format == "resolved" && !content->references.empty()) ||
-                     (protobuf && format == "ignore_extensions");
-  if (!other) return {};
   return refusal(Code::kNotImplemented,
                  fmt::format("format={} is not served here; without it the text comes as it was "
                              "registered",

@@ -77,7 +77,7 @@ void add_kept(Json& object, const char* name, const std::string& text);
 /// schemaType (not for AVRO), references, metadata, ruleSet, schema: as far as there are any.
 void add_content(Json& object, const schema::Content& content);
 Json to_json(const schema::Version& version);
-/// 501 for a form of the text that is not known here: `format` of the query.
+/// Puts the text into the form that `format` of the query asks for; 501 for one that is not known here.
 Result<void> present(const RegistryCall& call, const schema::Registry& registry,
                      const std::string& context, std::shared_ptr<const schema::Content>& content);
 

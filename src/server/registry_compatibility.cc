@@ -4,6 +4,7 @@
 namespace leat::server {
 namespace {
 
+using schema::Code;
 using schema::Registry;
 
 Result<std::string> check(Registry& registry, const RegistryCall& call,
@@ -18,14 +19,21 @@ Result<std::string> check(Registry& registry, const RegistryCall& call,
 }  // namespace
 
 void add_registry_compatibility(RegistryApi& api, Registry& registry) {
-  api.add({"POST", "/compatibility/subjects/{subject}/versions/{version}",
+  api.add({"POST",
+           "/compatibility/subjects/{subject}/versions/{version}",
            "Whether a schema is compatible with one version",
+           {"normalize", "verbose"},
+           {Code::kVersionNotFound, Code::kInvalidSchema, Code::kInvalidVersion,
+            Code::kInvalidSubject, Code::kTooLarge},
            [&registry](const RegistryCall& call) -> Result<std::string> {
              ASSIGN(const int32_t version, call.version());
              return check(registry, call, version);
            }});
-  api.add({"POST", "/compatibility/subjects/{subject}/versions",
+  api.add({"POST",
+           "/compatibility/subjects/{subject}/versions",
            "Whether a schema is compatible with the versions that the subject's level names",
+           {"normalize", "verbose"},
+           {Code::kInvalidSchema, Code::kInvalidSubject, Code::kTooLarge},
            [&registry](const RegistryCall& call) { return check(registry, call, std::nullopt); }});
 }
 

@@ -86,19 +86,24 @@ Answer remove(Registry& registry, const RegistryCall&, const Subject& subject) {
 }  // namespace
 
 void add_registry_config(RegistryApi& api, Registry& registry) {
-  const auto add = [&](const char* method, const char* summary, auto handler) {
-    api.add({method, "/config", fmt::format("{} of all subjects", summary),
+  const auto add = [&](const char* method, const char* summary,
+                       const std::vector<std::string_view>& query, const std::vector<Code>& errors,
+                       auto handler) {
+    api.add({method, "/config", fmt::format("{} of all subjects", summary), query, errors,
              [&registry, handler](const RegistryCall& call) {
                return handler(registry, call, Subject{call.context(), ""});
              }});
-    api.add({method, "/config/{subject}", fmt::format("{} of a subject", summary),
+    api.add({method, "/config/{subject}", fmt::format("{} of a subject", summary), query, errors,
              [&registry, handler](const RegistryCall& call) {
                return handler(registry, call, call.named_subject());
              }});
   };
-  add("GET", "The level of compatibility and other settings", get);
-  add("PUT", "Set the level of compatibility and other settings", put);
-  add("DELETE", "Go back to the settings that apply without those", remove);
+  add("GET", "The level of compatibility and other settings", {"defaultToGlobal"},
+      {Code::kNoSubjectLevel}, get);
+  add("PUT", "Set the level of compatibility and other settings", {},
+      {Code::kInvalidLevel, Code::kNotPermitted, Code::kInvalidSubject}, put);
+  add("DELETE", "Go back to the settings that apply without those", {},
+      {Code::kSubjectNotFound, Code::kNotPermitted}, remove);
 }
 
 }  // namespace leat::server

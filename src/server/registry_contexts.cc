@@ -17,37 +17,49 @@ bool any_seen(const schema::Registry& registry, const RegistryCall& call,
                      [&](const auto& name) { return call.may_read(schema::Subject::parse(name)); });
 }
 
+using Answer = Result<std::string>;
+
+Answer get_nothing(schema::Registry&, const RegistryCall&) { return std::string("{}"); }
+
+Answer list_contexts(schema::Registry& registry, const RegistryCall& call) {
+  auto names = registry.contexts();
+  std::erase_if(names, [&](const auto& name) { return !any_seen(registry, call, name); });
+  ASSIGN(const auto page, call.page(std::move(names)));
+  return dump(Json(page));
+}
+
+Answer delete_context(schema::Registry& registry, const RegistryCall& call) {
+  TRY(registry.remove_context(call.context()));
+  return std::string("{}");
+}
+
+Answer get_id(schema::Registry&, const RegistryCall&) {
+  return dump(Json{
+      {"id", "leat"},
+      {"scope", {{"path", Json::array()}, {"clusters", {{"schema-registry-cluster", "leat"}}}}}});
+}
+
+Answer get_version(schema::Registry&, const RegistryCall&) {
+  return dump(Json{{"version", leat::version()}, {"commitId", ""}});
+}
+
 }  // namespace
 
 void add_registry_contexts(RegistryApi& api, schema::Registry& registry) {
-  using Answer = Result<std::string>;
-  for (const char* method : {"GET", "POST"}) {
-    api.add({method, "/", "Nothing: the registry is there",
-             [](const RegistryCall&) -> Answer { return std::string("{}"); }});
-  }
-  api.add({"GET", "/contexts", "Names of the contexts",
-           [&registry](const RegistryCall& call) -> Answer {
-             auto names = registry.contexts();
-             std::erase_if(names,
-                           [&](const auto& name) { return !any_seen(registry, call, name); });
-             ASSIGN(const auto page, call.page(std::move(names)));
-             return dump(Json(page));
-           }});
-  api.add({"DELETE", "/contexts/{context}", "Delete an empty context's settings",
-           [&registry](const RegistryCall& call) -> Answer {
-             TRY(registry.remove_context(call.context()));
-             return std::string("{}");
-           }});
-  api.add({"GET", "/v1/metadata/id", "What this registry calls itself",
-           [](const RegistryCall&) -> Answer {
-             return dump(Json{
-                 {"id", "leat"},
-                 {"scope",
-                  {{"path", Json::array()}, {"clusters", {{"schema-registry-cluster", "leat"}}}}}});
-           }});
-  api.add({"GET", "/v1/metadata/version", "The version of leat", [](const RegistryCall&) -> Answer {
-             return dump(Json{{"version", leat::version()}, {"commitId", ""}});
-           }});
+  using schema::Code;
+  const auto add = [&](const char* method, const char* path, const char* summary,
+                       std::vector<std::string_view> query, std::vector<Code> errors,
+                       auto handler) {
+    api.add({method, path, summary, std::move(query), std::move(errors),
+             [&registry, handler](const RegistryCall& call) { return handler(registry, call); }});
+  };
+  add("GET", "/", "Nothing: the registry is there", {}, {}, get_nothing);
+  add("POST", "/", "The same", {}, {}, get_nothing);
+  add("GET", "/contexts", "Names of the contexts", {"offset", "limit"}, {}, list_contexts);
+  add("DELETE", "/contexts/{context}", "Delete an empty context's settings", {},
+      {Code::kNotPermitted, Code::kContextNotEmpty}, delete_context);
+  add("GET", "/v1/metadata/id", "What this registry calls itself", {}, {}, get_id);
+  add("GET", "/v1/metadata/version", "The version of leat", {}, {}, get_version);
 }
 
 }  // namespace leat::server

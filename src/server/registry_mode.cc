@@ -5,6 +5,7 @@
 namespace leat::server {
 namespace {
 
+using schema::Code;
 using schema::Mode;
 using schema::Registry;
 using schema::Subject;
@@ -25,7 +26,7 @@ Answer put(Registry& registry, const RegistryCall& call, const Subject& subject)
       found != body.end() && found->is_string() ? found->get<std::string>() : "";
   const auto mode = schema::mode_named(name);
   if (!mode) {
-    return schema::refusal(schema::Code::kInvalidMode,
+    return schema::refusal(Code::kInvalidMode,
                            fmt::format("Invalid mode `{}`. Valid values are READWRITE, READONLY, "
                                        "READONLY_OVERRIDE and IMPORT",
                                        name));
@@ -42,19 +43,23 @@ Answer remove(Registry& registry, const RegistryCall&, const Subject& subject) {
 }  // namespace
 
 void add_registry_mode(RegistryApi& api, Registry& registry) {
-  const auto add = [&](const char* method, const char* summary, auto handler) {
-    api.add({method, "/mode", fmt::format("{} of all subjects", summary),
+  const auto add = [&](const char* method, const char* summary,
+                       const std::vector<std::string_view>& query, const std::vector<Code>& errors,
+                       auto handler) {
+    api.add({method, "/mode", fmt::format("{} of all subjects", summary), query, errors,
              [&registry, handler](const RegistryCall& call) {
                return handler(registry, call, Subject{call.context(), ""});
              }});
-    api.add({method, "/mode/{subject}", fmt::format("{} of a subject", summary),
+    api.add({method, "/mode/{subject}", fmt::format("{} of a subject", summary), query, errors,
              [&registry, handler](const RegistryCall& call) {
                return handler(registry, call, call.named_subject());
              }});
   };
-  add("GET", "The mode", get);
-  add("PUT", "Set the mode", put);
-  add("DELETE", "Go back to the mode that applies without that", remove);
+  add("GET", "The mode", {"defaultToGlobal"}, {Code::kNoSubjectMode}, get);
+  add("PUT", "Set the mode", {"force"},
+      {Code::kInvalidMode, Code::kNotPermitted, Code::kInvalidSubject}, put);
+  add("DELETE", "Go back to the mode that applies without that", {}, {Code::kSubjectNotFound},
+      remove);
 }
 
 }  // namespace leat::server

@@ -103,18 +103,28 @@ Answer list_ids(const Registry& registry, const RegistryCall& call) {
 }  // namespace
 
 void add_registry_schemas(RegistryApi& api, Registry& registry) {
-  const auto add = [&](const char* path, const char* summary, auto handler) {
-    api.add({"GET", path, summary,
+  using Names = std::vector<std::string_view>;
+  using schema::Code;
+  const auto add = [&](const char* path, const char* summary, Names query, std::vector<Code> errors,
+                       auto handler) {
+    api.add({"GET", path, summary, std::move(query), std::move(errors),
              [&registry, handler](const RegistryCall& call) { return handler(registry, call); }});
   };
-  add("/schemas", "All versions of all subjects", list_schemas);
-  add("/schemas/types", "The types of schemas", list_types);
-  add("/schemas/ids/{id}", "The schema that an id stands for", get_schema);
-  add("/schemas/ids/{id}/schema", "Its text alone", get_text);
-  add("/schemas/ids/{id}/subjects", "The subjects that have it", list_subjects);
-  add("/schemas/ids/{id}/versions", "The versions that have it", list_versions);
-  add("/schemas/guids/{guid}", "The schema that a guid stands for", get_by_guid);
-  add("/schemas/guids/{guid}/ids", "Its id in each context", list_ids);
+  const std::vector<Code> no_schema = {Code::kSchemaNotFound};
+  const std::vector<Code> no_text = {Code::kSchemaNotFound, Code::kNotImplemented};
+  const Names users = {"subject", "deleted", "deletedOnly", "deleted_only", "offset", "limit"};
+  add("/schemas", "All versions of all subjects",
+      {"subjectPrefix", "deleted", "deletedOnly", "deleted_only", "latestOnly", "offset", "limit"},
+      {}, list_schemas);
+  add("/schemas/types", "The types of schemas", {}, {}, list_types);
+  add("/schemas/ids/{id}", "The schema that an id stands for", {"subject", "format", "fetchMaxId"},
+      no_text, get_schema);
+  add("/schemas/ids/{id}/schema", "Its text alone", {"subject", "format"}, no_text, get_text);
+  add("/schemas/ids/{id}/subjects", "The subjects that have it", users, no_schema, list_subjects);
+  add("/schemas/ids/{id}/versions", "The versions that have it", users, no_schema, list_versions);
+  add("/schemas/guids/{guid}", "The schema that a guid stands for", {"format"}, no_text,
+      get_by_guid);
+  add("/schemas/guids/{guid}/ids", "Its id in each context", {}, no_schema, list_ids);
 }
 
 }  // namespace leat::server

@@ -90,25 +90,54 @@ Answer get_with_metadata(const Registry& registry, const RegistryCall& call) {
 }  // namespace
 
 void add_registry_subjects(RegistryApi& api, Registry& registry) {
-  const auto add = [&](const char* method, const char* path, const char* summary, auto handler) {
-    api.add({method, path, summary,
+  using Names = std::vector<std::string_view>;
+  using schema::Code;
+  using Codes = std::vector<Code>;
+  const auto add = [&](const char* method, const char* path, const char* summary, Names query,
+                       Codes errors, auto handler) {
+    api.add({method, path, summary, std::move(query), std::move(errors),
              [&registry, handler](const RegistryCall& call) { return handler(registry, call); }});
   };
   const char* subject = "/subjects/{subject}";
   const char* versions = "/subjects/{subject}/versions";
   const char* version = "/subjects/{subject}/versions/{version}";
-  add("GET", "/subjects", "Names of the subjects", list_subjects);
-  add("POST", subject, "The version that has this very schema", look_up);
-  add("DELETE", subject, "Delete a subject, softly or for good", delete_subject);
-  add("GET", versions, "Numbers of a subject's versions", list_versions);
-  add("POST", versions, "Register a schema", add_version);
-  add("GET", version, "A version with its schema", get_version);
-  add("DELETE", version, "Delete a version, softly or for good", delete_version);
-  add("GET", "/subjects/{subject}/versions/{version}/schema", "The schema's text alone", get_text);
+  add("GET", "/subjects", "Names of the subjects",
+      {"subjectPrefix", "deleted", "deletedOnly", "deleted_only", "offset", "limit"}, {},
+      list_subjects);
+  add("POST", subject, "The version that has this very schema",
+      {"normalize", "deleted", "deletedOnly", "deleted_only", "format"},
+      {Code::kSubjectNotFound, Code::kSchemaNotFound, Code::kInvalidSchema, Code::kTooLarge,
+       Code::kNotImplemented},
+      look_up);
+  add("DELETE", subject, "Delete a subject, softly or for good", {"permanent"},
+      {Code::kSubjectNotFound, Code::kSubjectSoftDeleted, Code::kSubjectNotSoftDeleted,
+       Code::kNotPermitted, Code::kReferenceExists},
+      delete_subject);
+  add("GET", versions, "Numbers of a subject's versions",
+      {"deleted", "deletedOnly", "deleted_only", "offset", "limit"}, {Code::kSubjectNotFound},
+      list_versions);
+  add("POST", versions, "Register a schema", {"normalize"},
+      {Code::kIncompatible, Code::kInvalidSchema, Code::kInvalidVersion, Code::kNotPermitted,
+       Code::kIdMismatch, Code::kInvalidSubject, Code::kTooLarge, Code::kInvalidRules},
+      add_version);
+  const Names text = {"deleted", "deletedOnly", "deleted_only", "format"};
+  const Codes no_version = {Code::kSubjectNotFound, Code::kVersionNotFound, Code::kInvalidVersion};
+  Codes no_text = no_version;
+  no_text.push_back(Code::kNotImplemented);
+  add("GET", version, "A version with its schema", text, no_text, get_version);
+  add("DELETE", version, "Delete a version, softly or for good", {"permanent"},
+      {Code::kSubjectNotFound, Code::kVersionNotFound, Code::kVersionSoftDeleted,
+       Code::kVersionNotSoftDeleted, Code::kInvalidVersion, Code::kNotPermitted,
+       Code::kReferenceExists},
+      delete_version);
+  add("GET", "/subjects/{subject}/versions/{version}/schema", "The schema's text alone", text,
+      no_text, get_text);
   add("GET", "/subjects/{subject}/versions/{version}/referencedby",
-      "Ids of the schemas that refer to a version", get_referrers);
-  add("GET", "/subjects/{subject}/metadata",
-      "The newest version whose metadata has the properties key=…&value=…", get_with_metadata);
+      "Ids of the schemas that refer to a version",
+      {"deleted", "deletedOnly", "deleted_only", "offset", "limit"}, no_version, get_referrers);
+  add("GET", "/subjects/{subject}/metadata", "The newest version whose metadata has the properties",
+      {"key", "value", "deleted", "deletedOnly", "deleted_only"},
+      {Code::kSubjectNotFound, Code::kVersionNotFound}, get_with_metadata);
 }
 
 }  // namespace leat::server

@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 
 #include "schema/registry_fixture.h"
-#include "server/registry_api.h"
+#include "server/registry_reference.h"
 
 namespace leat::server {
 namespace {
+
+using ::testing::HasSubstr;
 
 class RegistryRest : public ::testing::Test {
  protected:
@@ -23,7 +25,12 @@ class RegistryRest : public ::testing::Test {
   int refused(const std::string& method, const std::string& target, const Json& body, int status) {
     const Json error = ask(method, target, body, status);
     EXPECT_TRUE(error.contains("message")) << error;
-    return error.value("error_code", 0);
+    const int code = error.value("error_code", 0);
+    if (const auto* operation = api_.find(method, target.substr(0, target.find('?')))) {
+      EXPECT_TRUE(operation->may_answer(static_cast<schema::Code>(code)))
+          << method << " " << target << " is answered with " << code << ", which it does not name";
+    }
+    return code;
   }
 
   schema::MemoryStore store_;
@@ -101,7 +108,7 @@ TEST_F(RegistryRest, ChecksCompatibility) {
   EXPECT_EQ(ask("POST", latest, {{"schema", "a b"}}), Json({{"is_compatible", false}}));
   const Json verbose = ask("POST", latest + "?verbose=True", {{"schema", "a b"}});
   EXPECT_THAT(verbose["messages"][0].get<std::string>(),
-              ::testing::HasSubstr("READER_FIELD_MISSING_DEFAULT_VALUE"));
+              HasSubstr("READER_FIELD_MISSING_DEFAULT_VALUE"));
   EXPECT_EQ(ask("POST", latest + "?verbose=true", {{"schema", "a"}})["messages"], Json::array());
   EXPECT_EQ(refused("POST", "/compatibility/subjects/users/versions/9", {{"schema", "a"}}, 404),
             40402);
@@ -155,6 +162,45 @@ TEST_F(RegistryRest, ABodyThatNestsTooDeepIsRefusedBeforeItIsATree) {
   const std::string deep(1'000'000, '[');
   const std::string body = R"({"schema":"a","metadata":{"a":)" + deep;
   EXPECT_EQ(api_.router().call("POST", "/subjects/x/versions", body).status, 400);
+}
+
+TEST(RegistryForms, AnAvroSchemaComesResolved) {
+  schema::MemoryStore store;
+  const auto registry = schema::Registry::open(store, schema::parse).value();
+  const RegistryApi api(*registry);
+  const auto ask = [&](const char* method, const char* target, const Json& body = nullptr) {
+    return Json::parse(api.router().call(method, target, body.is_null() ? "" : dump(body)).body,
+                       nullptr, false);
+  };
+  const std::string money = R"({"type":"fixed","name":"Money","size":8})";
+  ask("POST", "/subjects/money/versions", {{"schema", money}});
+  const Json refers = {{{"name", "Money"}, {"subject", "money"}, {"version", 1}}};
+  ask("POST", "/subjects/prices/versions",
+      {{"schema", R"({"type":"array","items":"Money"})"}, {"references", refers}});
+  const Json resolved = ask("GET", "/subjects/prices/versions/1?format=resolved");
+  EXPECT_EQ(resolved["schema"], R"({"type":"array","items":)" + money + "}");
+  EXPECT_EQ(resolved["references"], refers);
+  EXPECT_EQ(ask("GET", "/schemas/ids/2?format=resolved")["schema"], resolved["schema"]);
+  EXPECT_EQ(ask("GET", "/schemas/ids/2")["schema"], R"({"type":"array","items":"Money"})");
+}
+
+TEST_F(RegistryRest, TheReferenceHasEveryOperationAndCode) {
+  const std::string text = registry_reference(api_);
+  const auto has_meaning = [&](schema::Code code) {
+    return text.find(fmt::format("\n| {} | ", static_cast<int>(code))) != std::string::npos;
+  };
+  for (const RegistryOperation& operation : api_.operations()) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("| `{} {}` | ", operation.method, operation.path)));
+    for (schema::Code code : operation.errors) EXPECT_TRUE(has_meaning(code)) << text;
+  }
+  for (schema::Code code : registry_common_errors()) EXPECT_TRUE(has_meaning(code));
+}
+
+TEST_F(RegistryRest, AParameterReachesOnlyWhatNamesIt) {
+  add("a", "x");
+  EXPECT_EQ(ask("GET", "/subjects/a/metadata?key=k&value=v&offset=x", nullptr, 404)["error_code"],
+            40402);
+  EXPECT_EQ(refused("GET", "/subjects?offset=x", nullptr, 400), 400);
 }
 
 TEST_F(RegistryRest, ReferencesMetadataAndRulesComeBack) {

@@ -16,6 +16,8 @@ namespace leat::server {
 namespace {
 
 constexpr std::string_view kBasic = "Basic ";
+constexpr std::pair<const char*, Right> kRights[] = {
+    {"read", Right::kRead}, {"write", Right::kWrite}, {"admin", Right::kAdmin}};
 
 bool is_name(std::string_view text) {
   const auto wrong = [](unsigned char c) { return c < 0x20 || c == 0x7f || c == ':'; };
@@ -42,7 +44,7 @@ const config::Spec<RegistryGrant>& grant_spec() {
         .example("orders-*");
     s.field("allow", &RegistryGrant::allow)
         .required()
-        .choices({{"read", Right::kRead}, {"write", Right::kWrite}, {"admin", Right::kAdmin}})
+        .choices({std::begin(kRights), std::end(kRights)})
         .doc(
             "`read`: look up, and check compatibility. `write`: register, too. `admin`: delete, "
             "and set levels and modes, too.");
@@ -147,6 +149,12 @@ constexpr Row kNeeds[] = {
 };
 
 }  // namespace
+
+std::string_view right_name(Right right) {
+  for (const auto& [name, named] : kRights)
+    if (named == right) return name;
+  return "none";
+}
 
 RegistryNeed registry_need(std::string_view method, std::string_view path) {
   const auto* found = std::find_if(std::begin(kNeeds), std::end(kNeeds), [&](const Row& row) {

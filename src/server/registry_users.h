@@ -26,12 +26,13 @@
 #include "config/secret.h"
 #include "config/spec.h"
 #include "io/file.h"
-#include "schema/registry_error.h"
 #include "schema/subject.h"
 
 namespace leat::server {
 
 enum class Right : uint8_t { kNone, kRead, kWrite, kAdmin };
+/// "read": as the file of users says it.
+std::string_view right_name(Right right);
 
 struct RegistryGrant {
   std::string subjects = "*";
@@ -91,9 +92,5 @@ struct RegistryNeed {
 
 /// The table. CHECKs that the operation has a row, so that a new one cannot be open by mistake.
 RegistryNeed registry_need(std::string_view method, std::string_view path);
-
-// Numbers of the contract beside those of schema/registry_error.h.
-constexpr auto kUnauthorized = static_cast<schema::Code>(40101);
-constexpr auto kForbidden = static_cast<schema::Code>(40301);
 
 }  // namespace leat::server
