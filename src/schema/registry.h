@@ -128,6 +128,8 @@ class Registry {
   std::optional<Version> same_content(const Subject& subject, const Proposal& proposal,
                                       Which which) const;
   Result<void> complete(const Subject& subject, Proposal& proposal) const;
+  std::optional<Version> imported(const Subject& subject, const Proposal& proposal,
+                                  const Candidate& candidate) const;
   std::vector<Version> all_versions(const Subject& subject, Which which) const;
   Result<Version> place(const Subject& subject, const Candidate& candidate, Proposal proposal)
       REQUIRES_LOCK(write_mutex_);

@@ -49,6 +49,17 @@ Result<void> Registry::complete(const Subject& subject, Proposal& proposal) cons
   return check_rules(content.rules);
 }
 
+/// The version that a candidate with an id was imported as before.
+std::optional<Version> Registry::imported(const Subject& subject, const Proposal& proposal,
+                                          const Candidate& candidate) const {
+  for (Version& version : all_versions(subject, Which::kLive)) {
+    if (version.id == *candidate.id && *version.content == proposal.content &&
+        version.number == candidate.version.value_or(version.number))
+      return std::move(version);
+  }
+  return std::nullopt;
+}
+
 Result<Version> Registry::add(const Subject& subject, const Candidate& candidate) {
   TRY(check_subject(subject));
   TRY(check_rules(candidate.content.rules));
@@ -57,7 +68,10 @@ Result<Version> Registry::add(const Subject& subject, const Candidate& candidate
   ASSIGN(Proposal proposal, propose(subject, candidate, Which::kLive));
   // Twice for one that is completed: as it came it may be there, and so it may be with what is added.
   ASSIGN(auto known, same(subject, proposal, Which::kLive));
-  if (!known && !candidate.id) {
+  // The same schema may be there under several ids.
+  if (candidate.id) {
+    if (auto own = imported(subject, proposal, candidate)) known = std::move(own);
+  } else if (!known) {
     TRY(complete(subject, proposal));
     known = same_content(subject, proposal, Which::kLive);
   }

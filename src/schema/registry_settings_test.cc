@@ -174,6 +174,18 @@ TEST_F(RegistryTest, ImportKeepsIdsAndNumbers) {
   EXPECT_EQ(add("others", "b").id, 102);        // goes on behind what was imported
 }
 
+TEST_F(RegistryTest, AnImportIsPutAgainWithoutHarm) {
+  EXPECT_OK(registry_->set_mode(named("users"), Mode::kImport, false));
+  Candidate imported = words("a");
+  imported.id = 100;
+  EXPECT_EQ(add("users", imported).number, 1);
+  imported.id = 105;  // the same text, under an id of its own
+  EXPECT_EQ(add("users", imported).number, 2);
+  EXPECT_EQ(add("users", imported).number, 2);
+  imported.version = 2;
+  EXPECT_EQ(add("users", imported).number, 2);
+}
+
 TEST_F(RegistryTest, ImportIntoWhatIsThereNeedsForce) {
   add("users", "a");
   EXPECT_EQ(code(registry_->set_mode(named(""), Mode::kImport, false)), 42205);
