@@ -27,11 +27,22 @@ Json object_of(const std::string& text) {
 
 std::string text_of(const Json& json) { return json.empty() ? std::string() : json.dump(); }
 
+/// The member of that name, a list or an object; what is there of another kind gives way.
+Json& member_of(Json& object, const std::string& key, Json::value_t kind) {
+  Json& member = object[key];
+  if (member.type() != kind) member = Json(kind);
+  return member;
+}
+
 /// The members of a list of objects with a name; one of the same name takes the place of what is there.
-void merge_rules(Json& list, const Json& with) {
+void merge_rules(Json& out, const std::string& key, const Json& with) {
+  const auto name_of = [](const Json& rule) {
+    return rule.is_object() ? rule.value("name", Json()) : Json();
+  };
   for (const Json& rule : with) {
+    Json& list = member_of(out, key, Json::value_t::array);
     auto same = std::find_if(list.begin(), list.end(), [&](const Json& have) {
-      return have.value("name", Json()) == rule.value("name", Json());
+      return !name_of(rule).is_null() && name_of(have) == name_of(rule);
     });
     if (same == list.end())
       list.push_back(rule);
@@ -78,10 +89,11 @@ std::string merged_metadata(const std::string& defaults, const std::string& own,
     const Json from = object_of(*text);
     for (const auto& [key, value] : from.items()) {
       if (value.is_object()) {
-        for (const auto& [name, member] : value.items()) out[key][name] = member;
+        for (const auto& [name, member] : value.items())
+          member_of(out, key, Json::value_t::object)[name] = member;
       } else if (value.is_array()) {
         for (const Json& one : value) {
-          Json& list = out[key];
+          Json& list = member_of(out, key, Json::value_t::array);
           if (std::find(list.begin(), list.end(), one) == list.end()) list.push_back(one);
         }
       } else {
@@ -100,7 +112,7 @@ std::string merged_rules(const std::string& defaults, const std::string& own,
     const Json from = object_of(*text);
     for (const auto& [key, value] : from.items()) {
       if (value.is_array())
-        merge_rules(out[key], value);
+        merge_rules(out, key, value);
       else
         out[key] = value;
     }

@@ -1,5 +1,6 @@
 // Levels, modes and other settings: a subject's own ones go before its context's, those before everybody's.
 #include "schema/registry.h"
+#include "schema/registry_contract.h"
 #include "schema/registry_error.h"
 
 namespace leat::schema {
@@ -56,6 +57,8 @@ Result<Config> Registry::own_config(const Subject& subject) const {
 
 Result<void> Registry::set_config(const Subject& subject, const Config& config) {
   TRY(check_settable(subject));
+  TRY(check_rules(config.default_rules));
+  TRY(check_rules(config.override_rules));
   MutexLock writing(write_mutex_);
   TRY(settle());
   TRY(check_writable(subject));

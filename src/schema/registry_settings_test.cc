@@ -174,6 +174,29 @@ TEST_F(RegistryTest, ImportKeepsIdsAndNumbers) {
   EXPECT_EQ(add("others", "b").id, 102);        // goes on behind what was imported
 }
 
+TEST_F(RegistryTest, MetadataOfAnyShapeIsMerged) {
+  Config config;
+  config.default_metadata = R"({"tags":{"a":["PII"]},"properties":{"o":"d"},"sensitive":["x"]})";
+  config.override_metadata = R"({"properties":["z"],"sensitive":{"y":1}})";
+  EXPECT_OK(registry_->set_config(named(""), config));
+  Candidate candidate = words("a");
+  candidate.content.metadata = R"({"tags":[1],"properties":3,"sensitive":null})";
+  EXPECT_EQ(add("users", candidate).content->metadata,
+            R"({"tags":[1],"properties":["z"],"sensitive":{"y":1}})");
+}
+
+TEST_F(RegistryTest, RulesThatNoSchemaCouldHaveAreRefusedAsSettings) {
+  Config config;
+  for (const char* rules : {R"({"domainRules":[1,2]})", R"({"domainRules":3})",
+                            R"({"migrationRules":[{"kind":"CONDITION"}]})"}) {
+    config.default_rules = rules;
+    config.override_rules.clear();
+    EXPECT_EQ(code(registry_->set_config(named(""), config)), 42210) << rules;
+    std::swap(config.default_rules, config.override_rules);
+    EXPECT_EQ(code(registry_->set_config(named("users"), config)), 42210) << rules;
+  }
+}
+
 TEST_F(RegistryTest, AnImportIsPutAgainWithoutHarm) {
   EXPECT_OK(registry_->set_mode(named("users"), Mode::kImport, false));
   Candidate imported = words("a");

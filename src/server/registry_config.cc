@@ -101,7 +101,7 @@ void add_registry_config(RegistryApi& api, Registry& registry) {
   add("GET", "The level of compatibility and other settings", {"defaultToGlobal"},
       {Code::kNoSubjectLevel}, get);
   add("PUT", "Set the level of compatibility and other settings", {},
-      {Code::kInvalidLevel, Code::kNotPermitted, Code::kInvalidSubject}, put);
+      {Code::kInvalidLevel, Code::kNotPermitted, Code::kInvalidSubject, Code::kInvalidRules}, put);
   add("DELETE", "Go back to the settings that apply without those", {},
       {Code::kSubjectNotFound, Code::kNotPermitted}, remove);
 }
