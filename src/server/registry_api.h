@@ -18,14 +18,15 @@
 
 namespace leat::server {
 
+/// What serves an operation, and what the reference (registry_reference.h) says of it.
 struct RegistryOperation {
   std::string method, path, summary;
-  std::vector<std::string_view> query;  // the parameters that reach the handler; in the list of
-                                        // registry_parameters()
-  std::vector<schema::Code> errors;     // besides those of every operation
+  std::vector<std::string_view> query;  // of registry_parameters(): others do not reach the handler
+  std::vector<schema::Code> errors;     // besides registry_common_errors()
   std::function<Result<std::string>(const RegistryCall&)> handler;  // the body of an answer of 200
-  bool may_answer(schema::Code code) const;
   RegistryNeed need{};  // by add(), of the table in registry_users.cc
+
+  bool may_answer(schema::Code code) const;
 };
 
 struct RegistryParameter {
