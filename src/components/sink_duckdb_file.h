@@ -157,7 +157,7 @@ class StoreFile {
   Result<bool> try_checkpoint(sql::Connection& connection) REQUIRES_LOCK(maintenance_);
   Result<bool> checkpoint_beside_writers() REQUIRES_LOCK(maintenance_);
   Result<bool> reclaim() REQUIRES_LOCK(maintenance_);
-  Result<bool> reclaim_alone(sql::Connection& connection);
+  Result<bool> reclaim_alone(sql::Connection& connection) REQUIRES_LOCK(maintenance_);
 
   const std::string path_;
   const DuckdbOptions options_;
