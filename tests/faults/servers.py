@@ -96,7 +96,7 @@ class Servers:
             if "disk_full" in faults:
                 self.disk = stack.enter_context(Disk(DISK_MIB))
                 self.postgres = postgres.Server({"LEAT_SERVICES": str(self.disk.root),
-                                                 "POSTGRES_PORT": str(kafka_broker.free_port())})
+                                                 "POSTGRES_PORT": str(kafka_broker.free_ports())})
                 stack.callback(self.postgres.service, "down")
                 self.postgres.service("up")
             self.login = "PLAINTEXT"

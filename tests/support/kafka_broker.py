@@ -24,13 +24,7 @@ RESOURCES = {"topic": 2, "group": 3, "transactional id": 5}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_row(count):
+def free_ports(count=1):
     """The first of so many free ports: a broker's, the controller's, and those of further brokers. They lie below those
     that the system gives to whoever connects: nobody takes one while the broker starts, or starts again."""
     while True:
@@ -55,8 +49,8 @@ class Broker:
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="leat-kafka-"))
         (self.root / "kafka").mkdir()
         (self.root / "kafka" / "libs").symlink_to(SHARED / "kafka" / "libs")
-        first = free_row(2 * count)
-        self.ports = {"PLAINTEXT": first, **{name: free_port() for name in listeners or {}}}
+        first = free_ports(2 * count)
+        self.ports = {"PLAINTEXT": first, **{name: free_ports() for name in listeners or {}}}
         (self.root / "extra").write_text((self.listening(listeners, advertised) if listeners else "") + f"{extra}\n")
         users = [f"{mechanism}=[name={name},password={password}]" for name, password in (user.split(":") for user in scram)
                  for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")]
