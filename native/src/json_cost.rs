@@ -20,7 +20,29 @@ struct Graph {
     beside: Vec<Vec<usize>>,
     /// Of each, those that judge a value inside, by keyword: one of each list judges a value.
     inside: Vec<Vec<Vec<usize>>>,
-    unevaluated: bool,
+    /// Those that ask, once all others have judged, what these have looked at: `unevaluatedProperties`, `...Items`.
+    asks: Vec<bool>,
+}
+
+impl Graph {
+    /// Looks at one value for a verdict of the root, when those `inside` are known. Whoever asks what was looked at
+    /// has the schemas beside it judge again, and each of them ask in turn.
+    fn looks(&self, walk: &Walk, inside: impl Fn(&[u64], usize) -> u64) -> Vec<u64> {
+        let (mut looks, mut answers) =
+            (vec![0_u64; self.beside.len()], vec![0_u64; self.beside.len()]);
+        for &at in &walk.order {
+            let of =
+                |all: &[u64], to: usize| if walk.back.contains(&(at, to)) { 1 } else { all[to] };
+            let (mut look, mut answer) = (inside(&looks, at).saturating_add(1), 1_u64);
+            for &to in &self.beside[at] {
+                look = look.saturating_add(of(&looks, to));
+                answer = answer.saturating_add(of(&looks, to)).saturating_add(of(&answers, to));
+            }
+            looks[at] = if self.asks[at] { look.saturating_add(answer) } else { look };
+            answers[at] = answer;
+        }
+        looks
+    }
 }
 
 struct Builder<'r> {
@@ -36,6 +58,7 @@ impl<'r> Builder<'r> {
         if number == next {
             self.graph.beside.push(Vec::new());
             self.graph.inside.push(Vec::new());
+            self.graph.asks.push(false);
             let resolver = from.in_subresource(ResourceRef::new(schema, draft));
             self.left.push((number, schema, resolver.unwrap_or_else(|_| from.clone()), draft));
         }
@@ -56,7 +79,13 @@ impl<'r> Builder<'r> {
         schemas.map(|each| self.number(each, from, draft)).collect()
     }
 
-    fn add(&mut self, number: usize, map: &'r Map<String, Value>, from: &Resolver<'r>, draft: Draft) {
+    fn add(
+        &mut self,
+        number: usize,
+        map: &'r Map<String, Value>,
+        from: &Resolver<'r>,
+        draft: Draft,
+    ) {
         let (mut beside, mut inside) = (Vec::new(), Vec::new());
         for (keyword, value) in map {
             match keyword.as_str() {
@@ -79,11 +108,15 @@ impl<'r> Builder<'r> {
                     inside.extend(all.into_iter().map(|each| vec![each]));
                 }
                 "unevaluatedProperties" | "unevaluatedItems" => {
-                    self.graph.unevaluated = true;
+                    self.graph.asks[number] = true;
                     inside.push(self.numbers_of(value, from, draft));
                 }
-                "additionalProperties" | "propertyNames" | "items" | "prefixItems"
-                | "additionalItems" | "contains" => {
+                "additionalProperties"
+                | "propertyNames"
+                | "items"
+                | "prefixItems"
+                | "additionalItems"
+                | "contains" => {
                     inside.push(self.numbers_of(value, from, draft));
                 }
                 _ => {}
@@ -149,17 +182,12 @@ impl Cost {
         Some(Cost { graph, all })
     }
 
-    /// Looks at one value for a verdict, at most. What `unevaluated...` asks for is looked at once more at each step.
+    /// Looks at one value for a verdict, at most.
     pub fn looks(&self) -> u64 {
-        let (graph, back) = (&self.graph, &self.all.back);
-        let mut looks = vec![0_u64; graph.beside.len()];
-        for &at in &self.all.order {
-            let of = |to: &usize| if back.contains(&(at, *to)) { 1 } else { looks[*to] };
-            let beside = graph.beside[at].iter().map(of);
-            let inside = graph.inside[at].iter().map(|one| one.iter().map(of).max().unwrap_or(0));
-            looks[at] = beside.chain(inside).fold(1, u64::saturating_add);
-        }
-        if self.graph.unevaluated { looks[0].saturating_mul(looks[0]) } else { looks[0] }
+        self.graph.looks(&self.all, |looks, at| {
+            let of = |to: &usize| if self.all.back.contains(&(at, *to)) { 1 } else { looks[*to] };
+            most_of_each(&self.graph.inside[at], of)
+        })[0]
     }
 
     /// How deep a document may be, `most` at most, so that MAX_LOOKS tell the place of its error.
@@ -167,17 +195,12 @@ impl Cost {
         if self.all.back.is_empty() {
             return most;
         }
-        let (graph, here) = (&self.graph, walk(&self.graph.beside));
-        let mut below = vec![0_u64; graph.beside.len()];
+        let here = walk(&self.graph.beside);
+        let mut below = vec![0_u64; self.graph.beside.len()];
         for depth in 0..most {
-            let mut looks = vec![0_u64; below.len()];
-            for &at in &here.order {
-                let of = |to: &usize| if here.back.contains(&(at, *to)) { 1 } else { looks[*to] };
-                let beside = graph.beside[at].iter().map(of);
-                let one = |one: &Vec<usize>| one.iter().map(|&to| below[to]).max().unwrap_or(0);
-                let inside = graph.inside[at].iter().map(one);
-                looks[at] = beside.chain(inside).fold(1, u64::saturating_add);
-            }
+            let inside =
+                |_: &[u64], at: usize| most_of_each(&self.graph.inside[at], |&to| below[to]);
+            let looks = self.graph.looks(&here, inside);
             if looks[0] > MAX_LOOKS {
                 return depth;
             }
@@ -185,6 +208,11 @@ impl Cost {
         }
         most
     }
+}
+
+fn most_of_each(lists: &[Vec<usize>], looks: impl Fn(&usize) -> u64) -> u64 {
+    let most = lists.iter().map(|list| list.iter().map(&looks).max().unwrap_or(0));
+    most.fold(0, u64::saturating_add)
 }
 
 /// Arrays and objects inside each other.

@@ -180,7 +180,7 @@ impl Retrieve for References {
 #[derive(Default)]
 struct Weight {
     applicators: usize,
-    references: usize, // of them
+    multipliers: usize, // of them: what makes it look at a value more often than it has lines
     patterns: usize,
 }
 
@@ -193,14 +193,16 @@ impl Weight {
                     match key.as_str() {
                         "$ref" | "$dynamicRef" | "$recursiveRef" => {
                             self.applicators += 1;
-                            self.references += 1;
+                            self.multipliers += 1;
+                        }
+                        "unevaluatedProperties" | "unevaluatedItems" => {
+                            self.applicators += 1;
+                            self.multipliers += 1;
                         }
                         "not"
                         | "if"
                         | "then"
-                        | "else"
-                        | "unevaluatedProperties"
-                        | "unevaluatedItems" => {
+                        | "else" => {
                             self.applicators += 1;
                         }
                         "allOf" | "anyOf" | "oneOf" => {
@@ -376,7 +378,7 @@ unsafe fn open(c: &COptions) -> Result<JsonValidator, Failure> {
     let made = quietly(|| {
         stack.run(move || {
             let compiled = compile(&schema, &references, draft, &weight)?;
-            let tellable = match weight.references {
+            let tellable = match weight.multipliers {
                 0 => max_depth,
                 _ => tellable_depth(&schema, &references, draft, max_depth)?,
             };

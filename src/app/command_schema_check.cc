@@ -53,7 +53,7 @@ std::string told_trial(const std::string& topic, const Json& tried) {
                                 count("records"), topic, count("fit"));
   if (count("failed") > 0) out += fmt::format(", and {} no longer", count("failed"));
   if (count("unreadable") > 0)
-    out += fmt::format(", and {} that nobody can read", count("unreadable"));
+    out += fmt::format(", and {} are of no schema, or not of their own", count("unreadable"));
   if (count("without_value") > 0) out += fmt::format("; {} have no value", count("without_value"));
   out += tried.value("whole", true) ? "\n" : "; there was no time for more\n";
   for (const Json& each : tried.value("failures", Json::array()))
@@ -91,7 +91,13 @@ Result<bool> try_records(const GlobalOptions& options, const SchemaArgs& args,
     ASSIGN(ApiClient api, connect(*loaded.env, false));
     return api.post(fmt::format("/api/v1/topics/{}/try-schema", segment(topic)), body);
   }();
-  if (!tried && tried.error().code() == ErrorCode::kNotFound && !asked) return true;
+  if (!tried && !asked) {
+    // Nobody asked for it: the levels are the answer.
+    if (tried.error().code() != ErrorCode::kNotFound)
+      fmt::print(stderr, "not tried on records of topic {}: {}\n", topic,
+                 printable(tried.error().to_string(), true));
+    return true;
+  }
   if (!tried && tried.error().hint().empty())
     return std::move(tried).error().with_hint("`--records 0` leaves the records out");
   if (!tried) return std::move(tried).error();

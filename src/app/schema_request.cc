@@ -13,6 +13,13 @@ namespace {
 
 constexpr size_t kMaxSchemaFile = 16u << 20;
 
+/// Where this host reaches what listens there.
+std::string reached_at(const std::string& listen) {
+  for (const auto& [any, loopback] : {std::pair{"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}})
+    if (listen.starts_with(any)) return loopback + listen.substr(std::string_view(any).size());
+  return listen;
+}
+
 /// What the project's profile says, when there is a project.
 Result<std::unique_ptr<SchemaRegistry>> of_project(const GlobalOptions& options,
                                                    const SchemaArgs& args) {
@@ -20,7 +27,7 @@ Result<std::unique_ptr<SchemaRegistry>> of_project(const GlobalOptions& options,
   const LoadedProject loaded = load_project_env(options, config::Environment::Missing::kIgnore);
   if (!loaded.env || !loaded.env->files.profile.registry) return std::unique_ptr<SchemaRegistry>();
   config::RegistryDecl declared = *loaded.env->files.profile.registry;
-  if (!declared.listen.empty()) declared.urls = {"http://" + declared.listen};
+  if (!declared.listen.empty()) declared.urls = {"http://" + reached_at(declared.listen)};
   ASSIGN(clients::SchemaRegistryOptions asked, registry_options(declared));
   asked.allow_plaintext = asked.allow_plaintext || args.allow_plaintext;
   if (!args.username.empty()) {

@@ -145,7 +145,8 @@ std::string Url::to_string() const {
 }
 
 bool Url::is_loopback() const {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  return host == "localhost" || host == "[::1]" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 Result<Url> resolve(const Url& base, std::string_view reference) {

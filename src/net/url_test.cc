@@ -21,6 +21,14 @@ TEST(Url, IsRebuiltFromItsParts) {
   EXPECT_EQ(normal("http://h/../../etc"), "http://h/etc");
 }
 
+TEST(Url, LoopbackIsAnAddressNotANameThatLooksLikeOne) {
+  for (const char* near : {"http://127.0.0.1:1/", "http://localhost/", "http://[::1]:8081/"})
+    EXPECT_TRUE(Url::parse(near)->is_loopback()) << near;
+  for (const char* far :
+       {"http://127.evil.example/", "http://localhost.example/", "http://10.0.0.1/"})
+    EXPECT_FALSE(Url::parse(far)->is_loopback()) << far;
+}
+
 TEST(Url, WhatTwoParsersCouldReadDifferentlyIsRefused) {
   for (auto text : {"ftp://h/", "h/path", "http://", "http:///x", "http://a b/",
                     "http://good.com\\@evil.com/", "http://h:0/", "http://h:70000/", "http://h:8x/",

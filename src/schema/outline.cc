@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
-#include <unordered_map>
 
 namespace leat::schema {
 namespace {
@@ -36,8 +36,9 @@ struct Matched {
 
 template <typename T>
 Matched<T> match(const std::vector<T>& before, const std::vector<T>& after) {
-  std::unordered_map<std::string, const T*> named;
-  std::unordered_map<int32_t, const T*> numbered;
+  // Several may have one name, where paths are written alike: they are matched in order.
+  std::multimap<std::string, const T*> named;
+  std::multimap<int32_t, const T*> numbered;
   for (const T& one : before) {
     if (auto number = number_of(one))
       numbered.emplace(*number, &one);
@@ -46,9 +47,13 @@ Matched<T> match(const std::vector<T>& before, const std::vector<T>& after) {
   }
   Matched<T> out;
   std::set<const T*> taken;
-  const auto take = [&](const auto& from, const auto& key) -> const T* {
-    const auto found = from.find(key);
-    return found != from.end() && taken.insert(found->second).second ? found->second : nullptr;
+  const auto take = [&](auto& from, const auto& key) -> const T* {
+    const auto found = from.lower_bound(key);
+    if (found == from.end() || found->first != key) return nullptr;
+    const T* one = found->second;
+    from.erase(found);
+    taken.insert(one);
+    return one;
   };
   for (const T& one : after) {
     const auto number = number_of(one);

@@ -105,6 +105,10 @@ TEST(Outline, JsonSchemasByTheirPlaces) {
                           "address.zip required: - -> true", "address.zip type: integer -> string",
                           R"(tags[] default: - -> "x")", "age added: - -> integer, default 7",
                           "$defs.a maxLength: - -> 9", "gone removed: $ref #/$defs/a -> -"));
+  // Two places may be written alike.
+  const char* alike = R"({"properties":{"a.b":{"type":"string"},
+                          "a":{"properties":{"b":{"type":"integer"}}}}})";
+  EXPECT_THAT(told(Format::kJson, alike, alike), ::testing::IsEmpty());
 }
 
 }  // namespace

@@ -182,7 +182,7 @@ void add_schema_trial(Api& api, Backend& backend) {
       {"references", ValueType::kString, "What it refers to, a line NAME=SUBJECT:VERSION each",
        false},
       {"records", ValueType::kInteger,
-       "How many records at most, shared evenly by the partitions; 1000 when left out", false}};
+       "About how many records, shared evenly by the partitions; 1000 when left out", false}};
   endpoint.response =
       "How many records were looked at, how many the schema can read, how many it cannot although "
       "their own can, and the last of these with place, reason and message; `whole` is false when "

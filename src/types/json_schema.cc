@@ -213,6 +213,13 @@ class Reader {
       return bad(at, fmt::format("nested deeper than {} levels (a schema that refers to itself?)",
                                  limits::kMaxJsonDepth));
     }
+    if (++columns_ > limits::kMaxAvroColumns) {
+      return Error(ErrorCode::kLimit,
+                   fmt::format("more than {} columns, nested ones included: refer less often to "
+                               "definitions that refer to others",
+                               limits::kMaxAvroColumns))
+          .at(at);
+    }
     if (node.is_boolean()) {
       if (!node.get<bool>()) return bad(at, "`false` allows no value: leave the field out");
       return Read{Kind::kJson, true};
@@ -290,6 +297,7 @@ class Reader {
 
   const Json& root_;
   const Documents& others_;
+  size_t columns_ = 0;    // nested ones included
   const Json* document_;  // that the place which is read stands in
 };
 

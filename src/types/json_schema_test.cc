@@ -166,6 +166,18 @@ TEST(JsonSchema, FollowsReferencesIntoOtherDocuments) {
   EXPECT_FALSE(schema_from_json(R"({"properties":{"a":{"$ref":"other.json"}}})", others));
 }
 
+TEST(JsonSchema, ColumnsThatMultiplyAreRefused) {
+  std::string schema = R"({"$ref":"#/$defs/d0","$defs":{)";
+  for (int level = 0; level < 25; ++level)
+    schema += fmt::format(
+        R"("d{}":{{"properties":{{"a":{{"$ref":"#/$defs/d{}"}},"b":{{"$ref":"#/$defs/d{}"}}}}}},)",
+        level, level + 1, level + 1);
+  auto refused = schema_from_json(schema + R"("d25":{"type":"integer"}}})");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kLimit);
+  EXPECT_NE(refused.error().message().find("columns, nested ones included"), std::string::npos);
+}
+
 TEST(JsonSchema, OtherRootsAreOneColumn) {
   for (auto document : {"{}", "true", R"({"type":"array"})", R"({"type":["string","null"]})"}) {
     Schema schema = read(document);

@@ -199,7 +199,7 @@ class Cassandra(unittest.TestCase):
         original = path.read_text()
 
         def run(tls, limit="60s"):
-            path.write_text(original.replace("allow_plaintext:", f"tls: {tls}\n          allow_plaintext:"))
+            path.write_text(original.replace("username: cassandra", f"tls: {tls}\n          username: cassandra"))
             with leat.api() as url:
                 return self.project.call("run", "--profile", "cluster", "--drain", "--timeout", limit,
                                          env={"USERS_API": url + "api/"})

@@ -141,7 +141,7 @@ class Kafka(unittest.TestCase):
             plan = ("reset", "events", "--to", "start", "--truncate", "--dry-run")
             leat.wait_until(lambda: self.refused(*plan), "a refusal of the plan")
             self.assertIn("pipeline events is running on 127.0.0.1", self.refused(*plan[:-1], "--yes"))
-            self.assertIn("pipeline events is running on", self.refused("topics", "rm", f"{self.name}_events", "--yes"))
+            self.assertIn("pipeline events is running on", self.refused("topics", "delete", f"{self.name}_events", "--yes"))
         # From the start again, into the emptied table.
         self.leat("reset", "events", "--to", "start", "--truncate", "--yes")
         self.assertEqual(int(postgres.psql(f"SELECT count(*) FROM {table}")), 0)

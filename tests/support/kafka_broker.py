@@ -49,8 +49,8 @@ class Broker:
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="leat-kafka-"))
         (self.root / "kafka").mkdir()
         (self.root / "kafka" / "libs").symlink_to(SHARED / "kafka" / "libs")
-        first = free_ports(2 * count)
-        self.ports = {"PLAINTEXT": first, **{name: free_ports() for name in listeners or {}}}
+        first = free_ports(2 * count + len(listeners or {}))
+        self.ports = {"PLAINTEXT": first, **{name: first + 2 * count + n for n, name in enumerate(listeners or {})}}
         (self.root / "extra").write_text((self.listening(listeners, advertised) if listeners else "") + f"{extra}\n")
         users = [f"{mechanism}=[name={name},password={password}]" for name, password in (user.split(":") for user in scram)
                  for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")]
