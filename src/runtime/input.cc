@@ -51,6 +51,12 @@ void InputBatch::split(InputBatch& rest) {
   cut(records.versions, rest.records.versions);
   cut(originals, rest.originals);
   cut(retry_offsets, rest.retry_offsets);
+  const auto later =
+      std::stable_partition(refused.begin(), refused.end(),
+                            [&](const stream::Reject& reject) { return reject.record < half; });
+  rest.refused.assign(std::make_move_iterator(later), std::make_move_iterator(refused.end()));
+  refused.erase(later, refused.end());
+  for (stream::Reject& reject : rest.refused) reject.record -= static_cast<uint32_t>(half);
   rest.records.bytes = records.bytes -= records.bytes / 2;  // roughly: for the queues' bounds
   // The first half may be gone, with what its records' headers point to, before the second is.
   auto& headers = rest.records.header_storage;

@@ -38,12 +38,12 @@ struct InputBatch {
   int64_t v_last = 0;      // version to store as v_prev after this batch
   int64_t skipped = 0;     // retry topic: records meant for another sink (not counted as in)
   int64_t read_at_ns = 0;  // steady clock, when the read returned
+  std::vector<stream::Reject> refused;  // by the input, which says why
   // A source's page only:
   std::string cursor;
-  bool pass_ended = false;              // the source is exhausted after this page
-  std::vector<stream::Reject> refused;  // by the source, which says why
-  std::vector<bool> duplicate;          // per record: its id was seen before; empty: none
-  std::string id_key, id_page;          // state key and value: the new ids' hashes, 16 bytes each
+  bool pass_ended = false;      // the source is exhausted after this page
+  std::vector<bool> duplicate;  // per record: its id was seen before; empty: none
+  std::string id_key, id_page;  // state key and value: the new ids' hashes, 16 bytes each
   std::vector<std::string> ids_to_forget;  // state keys that slide out of the window
 
   /// Moves the second half of a topic's records into `rest`: two batches, one after the other. Needs two records.

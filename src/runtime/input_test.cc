@@ -289,7 +289,13 @@ TEST_F(InputTest, HalvesOfABatchAreTwoBatches) {
   const std::vector<int64_t> versions = first.records.versions;
   ASSERT_EQ(versions.size(), 3u);
   const int64_t v_last = first.v_last;
+  first.refused = {{2, {}, {}, {}, "c"}, {0, {}, {}, {}, "a"}};
   first.split(rest);
+  ASSERT_EQ(first.refused.size(), 1u);
+  EXPECT_EQ(first.refused[0].message, "a");
+  ASSERT_EQ(rest.refused.size(), 1u);
+  EXPECT_EQ(rest.refused[0].record, 1u);
+  EXPECT_EQ(rest.refused[0].message, "c");
   EXPECT_EQ(first.records.records.size(), 1u);
   EXPECT_EQ(first.records.next_offset, 1);
   EXPECT_EQ(first.v_last, versions[0]) << "killed between the halves, the second gets the same";

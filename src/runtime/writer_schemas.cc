@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/check.h"
 #include "codec/schema_text.h"
 
 namespace leat::runtime {
@@ -74,41 +75,99 @@ class SchemaInput final : public LaneInput {
 
   void put_key_texts(InputBatch& input) {
     if (!keys_) return;
+    input.refused.clear();
     stream::RecordBatch& batch = input.records;
     auto texts = std::make_shared<std::string>();
     std::vector<std::pair<size_t, size_t>> places;  // of each record: where its text ends
-    for (size_t i = 0; i < batch.records.size(); ++i) {
-      // A letter has the text already, and beside it the header that was of the bytes.
-      stream::Record record = batch.records[i];
-      if (!input.originals.empty()) record.headers = {};
-      if (auto text = key_text(record)) {
+    for (uint32_t i = 0; i < batch.records.size(); ++i) {
+      if (auto text = key_text(input, i)) {
         *texts += *text;
         places.emplace_back(i, texts->size());
       }
     }
     size_t from = 0;
-    for (const auto& [record, end] : places) {
-      batch.records[record].key = std::string_view(*texts).substr(from, end - from);
+    for (const auto& [place, end] : places) {
+      stream::Record& record = batch.records[place];
+      record.key = std::string_view(*texts).substr(from, end - from);
       from = end;
+      drop_key_header(batch, record);
     }
     batch.storage.push_back(std::move(texts));
   }
 
-  std::optional<std::string> key_text(const stream::Record& record) {
+  /// Without the bytes that it was of: a letter that has it has those as its key, and is read again from them.
+  static void drop_key_header(stream::RecordBatch& batch, stream::Record& record) {
+    if (!names_key_schema(record)) return;
+    const auto first = static_cast<size_t>(record.headers.data() - batch.header_storage.data());
+    CHECK(first + record.headers.size() <= batch.header_storage.size());
+    size_t kept = first;
+    for (const stream::Header header : record.headers)
+      if (header.key != codec::kKeySchemaHeader) batch.header_storage[kept++] = header;
+    record.headers = {batch.header_storage.data() + first, kept - first};
+  }
+
+  static bool names_key_schema(const stream::Record& record) {
+    return std::any_of(
+        record.headers.begin(), record.headers.end(),
+        [](const stream::Header& header) { return header.key == codec::kKeySchemaHeader; });
+  }
+
+  /// nullopt: the key stays as it is, because it is none of a schema, or because its record is refused.
+  std::optional<std::string> key_text(InputBatch& input, uint32_t place) {
+    const stream::Record& record = input.records.records[place];
     if (!record.key) return std::nullopt;
+    const auto refuse = [&](stream::Reason reason, std::string_view what) {
+      input.refused.push_back(
+          {place,
+           stream::Stage::kDecode,
+           reason,
+           {},
+           fmt::format("the key of record {}: {}", input.identity(place).to_string(), what)});
+      return std::nullopt;
+    };
     auto framed = codec::read_schema_frame(*record.key, record.headers, codec::kKeySchemaHeader);
-    if (!framed) return std::nullopt;
-    const auto id = std::pair(framed->schema, std::string(framed->indexes));
-    auto found = key_texts_.find(id);
-    if (found == key_texts_.end()) {
-      const auto schema = keys_->find(framed->schema);
-      if (!schema && schema.error().code() == ErrorCode::kNotFound) return std::nullopt;
-      auto made = schema ? codec::make_key_text(**schema, framed->indexes)
-                         : Result<std::unique_ptr<codec::SchemaText>>(schema.error());
-      if (key_texts_.size() >= limits::kMaxUnknownSchemas) key_texts_.clear();
-      found = key_texts_.emplace(id, made ? std::move(*made) : nullptr).first;
+    if (!framed) {
+      if (names_key_schema(record)) refuse(stream::Reason::kMalformed, framed.error().to_string());
+      return std::nullopt;
     }
-    return found->second ? found->second->of(framed->bytes) : std::nullopt;
+    const KeySchema* known = key_schema(*framed);
+    if (!known) {
+      return refuse(stream::Reason::kUnknownSchema,
+                    fmt::format("the registry does not give schema {}; register it, or let leat "
+                                "read it there, and then redrive the record",
+                                schema_id_text(framed->schema)));
+    }
+    if (!known->text) return refuse(stream::Reason::kSchemaMismatch, known->mismatch);
+    auto text = known->text->of(framed->bytes);
+    if (text) return text;
+    return refuse(stream::Reason::kMalformed,
+                  fmt::format("{} bytes, which are no key of schema {}, or one with a NULL; let "
+                              "its producer write the record again",
+                              framed->bytes.size(), schema_id_text(framed->schema)));
+  }
+
+  /// What is known of one schema of keys: its texts, or why there are none.
+  struct KeySchema {
+    std::unique_ptr<codec::SchemaText> text;
+    std::string mismatch;
+  };
+
+  /// Null: the registry has not given it.
+  const KeySchema* key_schema(const codec::FramedBytes& framed) {
+    const auto id = std::pair(framed.schema, std::string(framed.indexes));
+    if (auto found = key_schemas_.find(id); found != key_schemas_.end()) return &found->second;
+    const auto schema = keys_->find(framed.schema);
+    if (!schema && schema.error().code() == ErrorCode::kNotFound) return nullptr;
+    auto made = schema ? codec::make_key_text(**schema, framed.indexes)
+                       : Result<std::unique_ptr<codec::SchemaText>>(schema.error());
+    if (key_schemas_.size() >= limits::kMaxUnknownSchemas) key_schemas_.clear();
+    KeySchema known;
+    if (made)
+      known.text = std::move(*made);
+    else
+      known.mismatch =
+          fmt::format("schema {}: {}", schema_id_text(framed.schema), made.error().to_string());
+    return &key_schemas_.emplace(id, std::move(known)).first->second;
   }
 
   const std::unique_ptr<LaneInput> input_;
@@ -116,8 +175,7 @@ class SchemaInput final : public LaneInput {
   const std::shared_ptr<WriterSchemas> schemas_;
   const std::shared_ptr<WriterSchemas> keys_;  // null: keys are text
   std::optional<InputBatch> held_;
-  std::map<std::pair<codec::SchemaId, std::string>, std::unique_ptr<codec::SchemaText>>
-      key_texts_;  // null: a schema that keys cannot have
+  std::map<std::pair<codec::SchemaId, std::string>, KeySchema> key_schemas_;
 };
 
 }  // namespace

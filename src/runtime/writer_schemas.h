@@ -68,7 +68,8 @@ std::string schema_id_text(const codec::SchemaId& id);
 
 /// Hands on what `input` gives, once the schemas of its records have been learnt. Until then it holds the batch. With
 /// `keys`, those of kKey: keys are handed on as the text that they would be without a schema (codec/schema_text.h), so that
-/// nobody behind the input knows of it. A key that is no such thing stays as it is.
+/// nobody behind the input knows of it. A record whose key names a schema that is not given, or is none of its bytes, is
+/// refused (InputBatch::refused): taken for text it would be another key. A key that names no schema stays as it is.
 std::unique_ptr<LaneInput> make_schema_input(std::unique_ptr<LaneInput> input, io::Clock& clock,
                                              std::shared_ptr<WriterSchemas> schemas,
                                              std::shared_ptr<WriterSchemas> keys = nullptr);

@@ -1,5 +1,6 @@
 #include "runtime/writer_schemas.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include <deque>
@@ -192,6 +193,121 @@ TEST_F(WriterSchemasTest, WhatIsNoSchemaIsKnownToBeNone) {
   EXPECT_EQ(schemas_->find(SchemaId(7)).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_TRUE(next());
   EXPECT_TRUE(next());
+}
+
+/// One batch: each record without a value, with a key and, when there is one, the header that names its schema.
+class FakeKeys final : public LaneInput {
+ public:
+  struct Key {
+    std::string bytes, header = {};
+  };
+  std::vector<Key> keys;
+  bool letters = false;
+
+  Result<bool> next(InputBatch& out, std::stop_token, milliseconds) override {
+    out.records.clear();
+    out.records.origin = {"t", {}, 0};
+    out.originals.clear();
+    out.records.header_storage.reserve(2 * keys.size());
+    for (const Key& key : keys) {
+      stream::Record& record = out.records.records.emplace_back();
+      record.offset = static_cast<int64_t>(out.records.records.size());
+      record.key = key.bytes;
+      auto& headers = out.records.header_storage;
+      const size_t first = headers.size();
+      headers.push_back({"other", "1"});
+      if (!key.header.empty()) headers.push_back({codec::kKeySchemaHeader, key.header});
+      record.headers = {headers.data() + first, headers.size() - first};
+      if (letters) out.originals.push_back({out.records.origin, record.offset});
+    }
+    return true;
+  }
+  Result<void> fix_end() override { return {}; }
+  Result<bool> at_end() override { return true; }
+  Result<int64_t> waiting() override { return 0; }
+};
+
+struct KeyTextTest : ::testing::Test {
+  KeyTextTest() {
+    catalog_.schemas[7] = "\"string\"";
+    catalog_.schemas[8] = R"(["null","string"])";
+    catalog_.schemas[9] = "{";
+  }
+  /// What comes out for `keys`.
+  void read(std::vector<FakeKeys::Key> keys, bool letters = false) {
+    auto made = std::make_unique<FakeKeys>();
+    made->keys = std::move(keys);
+    made->letters = letters;
+    FakeKeys* source = made.get();
+    input_ = make_schema_input(
+        std::move(made), clock_, std::make_shared<WriterSchemas>(catalog_, clock_, "t-value"),
+        std::make_shared<WriterSchemas>(catalog_, clock_, "t-key", RecordPart::kKey));
+    for (int i = 0; i < 1000; ++i) {
+      auto some = input_->next(batch_, {}, milliseconds(100));
+      ASSERT_OK(some);
+      if (*some) return;
+    }
+    FAIL() << source->trouble();
+  }
+  std::string_view key(size_t i) { return *batch_.records.records[i].key; }
+  size_t headers(size_t i) { return batch_.records.records[i].headers.size(); }
+
+  testing::ManualClock clock_;
+  FakeCatalog catalog_;
+  std::unique_ptr<LaneInput> input_;
+  InputBatch batch_;
+};
+
+TEST_F(KeyTextTest, AKeyOfASchemaIsItsTextAndLosesTheHeaderThatWasOfItsBytes) {
+  read({{codec::schema_frame(7) + "\2a"}, {"\2b", codec::schema_frame(7)}, {"text"}});
+  EXPECT_TRUE(batch_.refused.empty());
+  EXPECT_EQ(key(0), "a");
+  EXPECT_EQ(key(1), "b");
+  EXPECT_EQ(key(2), "text");
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(headers(i), 1u) << i;
+    EXPECT_EQ(batch_.records.records[i].headers[0].key, "other");
+  }
+}
+
+TEST_F(KeyTextTest, AKeyWhoseSchemaIsNotGivenIsRefusedAndCanBeReadAgain) {
+  catalog_.schemas.erase(7);
+  const std::vector<FakeKeys::Key> keys = {
+      {codec::schema_frame(7) + "\2a"}, {"\2b", codec::schema_frame(7)}, {"text"}};
+  for (const bool letters : {false, true}) {
+    read(keys, letters);
+    ASSERT_EQ(batch_.refused.size(), 2u);
+    for (size_t i = 0; i < 2; ++i) {
+      const stream::Reject& refused = batch_.refused[i];
+      EXPECT_EQ(refused.record, i);
+      EXPECT_EQ(refused.stage, stream::Stage::kDecode);
+      EXPECT_EQ(refused.reason, stream::Reason::kUnknownSchema);
+      EXPECT_THAT(refused.message, HasSubstr(fmt::format("record t[0]@{}", i + 1)));
+      EXPECT_THAT(refused.message, HasSubstr("schema 7"));
+      EXPECT_EQ(key(i), keys[i].bytes);
+    }
+    EXPECT_EQ(headers(1), 2u);
+  }
+  catalog_.schemas[7] = "\"string\"";
+  read(keys, /*letters=*/true);
+  EXPECT_TRUE(batch_.refused.empty());
+  EXPECT_EQ(key(0), "a");
+  EXPECT_EQ(key(1), "b");
+}
+
+TEST_F(KeyTextTest, BytesThatAreNoKeyOfTheirSchemaAreRefused) {
+  read({{codec::schema_frame(7) + "\4a"},
+        {codec::schema_frame(8) + std::string(1, '\0')},
+        {codec::schema_frame(9) + "a"},
+        {"a", "no id"}});
+  ASSERT_EQ(batch_.refused.size(), 4u);
+  EXPECT_EQ(batch_.refused[0].reason, stream::Reason::kMalformed);
+  EXPECT_THAT(batch_.refused[0].message, HasSubstr("2 bytes, which are no key of schema 7"));
+  EXPECT_EQ(batch_.refused[1].reason, stream::Reason::kMalformed);
+  EXPECT_EQ(batch_.refused[2].reason, stream::Reason::kSchemaMismatch);
+  EXPECT_THAT(batch_.refused[2].message, HasSubstr("schema 9"));
+  EXPECT_EQ(batch_.refused[3].reason, stream::Reason::kMalformed);
+  EXPECT_THAT(batch_.refused[3].message, HasSubstr("header __key_schema_id"));
 }
 
 TEST(SchemaIdText, OfNumbersAndGuids) {
