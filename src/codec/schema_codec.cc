@@ -51,6 +51,11 @@ Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
   return avro_columns(avro(schema));
 }
 
+bool is_one_value(const schema::ParsedSchema& schema) {
+  return schema.format() == Format::kAvro &&
+         avro(schema).root().kind != schema::avro::Kind::kRecord;
+}
+
 Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::ParsedSchema& schema,
                                                              const types::Schema& columns,
                                                              std::vector<size_t> key,

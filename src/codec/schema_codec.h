@@ -18,6 +18,9 @@ namespace leat::codec {
 /// The columns of a record: kInvalidArgument with the path of what no column can hold.
 Result<types::Schema> schema_columns(const schema::ParsedSchema& schema);
 
+/// True of a schema of Avro whose records are one value, "string": its only column is no field, and its name nobody's.
+bool is_one_value(const schema::ParsedSchema& schema);
+
 /// Rows of `columns` to records, each behind `prefix` (schema_frame(), schema_id.h); nullopt: bare bytes, whose schema a
 /// header tells. `key` are indices of key columns. kIncompatible with the path when a column does not go into its field.
 /// The schema may be gone afterwards.

@@ -133,12 +133,18 @@ Result<std::unique_ptr<stream::Encoder>> make_key_encoder(const types::Schema& o
                                                           const std::vector<size_t>& key,
                                                           const TopicSchema& schema,
                                                           std::optional<std::string> frame) {
+  if (schema.columns.root_value)
+    return Error(ErrorCode::kIncompatible,
+                 "a JSON Schema of one value, and keys are written as objects")
+        .with_hint(
+            "name an object whose properties are the key's columns, or write the schema of one "
+            "value in Avro: \"string\" in FILE.avsc");
   types::Schema columns;
   for (size_t column : key) columns.fields.push_back(output.fields[column]);
   ASSIGN(auto encoder, codec::make_schema_encoder(*schema.parsed, columns, {}, std::move(frame)));
   const auto& fields = schema.columns.fields;
   const bool same = fields.size() == columns.fields.size() &&
-                    (fields.size() == 1 ||
+                    (codec::is_one_value(*schema.parsed) ||
                      std::equal(fields.begin(), fields.end(), columns.fields.begin(),
                                 [](const auto& a, const auto& b) { return a.name == b.name; }));
   if (same) return encoder;

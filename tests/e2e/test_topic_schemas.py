@@ -302,6 +302,22 @@ class KeySchemas(unittest.TestCase):
         self.project.write("key.avsc", json.dumps(PLACE_KEY, indent=3))
         self.project.leat("run", "--drain")
 
+    def test_a_json_schema_of_keys_is_of_an_object_with_the_keys_columns(self):
+        one = {"type": "object", "properties": {"zip": {"type": "integer"}}, "required": ["zip"]}
+        write_places(self.project, "places", "key.json")
+        places = self.project.dir / "pipelines/places.yaml"
+        places.write_text(places.read_text().replace("key: [country, zip]", "key: zip"))
+        for schema, part in (({"type": "integer"}, "of one value"), ({}, "of one value"),
+                             ({"type": "object", "properties": {"key": {"type": "integer"}}}, "key: [key]")):
+            self.project.write("key.json", json.dumps(schema))
+            done = self.project.call("lint")
+            self.assertEqual(done.returncode, 2, schema)
+            self.assertIn("sinks[0].key_schema", done.stdout)
+            self.assertIn(part, done.stdout)
+        self.project.write("key.json", json.dumps(one))
+        self.project.leat("run", "--drain")
+        self.assertEqual(self.keys(), sorted(str(n) for n in range(1, 11)))
+
     def test_a_key_whose_schema_nobody_gives_is_a_dead_letter_with_its_bytes(self):
         write_places(self.project, "places", "NONE")
         places, table = (self.project.dir / f"pipelines/{name}.yaml" for name in ("places", "table"))
