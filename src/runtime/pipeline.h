@@ -92,6 +92,7 @@ class Pipeline {
   Result<void> keep_state(const std::string& key, const std::string& value);
   /// Sees that each topic sink's schema is in the registry, and that its topic holds such records.
   Result<void> register_schemas();
+  Result<void> check_key_bytes(const SinkPlan& sink, size_t i, const stream::TopicInfo& topic);
   /// Says once what the input rides out by itself; empty: nothing.
   void tell_trouble(std::string trouble);
   void run_lane(LaneSlot& slot, std::stop_token stop);

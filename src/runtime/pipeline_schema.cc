@@ -98,6 +98,15 @@ Result<std::optional<types::Schema>> Pipeline::registered_schema() {
   return std::optional(reader_->columns);
 }
 
+Result<void> Pipeline::check_key_bytes(const SinkPlan& sink, size_t i,
+                                       const stream::TopicInfo& topic) {
+  auto fits = check_topic_keys(services_.log, topic, sink.key_schema.get());
+  if (fits) return fits;
+  const config::Mark& mark = sink.key_schema ? sink.key_schema->mark : sink.key_mark;
+  return std::move(fits).error().at(
+      fmt::format("{}: sinks[{}].{}", mark.to_string(), i, sink.key_schema ? "key_schema" : "key"));
+}
+
 Result<void> Pipeline::register_schemas() {
   for (size_t i = 0; i < plan_.sinks.size(); ++i) {
     const SinkPlan& sink = plan_.sinks[i];
@@ -107,6 +116,7 @@ Result<void> Pipeline::register_schemas() {
     if (topic) {
       auto fits = check_topic_format(services_.log, *topic, topic_format(*sink.schema));
       if (!fits) return std::move(fits).error().at(place);
+      if (!sink.key.empty()) TRY(check_key_bytes(sink, i, *topic));
     } else if (topic.error().code() != ErrorCode::kNotFound) {
       return std::move(topic).error();
     }

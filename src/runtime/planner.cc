@@ -156,6 +156,16 @@ class Planner {
     return schema;
   }
 
+  /// How two who write a topic give its keys other bytes, though both have a schema; null: they do not.
+  static const char* key_difference(const SinkPlan& sink, const SinkPlan& other) {
+    if (!sink.key_schema || !other.key_schema) return nullptr;
+    const TopicSchema &one = *sink.key_schema, &two = *other.key_schema;
+    if (one.id_in != two.id_in) return "name their schema in another place (`id_in`)";
+    const bool same = one.parsed->format() == two.parsed->format() &&
+                      one.parsed->normalized() == two.parsed->normalized();
+    return same ? nullptr : "have another schema";
+  }
+
   /// A topic has a schema for all who write it, or for none.
   void check_writers(const ProjectPlan& plan) {
     std::map<std::string, std::pair<const PipelinePlan*, const SinkPlan*>> first;
@@ -170,6 +180,13 @@ class Planner {
                           sink.topic, sink.key_schema ? "a" : "no",
                           sink.key_schema ? "none" : "one", other->second.first->name),
               "all who write a topic give its keys the same schema, or none does");
+        if (const char* difference = key_difference(sink, *other->second.second))
+          diagnostics_.error(sink.key_schema->mark,
+                             fmt::format("sinks[{}].key_schema", &sink - pipeline.sinks.data()),
+                             fmt::format("keys of topic {} {} here than in pipeline `{}`",
+                                         sink.topic, difference, other->second.first->name),
+                             "give both the same `key_schema`: the same key must have the same "
+                             "bytes, whoever writes it");
         if (fresh || !other->second.second->schema == !sink.schema) continue;
         diagnostics_.error(
             sink.key_mark, fmt::format("sinks[{}]", &sink - pipeline.sinks.data()),

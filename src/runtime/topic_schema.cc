@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "codec/schema_codec.h"
 #include "codec/schema_id.h"
 #include "stream/read_span.h"
 
 namespace leat::runtime {
 namespace {
+
+constexpr int64_t kMostLooksForKey = 100;  // records of a partition: most topics have keys, or none
 
 Result<TopicSchema> with_references(schema::SchemaText text,
                                     const std::vector<schema::Resolved>& references) {
@@ -40,25 +44,54 @@ std::string differences(schema::Catalog& catalog, const TopicSchema& schema,
   return out;
 }
 
-/// Whether the first record that the topic still has names a schema; nullopt: it has none with a value.
-Result<std::optional<bool>> is_framed(stream::Log& log, const stream::TopicInfo& topic) {
-  for (int32_t p = 0; p < topic.spec.partitions; ++p) {
+/// What `tell` says of the first record, of those that the topic still has, of which it says something; nullopt: of none,
+/// or of none of the first `most` of each partition.
+template <typename Tell>
+auto first_told(stream::Log& log, const stream::TopicInfo& topic, int64_t most, Tell tell)
+    -> Result<decltype(tell(stream::Record()))> {
+  decltype(tell(stream::Record())) told;
+  for (int32_t p = 0; p < topic.spec.partitions && !told; ++p) {
     ASSIGN(const stream::PartitionBounds bounds, log.topics().bounds(topic, p));
     if (bounds.start >= bounds.end) continue;
     ASSIGN(auto reader, log.reader(topic));
-    std::optional<bool> framed;
+    int64_t seen = 0;
     const auto see = [&](const stream::RecordBatch& batch) -> Result<bool> {
-      for (const stream::Record& record : batch.records)
-        if (record.value && !framed)
-          framed =
-              codec::read_schema_frame(*record.value, record.headers, codec::kValueSchemaHeader)
-                  .has_value();
-      return !framed;
+      for (const stream::Record& record : batch.records) {
+        if (!told && seen++ < most) told = tell(record);
+      }
+      return !told && seen < most;
     };
     TRY(stream::read_span(*reader, p, bounds.start, bounds.end, {1, 1}, {}, see));
-    if (framed) return framed;
   }
-  return std::optional<bool>();
+  return told;
+}
+
+/// Whether the first record that the topic still has names a schema; nullopt: it has none with a value.
+Result<std::optional<bool>> is_framed(stream::Log& log, const stream::TopicInfo& topic) {
+  return first_told(log, topic, std::numeric_limits<int64_t>::max(),
+                    [](const stream::Record& record) -> std::optional<bool> {
+                      if (!record.value) return std::nullopt;
+                      return codec::read_schema_frame(*record.value, record.headers,
+                                                      codec::kValueSchemaHeader)
+                          .has_value();
+                    });
+}
+
+/// How keys are written: nothing of `id_in` is text.
+using KeyWay = std::optional<config::SchemaIdIn>;
+
+std::string_view told_way(KeyWay way) {
+  if (!way) return "keys as text";
+  return *way == config::SchemaIdIn::kHeader ? "keys of a schema, its id in a header"
+                                             : "keys of a schema, its id in front of them";
+}
+
+std::optional<KeyWay> key_way(const stream::Record& record) {
+  if (!record.key) return std::nullopt;
+  for (const stream::Header& header : record.headers)
+    if (header.key == codec::kKeySchemaHeader) return KeyWay(config::SchemaIdIn::kHeader);
+  const bool framed = codec::read_schema_frame(*record.key).has_value();
+  return framed ? KeyWay(config::SchemaIdIn::kPayload) : KeyWay();
 }
 
 Error other_format(const stream::TopicInfo& topic, std::string_view has, std::string_view format) {
@@ -234,6 +267,24 @@ Result<void> check_topic_format(stream::Log& log, const stream::TopicInfo& topic
   if (topic.spec.format != "json") return other_format(topic, topic.spec.format, format);
   if (*framed == (format != "json")) return {};
   return other_format(topic, *framed ? "a registered schema" : "json", format);
+}
+
+Result<void> check_topic_keys(stream::Log& log, const stream::TopicInfo& topic,
+                              const TopicSchema* keys) {
+  auto looked = first_told(log, topic, kMostLooksForKey, key_way);
+  if (!looked && looked.error().code() == ErrorCode::kPermission) return {};
+  ASSIGN(const std::optional<KeyWay> there, std::move(looked));
+  const KeyWay ours = keys ? KeyWay(keys->id_in) : KeyWay();
+  if (!there || *there == ours) return {};
+  const std::string& name = topic.spec.name;
+  return Error(ErrorCode::kIncompatible,
+               fmt::format("topic {} has {}, and this sink writes {}: the same key would have "
+                           "other bytes, so another partition, and it would stay beside itself in "
+                           "a compacted topic",
+                           name, told_way(*there), told_way(ours)))
+      .with_hint(fmt::format("write them as the topic has them, or write a new topic (`topic: "
+                             "{}_v2`)",
+                             name));
 }
 
 }  // namespace leat::runtime

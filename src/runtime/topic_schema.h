@@ -67,4 +67,9 @@ Result<std::string> schema_header(const TopicSchema& schema, const codec::Schema
 Result<void> check_topic_format(stream::Log& log, const stream::TopicInfo& topic,
                                 std::string_view format);
 
+/// The same of its keys, which are of `keys`, or text when it is null: kIncompatible when the topic has keys that are
+/// written in another way, which the first one shows.
+Result<void> check_topic_keys(stream::Log& log, const stream::TopicInfo& topic,
+                              const TopicSchema* keys);
+
 }  // namespace leat::runtime

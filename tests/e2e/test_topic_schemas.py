@@ -302,6 +302,40 @@ class KeySchemas(unittest.TestCase):
         self.project.write("key.avsc", json.dumps(PLACE_KEY, indent=3))
         self.project.leat("run", "--drain")
 
+    def test_a_topic_whose_keys_are_written_otherwise_is_refused(self):
+        ways = {"text": None, "payload": "key.avsc", "header": "{file: key.avsc, id_in: header}"}
+        told = {"text": "keys as text", "payload": "keys of a schema, its id in front of them",
+                "header": "keys of a schema, its id in a header"}
+        for before, after in (("payload", "header"), ("header", "payload"), ("text", "payload"), ("payload", "text")):
+            with self.subTest(f"{before} {after}"), leat.Project(template=None) as project:
+                project.write("leat.yaml", "project: places\n")
+                for way in (before, after):
+                    write_places(project, "places", ways[way] or "NONE")
+                    places = project.dir / "pipelines/places.yaml"
+                    places.write_text(places.read_text().replace(", key_schema: NONE", ""))
+                    done = project.call("run", "--drain")
+                    if way == before:
+                        self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                part = f"topic places has {told[before]}, and this sink writes {told[after]}"
+                for part in (part, "sinks[0]." + ("key_schema" if ways[after] else "key"), "places_v2"):
+                    self.assertIn(part, done.stderr)
+
+    def test_all_who_write_a_topic_give_its_keys_one_schema(self):
+        write_places(self.project, "places")
+        text = (self.project.dir / "pipelines/places.yaml").read_text().replace("pipeline: places", "pipeline: more")
+        self.project.write("same.avsc", json.dumps(PLACE_KEY, indent=2))
+        long = {**PLACE_KEY, "fields": [PLACE_KEY["fields"][0], {"name": "zip", "type": "long"}]}
+        self.project.write("long.avsc", json.dumps(long))
+        for options, part in (("same.avsc", None), ("{file: key.avsc, id_in: payload}", None),
+                              ("{file: key.avsc, id_in: header}", "name their schema in another place"),
+                              ("long.avsc", "have another schema")):
+            self.project.write("pipelines/more.yaml", text.replace("key_schema: key.avsc", f"key_schema: {options}"))
+            done = self.project.call("lint")
+            self.assertEqual(done.returncode, 2 if part else 0, (options, done.stdout))
+            if part:
+                self.assertIn(f"keys of topic places {part}", done.stdout)
+
     def test_a_json_schema_of_keys_is_of_an_object_with_the_keys_columns(self):
         one = {"type": "object", "properties": {"zip": {"type": "integer"}}, "required": ["zip"]}
         write_places(self.project, "places", "key.json")
