@@ -206,43 +206,64 @@ const Spec<KeyDecl>& key_spec() {
   return spec;
 }
 
-const Spec<SchemaDecl>& schema_spec() {
-  static const auto spec = [] {
-    Spec<SchemaDecl> s("schema", "The schema that a topic's values have.");
-    s.field("file", &SchemaDecl::file)
-        .required()
-        .syntax("a path", not_empty)
-        .doc(
-            "A schema of Avro (.avsc), Protobuf (.proto: its first message) or JSON Schema "
-            "(.json), relative to the "
-            "project.")
-        .example("schemas/user_created.avsc");
-    s.field("subject_strategy", &SchemaDecl::strategy)
-        .choices({{"topic", SubjectStrategy::kTopic},
-                  {"record", SubjectStrategy::kRecord},
-                  {"topic_record", SubjectStrategy::kTopicRecord}})
-        .doc(
-            "Its name in the registry: TOPIC-value, the record's full name, or both with a dash "
-            "between.");
-    s.field("policy", &SchemaDecl::policy)
-        .choices({{"auto_register", RegisterPolicy::kAutoRegister},
-                  {"check_only", RegisterPolicy::kCheckOnly}})
-        .doc(
-            "At start: register it when it is new and compatible, or ask that somebody has "
-            "registered it.");
-    s.field("id_in", &SchemaDecl::id_in)
-        .choices({{"payload", SchemaIdIn::kPayload}, {"header", SchemaIdIn::kHeader}})
-        .doc(
-            "Where a record names it: `payload`, the id in front of the bytes; `header`, its GUID "
-            "in `__value_schema_id`, and the value is the bytes alone. Readers of leat and "
-            "Confluent's newer ones take both.");
-    s.shorthand("a path", [](const Node& node, SchemaDecl& out) {
-      if (!node.is_scalar() || node.text.empty()) return false;
-      out.file = {node.text, node.mark};
-      return true;
-    });
-    return s;
-  }();
+/// What the reference says of a schema, of values and of keys.
+struct SchemaDoc {
+  const char *doc, *example, *strategy, *id_in;
+};
+
+Spec<SchemaDecl> schema_spec(const SchemaDoc& doc) {
+  Spec<SchemaDecl> s("schema", doc.doc);
+  s.field("file", &SchemaDecl::file)
+      .required()
+      .syntax("a path", not_empty)
+      .doc(
+          "A schema of Avro (.avsc), Protobuf (.proto: its first message) or JSON Schema "
+          "(.json), relative to the "
+          "project.")
+      .example(doc.example);
+  s.field("subject_strategy", &SchemaDecl::strategy)
+      .choices({{"topic", SubjectStrategy::kTopic},
+                {"record", SubjectStrategy::kRecord},
+                {"topic_record", SubjectStrategy::kTopicRecord}})
+      .doc(doc.strategy);
+  s.field("policy", &SchemaDecl::policy)
+      .choices({{"auto_register", RegisterPolicy::kAutoRegister},
+                {"check_only", RegisterPolicy::kCheckOnly}})
+      .doc(
+          "At start: register it when it is new and compatible, or ask that somebody has "
+          "registered it.");
+  s.field("id_in", &SchemaDecl::id_in)
+      .choices({{"payload", SchemaIdIn::kPayload}, {"header", SchemaIdIn::kHeader}})
+      .doc(doc.id_in);
+  s.shorthand("a path", [](const Node& node, SchemaDecl& out) {
+    if (!node.is_scalar() || node.text.empty()) return false;
+    out.file = {node.text, node.mark};
+    return true;
+  });
+  return s;
+}
+
+const Spec<SchemaDecl>& value_schema_spec() {
+  static const Spec<SchemaDecl> spec = schema_spec(
+      {"The schema that a topic's values have.", "schemas/user_created.avsc",
+       "Its name in the registry: TOPIC-value, the record's full name, or both with a dash "
+       "between.",
+       "Where a record names it: `payload`, the id in front of the bytes; `header`, its GUID in "
+       "`__value_schema_id`, and the value is the bytes alone. Readers of leat and Confluent's "
+       "newer ones take both."});
+  return spec;
+}
+
+const Spec<SchemaDecl>& key_schema_spec() {
+  static const Spec<SchemaDecl> spec = schema_spec(
+      {"The schema that a topic's keys have: its fields are the columns of `key`, in their order. "
+       "Of Avro also that of one value, `\"string\"`, for a key of one column.",
+       "schemas/user_key.avsc",
+       "Its name in the registry: TOPIC-key, the record's full name, or TOPIC and that with a dash "
+       "between.",
+       "Where a record names it: `payload`, the id in front of the key; `header`, its GUID in "
+       "`__key_schema_id`, and the key is the bytes alone. It stays as the topic's first keys "
+       "have it."});
   return spec;
 }
 
@@ -268,10 +289,10 @@ const Spec<SinkDecl>& sink_spec() {
         .choices({{"upsert", Mode::kUpsert}, {"append", Mode::kAppend}})
         .doc("Of a table: the newest row per key, or every row. Follows from `key`.");
     s.field("schema", &SinkDecl::schema)
-        .of(schema_spec())
+        .of(value_schema_spec())
         .doc("Of a topic: the schema of its values, registered and enforced; without it, JSON.");
     s.field("key_schema", &SinkDecl::key_schema)
-        .of(schema_spec())
+        .of(key_schema_spec())
         .doc(
             "Of a topic with `schema` and `key`: the schema of its keys, TOPIC-key in the "
             "registry; "

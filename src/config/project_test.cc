@@ -5,6 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "config/writer.h"
+
 namespace leat::config {
 namespace {
 
@@ -240,6 +242,18 @@ TEST(ParseInstant, KnowsTheUsualForms) {
        {"", "1970", "1970-13-01", "2023-02-29", "1970-01-01T", "1970-01-01T25:00", "1970-01-01x",
         "1970-01-01T00:00:00.Z", "1970-01-01T00:00Zz", "-970-01-01", "1970-01-01T00:00+15:00"})
     EXPECT_EQ(parse_instant_ms(wrong), std::nullopt) << wrong;
+}
+
+TEST(Reference, ASchemaOfKeysIsToldByItsOwnNames) {
+  const std::string page = markdown(pipeline_spec(), 3);
+  const size_t from = page.find("`pipeline.sinks[].key_schema`\n");
+  ASSERT_NE(from, std::string::npos);
+  const std::string keys = page.substr(from, page.find("\n####", from) - from);
+  EXPECT_NE(keys.find("The schema that a topic's keys have"), std::string::npos) << keys;
+  EXPECT_NE(keys.find("TOPIC-key"), std::string::npos) << keys;
+  EXPECT_NE(keys.find("`__key_schema_id`"), std::string::npos) << keys;
+  EXPECT_EQ(keys.find("TOPIC-value"), std::string::npos) << keys;
+  EXPECT_EQ(keys.find("__value_schema_id"), std::string::npos) << keys;
 }
 
 }  // namespace
