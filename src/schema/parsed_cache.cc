@@ -1,6 +1,11 @@
 #include "schema/parsed_cache.h"
 
 namespace leat::schema {
+namespace {
+
+constexpr size_t kMostBytes = 4u << 20;
+
+}  // namespace
 
 ParsedPointer ParsedCache::get(const Key& key) {
   MutexLock lock(mutex_);
@@ -13,11 +18,15 @@ ParsedPointer ParsedCache::get(const Key& key) {
 void ParsedCache::put(const Key& key, ParsedPointer schema) {
   MutexLock lock(mutex_);
   if (places_.contains(key)) return;
+  bytes_ += schema->canonical().size();
   entries_.emplace_front(key, std::move(schema));
   places_[key] = entries_.begin();
-  if (entries_.size() <= capacity_) return;
-  places_.erase(entries_.back().first);
-  entries_.pop_back();
+  while (entries_.size() > capacity_ || (bytes_ > kMostBytes && entries_.size() > 1)) {
+    const auto& [oldest, parsed] = entries_.back();
+    bytes_ -= parsed->canonical().size();
+    places_.erase(oldest);
+    entries_.pop_back();
+  }
 }
 
 }  // namespace leat::schema

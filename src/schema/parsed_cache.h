@@ -23,7 +23,8 @@ class ParsedCache {
   explicit ParsedCache(size_t capacity = limits::kParsedSchemas) : capacity_(capacity) {}
   /// Null: not here.
   ParsedPointer get(const Key& key);
-  /// The one that was asked for longest ago goes when there are too many.
+  /// Those that were asked for longest ago go when there are too many, or their texts are too long together: what is
+  /// parsed takes some fifty times as much.
   void put(const Key& key, ParsedPointer schema);
 
  private:
@@ -31,7 +32,8 @@ class ParsedCache {
 
   const size_t capacity_;
   Mutex mutex_;
-  Entries entries_ GUARDED_BY(mutex_);  // newest first
+  size_t bytes_ GUARDED_BY(mutex_) = 0;  // of their texts
+  Entries entries_ GUARDED_BY(mutex_);   // newest first
   std::map<Key, Entries::iterator> places_ GUARDED_BY(mutex_);
 };
 

@@ -72,7 +72,7 @@ TEST_F(RegistryTest, RefusesWhatIsNoSchema) {
 }
 
 TEST_F(RegistryTest, RefusesNamesThatCannotStand) {
-  for (const char* name : {"", "__GLOBAL", "__EMPTY", "a\nb", ":.test:", ":.:", "\xff"})
+  for (const char* name : {"", ".", "..", "__GLOBAL", "__EMPTY", "a\nb", ":.test:", ":.:", "\xff"})
     EXPECT_EQ(code(registry_->add(named(name), words("a"))), 42208) << name;
   EXPECT_EQ(code(registry_->add(named(std::string(2000, 'x')), words("a"))), 42208);
   // Anything else may be a name.

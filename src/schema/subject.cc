@@ -38,6 +38,8 @@ Result<void> check_subject(const Subject& subject) {
   if (!is_utf8(text)) return refuse("is no UTF-8");
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   if (std::any_of(text.begin(), text.end(), is_control)) return refuse("has control characters");
+  // In a path they are steps, which clients take before they send it (RFC 3986, 5.2.4).
+  if (text == "." || text == "..") return refuse("is a step of a path");
   if (subject.name == "__GLOBAL" || subject.name == "__EMPTY") return refuse("is a reserved name");
   // Written without its context it would be read as another context's.
   if (Subject::parse(text) != subject) return refuse("begins like a context");

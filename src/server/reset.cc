@@ -234,7 +234,11 @@ Result<void> move_in_store(const Backend& backend, const PipelinePlan& plan, con
   ASSIGN(stream::Store * store, backend.services->stores.open(lane.store()->store));
   ASSIGN(auto sink,
          store->make_sink(runtime::sink_table(*backend.plan, plan, *lane.store(), output)));
-  TRY(sink->open());
+  auto opened = sink->open();
+  // An embedded table that no longer fits the pipeline goes, and the next start makes it anew.
+  const bool made_anew = truncate && !backend.services->stores.is_remote(lane.store()->store);
+  if (!opened && !(made_anew && opened.error().code() == ErrorCode::kIncompatible))
+    return std::move(opened).error();
   return sink->reset(rows, truncate);
 }
 

@@ -109,6 +109,20 @@ class Redriven(unittest.TestCase):
         self.run_all()
         self.check_each_once(range(20))
 
+    def test_reset_of_a_table_that_no_longer_fits_makes_it_anew(self):
+        self.stored(100)
+        path = self.project.dir / "pipelines" / "store.yaml"
+        path.write_text(path.read_text().replace("quality:", "transform:\n  - sql: SELECT k, n::DOUBLE AS n FROM input\nquality:"))
+        done = self.project.call("run", "--drain")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("does not fit the pipeline", done.stderr)
+        refused = self.project.call("reset", "store", "--to", "end", "--yes")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.reset("store", "--to", "start", "--truncate")
+        self.run_all()
+        self.assertEqual(self.project.sql("SELECT typeof(n) AS t, count(*) AS c FROM serving.history GROUP BY 1"),
+                         [{"t": "DOUBLE", "c": 20}])
+
     def test_reset_behind_records_that_wait_to_be_taken(self):
         self.stored(100)
         self.redrive("store")
