@@ -483,11 +483,16 @@ class DuckdbSink final : public stream::Sink {
     return {};
   }
 
-  /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next open() to make.
+  /// Empties the table; one of leat's that no longer fits the pipeline is dropped, for the next open() to make. One that
+  /// the user made and that does not fit keeps its rows: nobody could write to it once they are gone.
   Result<void> truncate_table(sql::Connection& c) {
     ASSIGN(std::optional<StoredTable> stored, find_table(c, plan_));
     if (!stored) return {};
-    if (!stored->ours || plan_.evolve(*stored).has_value()) return c.run(plan_.empty());
+    auto fits = plan_.evolve(*stored);
+    if (fits) return c.run(plan_.empty());
+    if (!stored->ours)
+      return std::move(fits).error().with_hint(
+          "leat did not make this table: change or drop it yourself");
     for (const auto& [name, kind] : {std::pair(plan_.table(), plan_.name()),
                                      {plan_.base(), plan_.name() + "__base"},
                                      {plan_.tail(), plan_.name() + "__tail"}}) {

@@ -340,6 +340,13 @@ TEST_F(DuckdbSinkTest, TheUsersOwnConstraintsRefuseSingleRows) {
   rows.erase(rows.begin() + 2500), rows.erase(rows.begin() + 7);
   EXPECT_TRUE(put(s, table, rows, -1, 3000).empty());
   EXPECT_EQ(ask("SELECT count(*) FROM users"), "2998");
+  // What is not leat's to make anew is not emptied either when it does not fit.
+  auto changed = users({});
+  changed.schema.fields[0].type = types::Kind::kVarchar;
+  stream::Sink& misfit = sink(changed);
+  EXPECT_FALSE(misfit.open().has_value());
+  EXPECT_FALSE(misfit.reset({}, true).has_value());
+  EXPECT_EQ(ask("SELECT count(*) FROM users"), "2998");
   EXPECT_FALSE(sink(users({}, "unique_users")).open().has_value());
   EXPECT_FALSE(sink(users({"id"}, "unique_users")).open().has_value());
 }
