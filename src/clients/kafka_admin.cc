@@ -272,6 +272,7 @@ void KafkaAdmin::tell(std::string text) {
 
 Result<void> KafkaAdmin::remove(const std::string& name) {
   const std::string what = fmt::format("delete topic {}", name);
+  const auto before = find(name);
   RdQueue queue(rd_kafka_queue_new(client_.get()));
   ASSIGN(Options options, options_for(client_.get(), RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout_ms_));
   OldTopic topic(rd_kafka_DeleteTopic_new(name.c_str()));
@@ -285,6 +286,13 @@ Result<void> KafkaAdmin::remove(const std::string& name) {
     const char* why = rd_kafka_topic_result_error_string(results[i]);
     if (auto code = rd_kafka_topic_result_error(results[i]))
       return needs(client_.error(code, what, why ? why : ""), "Delete", "topic " + name);
+  }
+  // A broker may not know of it yet: ensure() would take the topic for one that is there.
+  const int64_t until = io::system_clock().steady_ms() + timeout_ms_;
+  while (before && io::system_clock().steady_ms() < until) {
+    const auto still = find(name);
+    if (!still || still->id != before->id) break;
+    io::system_clock().sleep_ms(kSettleMs, {});
   }
   return {};
 }
