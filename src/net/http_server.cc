@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -43,6 +44,7 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using Local = asio::local::stream_protocol;
 using Tcp = asio::ip::tcp;
+using Stream = asio::generic::stream_protocol;  // either: each template is compiled once
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr int kListenBacklog = 128;
@@ -56,15 +58,6 @@ Error listen_error(const error_code& code, const std::string& where) {
       .with_blame(Blame::kExternal)
       .at(where);
 }
-
-/// A connection, as the server sees all of them: to end it. Called on the I/O thread.
-class Session {
- public:
-  virtual ~Session() = default;
-  /// The server stops: end now when between two requests, after the present answer otherwise.
-  virtual void wind_down() = 0;
-  virtual void cut() = 0;
-};
 
 }  // namespace
 
@@ -87,13 +80,12 @@ class HttpServer::Impl {
   const HttpServerOptions& options() const { return options_; }
 
  private:
-  template <typename Protocol>
   class Connection;
 
   Result<void> listen_tcp();
   Result<void> listen_unix();
-  template <typename Protocol>
-  asio::awaitable<void> accept(typename Protocol::acceptor& acceptor, bool trusted);
+  template <typename Acceptor>
+  asio::awaitable<void> accept(Acceptor& acceptor, bool trusted);
 
   const Router& router_;
   const HttpServerOptions options_;
@@ -102,7 +94,7 @@ class HttpServer::Impl {
   asio::thread_pool handlers_;
   std::optional<Tcp::acceptor> tcp_;
   std::optional<Local::acceptor> local_;
-  std::set<Session*> sessions_;  // I/O thread only
+  std::set<Connection*> sessions_;  // I/O thread only
   // Over TCP, and over the Unix socket: strangers at the port do not shut out the command line.
   size_t connections_[2] = {};  // I/O thread only
   std::optional<asio::steady_timer> stop_timer_;
@@ -112,10 +104,10 @@ class HttpServer::Impl {
   std::jthread thread_;
 };
 
-template <typename Protocol>
-class HttpServer::Impl::Connection final : public Session {
+/// Lives on the I/O thread.
+class HttpServer::Impl::Connection {
  public:
-  Connection(Impl& server, typename Protocol::socket socket, bool trusted)
+  Connection(Impl& server, Stream::socket socket, bool trusted)
       : server_(server),
         stream_(std::move(socket)),
         wake_(stream_.get_executor()),
@@ -123,7 +115,7 @@ class HttpServer::Impl::Connection final : public Session {
     server_.sessions_.insert(this);
     ++server_.connections_[trusted_];
   }
-  ~Connection() override {
+  ~Connection() {
     --server_.connections_[trusted_];
     server_.sessions_.erase(this);
   }
@@ -132,11 +124,15 @@ class HttpServer::Impl::Connection final : public Session {
     for (bool again = true; again && !server_.stopping_;) again = co_await serve_one();
     co_await close_gently();
   }
+  static asio::awaitable<void> serve(std::unique_ptr<Connection> connection) {
+    co_await connection->run();
+  }
 
-  void wind_down() override {
+  /// The server stops: end now when between two requests, after the present answer otherwise.
+  void wind_down() {
     if (idle_) cut();
   }
-  void cut() override {
+  void cut() {
     channel_stop_.request_stop();
     stream_.cancel();
     error_code ignored;
@@ -165,7 +161,7 @@ class HttpServer::Impl::Connection final : public Session {
   /// Closing with unread bytes would reset the connection, and the peer could lose our last answer.
   asio::awaitable<void> close_gently() {
     error_code code;
-    stream_.socket().shutdown(Protocol::socket::shutdown_send, code);
+    stream_.socket().shutdown(Stream::socket::shutdown_send, code);
     if (code) co_return;
     buffer_.clear();
     stream_.expires_after(milliseconds(kLingerMs));
@@ -187,7 +183,7 @@ class HttpServer::Impl::Connection final : public Session {
   }
 
   Impl& server_;
-  beast::basic_stream<Protocol> stream_;
+  beast::basic_stream<Stream> stream_;
   asio::steady_timer wake_;
   beast::flat_buffer buffer_{limits::kMaxRequestHeaderBytes + 64 * limits::kKiB};
   const bool trusted_;
@@ -212,8 +208,7 @@ static Request take_request(Message&& message, bool trusted, std::stop_token sto
 }
 
 /// One request and its answer; false: close the connection.
-template <typename Protocol>
-asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::serve_one() {
+asio::awaitable<bool> HttpServer::Impl::Connection::serve_one() {
   if (buffer_.size() == 0) {
     idle_ = true;
     stream_.expires_after(milliseconds(server_.options_.keep_alive_ms));
@@ -263,8 +258,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::serve_one() {
 
 /// Runs the handler on the pool, while this coroutine goes on on the I/O thread and looks whether anybody still waits
 /// for the answer. A client that only ends its half of the connection counts as gone, and still gets what comes.
-template <typename Protocol>
-asio::awaitable<Response> HttpServer::Impl::Connection<Protocol>::handle(Request& request) {
+asio::awaitable<Response> HttpServer::Impl::Connection::handle(Request& request) {
   std::stop_source stop;
   std::stop_callback on_stop(request.stop, [stop]() mutable { stop.request_stop(); });
   request.stop = stop.get_token();
@@ -291,9 +285,7 @@ asio::awaitable<Response> HttpServer::Impl::Connection<Protocol>::handle(Request
 
 /// The body, under the route's cap; answers and returns false when it is too large or does not
 /// come.
-template <typename Protocol>
-asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::read_rest(Parser& parser,
-                                                                        size_t max_body) {
+asio::awaitable<bool> HttpServer::Impl::Connection::read_rest(Parser& parser, size_t max_body) {
   auto length = parser.content_length();
   if (length && *length > max_body) {
     co_await send(
@@ -316,9 +308,8 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::read_rest(Parser& 
   co_return !code;
 }
 
-template <typename Protocol>
-asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send(Response response, bool head,
-                                                                   bool keep, unsigned version) {
+asio::awaitable<bool> HttpServer::Impl::Connection::send(Response response, bool head, bool keep,
+                                                         unsigned version) {
   http::response<http::empty_body> header{static_cast<http::status>(response.status),
                                           version == 10 ? 10u : 11u};
   header.set(http::field::server, fmt::format("leat/{}", leat::version()));
@@ -364,9 +355,8 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send(Response resp
   co_return keep;
 }
 
-template <typename Protocol>
-asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_fault(Response response,
-                                                                         const std::string& head) {
+asio::awaitable<bool> HttpServer::Impl::Connection::send_fault(Response response,
+                                                               const std::string& head) {
   const WireFault fault = response.fault;
   if (!co_await write(asio::buffer(head))) co_return false;
   std::string_view body = response.body;
@@ -388,8 +378,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_fault(Respons
   co_return false;
 }
 
-template <typename Protocol>
-asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_stream(
+asio::awaitable<bool> HttpServer::Impl::Connection::send_stream(
     Response response, http::response<http::empty_body> header, bool chunked) {
   if (server_.streams_[trusted_].fetch_add(1) >= limits::kMaxHttpStreams) {
     server_.streams_[trusted_].fetch_sub(1);
@@ -447,16 +436,11 @@ asio::awaitable<bool> HttpServer::Impl::Connection<Protocol>::send_stream(
   co_return false;
 }
 
-template <typename Own>
-static asio::awaitable<void> serve(std::unique_ptr<Own> connection) {
-  co_await connection->run();
-}
-
-template <typename Protocol>
-asio::awaitable<void> HttpServer::Impl::accept(typename Protocol::acceptor& acceptor,
-                                               bool trusted) {
+template <typename Acceptor>
+asio::awaitable<void> HttpServer::Impl::accept(Acceptor& acceptor, bool trusted) {
   while (acceptor.is_open()) {
-    auto [code, socket] = co_await acceptor.async_accept(kTuple);
+    Stream::socket socket(io_);
+    auto [code] = co_await acceptor.async_accept(socket, kTuple);
     if (code == asio::error::operation_aborted) co_return;
     if (code) {  // out of descriptors, most likely: wait a little instead of spinning
       asio::steady_timer timer(io_, milliseconds(100));
@@ -464,9 +448,9 @@ asio::awaitable<void> HttpServer::Impl::accept(typename Protocol::acceptor& acce
       continue;
     }
     if (stopping_ || connections_[trusted] >= options_.max_connections) continue;  // closes it
-    asio::co_spawn(io_,
-                   serve(std::make_unique<Connection<Protocol>>(*this, std::move(socket), trusted)),
-                   asio::detached);
+    asio::co_spawn(
+        io_, Connection::serve(std::make_unique<Connection>(*this, std::move(socket), trusted)),
+        asio::detached);
   }
 }
 
@@ -524,8 +508,8 @@ Result<void> HttpServer::Impl::listen_unix() {
 Result<void> HttpServer::Impl::start() {
   if (options_.tcp) TRY(listen_tcp());
   if (!options_.unix_socket.empty()) TRY(listen_unix());
-  if (tcp_) asio::co_spawn(io_, accept<Tcp>(*tcp_, false), asio::detached);
-  if (local_) asio::co_spawn(io_, accept<Local>(*local_, true), asio::detached);
+  if (tcp_) asio::co_spawn(io_, accept(*tcp_, false), asio::detached);
+  if (local_) asio::co_spawn(io_, accept(*local_, true), asio::detached);
   stop_timer_.emplace(io_);
   thread_ = std::jthread([this] { io_.run(); });
   return {};
@@ -540,12 +524,12 @@ void HttpServer::Impl::stop() {
     if (tcp_) tcp_->close(ignored);
     if (local_) local_->close(ignored);
     auto sessions = sessions_;
-    for (Session* session : sessions) session->wind_down();
+    for (Connection* session : sessions) session->wind_down();
     stop_timer_->expires_after(milliseconds(options_.stop_ms));
     stop_timer_->async_wait([this](error_code code) {
       if (code) return;
       auto left = sessions_;
-      for (Session* session : left) session->cut();
+      for (Connection* session : left) session->cut();
     });
     // When the last connection has ended there is no use in waiting for the timer.
     asio::co_spawn(
