@@ -4,6 +4,7 @@
 #                  file includes what it needs
 set(LEAT_SANITIZE "" CACHE STRING "address,undefined | thread | fuzz")
 option(LEAT_PCH "Use the shared precompiled header" ON)
+set(LEAT_UNITY 0 CACHE STRING "Compile so many files of a folder as one; 0: each alone")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

@@ -8,7 +8,7 @@
 namespace leat::app {
 namespace {
 
-struct Args {
+struct DlqArgs {
   std::string pipeline, where;
   int64_t limit = 20;
   bool dry_run = false, yes = false;
@@ -23,13 +23,13 @@ int64_t number(const Json& json, const char* name) {
   return it != json.end() && it->is_number_integer() ? it->get<int64_t>() : 0;
 }
 
-Result<Json> letters(Session& session, const Args& args, int64_t limit) {
+Result<Json> letters(Session& session, const DlqArgs& args, int64_t limit) {
   net::QueryParams query = {{"limit", std::to_string(limit)}};
   if (!args.where.empty()) query.emplace_back("where", args.where);
   return session.api.get(target(letters_path(args.pipeline), query));
 }
 
-Result<int> list(const GlobalOptions& options, const Args& args) {
+Result<int> list(const GlobalOptions& options, const DlqArgs& args) {
   ASSIGN(Session session, open_session(options, false));
   Json groups;
   if (args.pipeline.empty()) {
@@ -81,7 +81,7 @@ std::string block(const Json& letter) {
   return out;
 }
 
-Result<int> show(const GlobalOptions& options, const Args& args) {
+Result<int> show(const GlobalOptions& options, const DlqArgs& args) {
   ASSIGN(Session session, open_session(options, false));
   ASSIGN(Json found, letters(session, args, args.limit));
   const Json& all = found["letters"];
@@ -114,13 +114,13 @@ Result<int> show(const GlobalOptions& options, const Args& args) {
   return 0;
 }
 
-Json body_of(const Args& args, bool dry_run) {
+Json body_of(const DlqArgs& args, bool dry_run) {
   Json body = {{"dry_run", dry_run}};
   if (!args.where.empty()) body["where"] = args.where;
   return body;
 }
 
-Result<int> redrive(const GlobalOptions& options, const Args& args) {
+Result<int> redrive(const GlobalOptions& options, const DlqArgs& args) {
   ASSIGN(Session session, open_session(options, !args.dry_run));
   ASSIGN(Json report,
          session.api.post(letters_path(args.pipeline) + "/redrive", body_of(args, args.dry_run)));
@@ -144,7 +144,7 @@ Result<int> redrive(const GlobalOptions& options, const Args& args) {
   return 0;
 }
 
-Result<int> purge(const GlobalOptions& options, const Args& args) {
+Result<int> purge(const GlobalOptions& options, const DlqArgs& args) {
   ASSIGN(Session session, open_session(options, !args.dry_run));
   const std::string path = letters_path(args.pipeline) + "/purge";
   ASSIGN(Json plan, session.api.post(path, body_of(args, true)));
@@ -162,7 +162,7 @@ Result<int> purge(const GlobalOptions& options, const Args& args) {
   return 0;
 }
 
-void add_where(Command app, Args& args) {
+void add_where(Command app, DlqArgs& args) {
   app.add_option("--where", args.where,
                  "An SQL condition over sink, topic, partition, \"offset\", stage, reason, rule, "
                  "message, time, key, value")
@@ -173,7 +173,7 @@ void add_where(Command app, Args& args) {
 
 void add_dlq(Cli& cli) {
   Command group = cli.add_group("dlq", "Dead letters: list, show, give once more, erase");
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<DlqArgs>();
 
   Command ls = cli.add(group, "ls", "Count dead letters by pipeline, sink, stage and reason",
                        "leat dlq ls\nleat dlq ls users_store --where \"reason = 'rule_failed'\"",

@@ -6,7 +6,7 @@
 namespace leat::app {
 namespace {
 
-struct Args {
+struct ResetArgs {
   std::string pipeline, to;
   bool truncate = false, yes = false, dry_run = false;
 };
@@ -28,7 +28,7 @@ std::string plan_text(const Json& plan, Format format) {
   return format == Format::kTable ? text + printable(notes, true) : text;
 }
 
-Result<int> reset(const GlobalOptions& options, const Args& args) {
+Result<int> reset(const GlobalOptions& options, const ResetArgs& args) {
   const size_t slash = args.pipeline.find('/');
   const std::string path =
       fmt::format("/api/v1/pipelines/{}/reset", segment(args.pipeline.substr(0, slash)));
@@ -51,7 +51,7 @@ Result<int> reset(const GlobalOptions& options, const Args& args) {
 }  // namespace
 
 void add_reset(Cli& cli) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<ResetArgs>();
   Command app = cli.add("reset", "Move the position of a pipeline that does not run",
                         "leat reset users_store --to start\n"
                         "leat reset users_store/warehouse.created_users --to 2026-11-22T10:00:00Z\n"

@@ -8,13 +8,13 @@
 namespace leat::app {
 namespace {
 
-struct Args {
+struct InferArgs {
   std::string pipeline, file;
   int64_t records = 500;
   bool force = false;
 };
 
-Result<int> infer(const GlobalOptions& options, const Args& args) {
+Result<int> infer(const GlobalOptions& options, const InferArgs& args) {
   // For writing: a source that is no topic is asked for a page, which a directory open for reading
   // does not allow.
   ASSIGN(Session session, open_session(options, true));
@@ -47,7 +47,7 @@ Result<int> infer(const GlobalOptions& options, const Args& args) {
 
 void add_schema(Cli& cli) {
   Command group = cli.add_group("schema", "Schemas: what pipelines read, and what a registry has");
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<InferArgs>();
   Command app =
       cli.add(group, "infer", "Write the types of a pipeline's input down, from a sample of it",
               "leat schema infer users_capture\nleat schema infer users_store -o -",

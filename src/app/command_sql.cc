@@ -15,12 +15,12 @@
 namespace leat::app {
 namespace {
 
-struct Args {
+struct SqlArgs {
   std::string query, store, deadline = "30s";
   int64_t max_rows = limits::kSqlRows;
 };
 
-Result<Json> body_of(const Args& args, const std::string& query) {
+Result<Json> body_of(const SqlArgs& args, const std::string& query) {
   auto deadline_ms = parse_duration_ms(args.deadline);
   if (!deadline_ms || *deadline_ms <= 0) {
     return Error(ErrorCode::kInvalidArgument,
@@ -32,7 +32,7 @@ Result<Json> body_of(const Args& args, const std::string& query) {
   return body;
 }
 
-Result<void> ask(Session& session, const GlobalOptions& options, const Args& args,
+Result<void> ask(Session& session, const GlobalOptions& options, const SqlArgs& args,
                  const std::string& query, bool verbose) {
   ASSIGN(Json body, body_of(args, query));
   Result<std::string> text = [&] {
@@ -147,7 +147,7 @@ std::string history_file() {
   return home && *home ? std::string(home) + "/.leat_history" : std::string();
 }
 
-Result<int> interact(Session& session, const GlobalOptions& options, const Args& args) {
+Result<int> interact(Session& session, const GlobalOptions& options, const SqlArgs& args) {
   const bool person = ::isatty(STDIN_FILENO) != 0;
   const bool color = use_color(options.no_color);
   Prompt prompt(history_file());
@@ -188,7 +188,7 @@ Result<int> interact(Session& session, const GlobalOptions& options, const Args&
   return worst;
 }
 
-Result<int> sql(const GlobalOptions& options, const Args& args) {
+Result<int> sql(const GlobalOptions& options, const SqlArgs& args) {
   ASSIGN(Session session, open_session(options, false));
   if (args.query.empty()) return interact(session, options, args);
   TRY(ask(session, options, args, args.query, false));
@@ -198,7 +198,7 @@ Result<int> sql(const GlobalOptions& options, const Args& args) {
 }  // namespace
 
 void add_sql(Cli& cli) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<SqlArgs>();
   Command app = cli.add(
       "sql", "Ask a store, also while `leat run` runs; without a query, a prompt",
       "leat sql \"SELECT country, count(*) FROM created_users GROUP BY ALL ORDER BY 2 DESC\"\n"

@@ -12,7 +12,7 @@ std::string text_of(const Json& json, const char* name) {
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
-int64_t number(const Json& json, const char* name) {
+int64_t number_at(const Json& json, const char* name) {
   auto it = json.find(name);
   return it != json.end() && it->is_number() ? it->get<int64_t>() : 0;
 }
@@ -22,7 +22,7 @@ void add_lane(Table& table, const Json& pipeline, const Json& lane, bool human) 
   std::string state = text_of(lane, "state");
   if (lane.value("paused", false) && state != "paused") state += " (paused)";
   const double rate = lane["rate"].is_number() ? lane["rate"].get<double>() : 0;
-  const int64_t lag_ms = number(lane, "lag_ms");
+  const int64_t lag_ms = number_at(lane, "lag_ms");
   std::vector<Cell> cells = {
       text_of(pipeline, "pipeline"),
       text_of(lane, "sink"),
@@ -84,7 +84,7 @@ Result<int> status(const GlobalOptions& options) {
                        text_of(status, "profile"));
     if (status.value("running", false)) {
       text += fmt::format("run {} for {}{}\n\n", text_of(status, "run_id"),
-                          format_duration_ms(number(status, "uptime_s") * 1000),
+                          format_duration_ms(number_at(status, "uptime_s") * 1000),
                           status.value("ready", false) ? ", ready" : ", not ready yet");
     } else {
       text += "nothing runs\n\n";

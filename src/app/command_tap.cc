@@ -8,7 +8,7 @@
 namespace leat::app {
 namespace {
 
-struct Args {
+struct TapArgs {
   std::string topic, from, where;
   int64_t limit = 0, partition = -1;
   bool follow = false;
@@ -88,7 +88,7 @@ std::string table_line(const std::vector<Cell>& cells, int width) {
   return out + "\n";
 }
 
-Result<int> tap(const GlobalOptions& options, const Args& args) {
+Result<int> tap(const GlobalOptions& options, const TapArgs& args) {
   ASSIGN(Session session, open_session(options, false));
   net::QueryParams query;
   if (!args.from.empty()) query.emplace_back("from", args.from);
@@ -129,7 +129,7 @@ Result<int> tap(const GlobalOptions& options, const Args& args) {
 }  // namespace
 
 void add_tap(Cli& cli) {
-  auto args = std::make_shared<Args>();
+  auto args = std::make_shared<TapArgs>();
   Command app = cli.add("tap", "Show the records of a topic",
                         "leat tap users_created --limit 5\n"
                         "leat tap users_created --from -10 --output json\n"

@@ -162,17 +162,17 @@ std::string shown(const std::string& text) { return cut_to_width(printable(text,
 
 void compare_row(size_t index, const std::string& expected, const std::string& found,
                  std::vector<std::string>& differences) {
-  using Json = nlohmann::json;
-  const Json want = Json::parse(expected, nullptr, false),
-             have = Json::parse(found, nullptr, false);
+  using Sorted = nlohmann::json;
+  const Sorted want = Sorted::parse(expected, nullptr, false),
+               have = Sorted::parse(found, nullptr, false);
   if (!want.is_object() || !have.is_object()) {
     if (want != have)
       differences.push_back(
           fmt::format("row {}: expected {}, found {}", index, shown(expected), shown(found)));
     return;
   }
-  auto text = [](const Json& json) {
-    return shown(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  auto text = [](const Sorted& json) {
+    return shown(json.dump(-1, ' ', false, Sorted::error_handler_t::replace));
   };
   for (const auto& [name, value] : want.items()) {
     auto other = have.find(name);

@@ -89,8 +89,8 @@ class DefaultWriter {
         ErrorCode::kLimit,
         fmt::format("the default of '{}' is too large: more than {} values or {} bytes, or "
                     "more than {} deep",
-                    utf8_prefix(field.name, limits::kShownBytes), limits::kSchemaPairs,
-                    limits::kSchemaTotalBytes, limits::kSchemaDepth));
+                    shown(field.name), limits::kSchemaPairs, limits::kSchemaTotalBytes,
+                    limits::kSchemaDepth));
   }
 
  private:

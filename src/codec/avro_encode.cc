@@ -23,8 +23,6 @@ namespace {
 using stream::Reason;
 using types::Vector;
 
-std::string_view shown(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-
 class AvroEncoder final : public stream::Encoder {
  public:
   AvroEncoder(AvroWritePlan plan, const types::Schema& columns, std::vector<size_t> key,

@@ -6,7 +6,7 @@
 #include "codec/avro_fixture.h"
 #include "types/temporal.h"
 
-namespace leat::codec {
+namespace leat::codec::avro_encode_test {
 namespace {
 
 using types::Int128;
@@ -271,4 +271,4 @@ TEST(AvroEncode, ARefusedRowLeavesItsNeighboursAlone) {
 }
 
 }  // namespace
-}  // namespace leat::codec
+}  // namespace leat::codec::avro_encode_test

@@ -95,7 +95,7 @@ class AvroInput {
   }
   /// Puts `name` in front of the path of what was refused; false.
   bool at_child(std::string_view name) {
-    path_.insert(0, "/" + std::string(utf8_prefix(name, limits::kShownBytes)));
+    path_.insert(0, "/" + std::string(shown(name)));
     return false;
   }
   bool at_child(uint64_t index) { return at_child(std::to_string(index)); }

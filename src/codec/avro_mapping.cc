@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/strings.h"
+#include "codec/refused.h"
 
 namespace leat::codec {
 namespace {
@@ -16,17 +17,7 @@ using avro::Logical;
 using avro::Node;
 using types::Type;
 
-Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-
 /// As SQL compares names: ASCII without case.
-std::string folded(std::string_view name) {
-  std::string text(name);
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 Type time_type(Logical logical) {
   switch (logical) {
     case Logical::kDate:
@@ -184,14 +175,14 @@ class Mapping {
 
   static Result<void> check_names(const std::vector<types::Field>& fields) {
     std::vector<std::string> names;
-    for (const types::Field& field : fields) names.push_back(folded(field.name));
+    for (const types::Field& field : fields) names.push_back(lower(field.name));
     std::ranges::sort(names);
     const auto twice = std::ranges::adjacent_find(names);
     if (twice == names.end()) return {};
     return refused(
         fmt::format("two fields are '{}' to SQL, which does not tell case apart: give "
                     "one of them another name, and the old one as an alias",
-                    utf8_prefix(*twice, limits::kShownBytes)));
+                    shown(*twice)));
   }
 
   std::vector<const Node*> open_;
@@ -208,7 +199,7 @@ class Writer {
     for (const types::Field& field : fields) {
       if (!is_name(field.name)) {
         return refused(fmt::format("'{}' is no name in Avro: letters, digits and _, no digit first",
-                                   utf8_prefix(field.name, limits::kShownBytes)))
+                                   shown(field.name)))
             .with_hint("give it another one in the SQL: SELECT ... AS name");
       }
       auto inner = type(field.type, name + "_" + field.name);
@@ -346,7 +337,7 @@ std::vector<std::string> avro_member_names(const Node& node, const AvroUnion& sh
   for (size_t branch : shape.values) {
     const std::string name = simple(branch);
     const bool meets = std::ranges::any_of(shape.values, [&](size_t other) {
-      return other != branch && folded(simple(other)) == folded(name);
+      return other != branch && lower(simple(other)) == lower(name);
     });
     const Node& one = *node.inner[branch];
     names.push_back(meets && one.has_name() ? one.name.full() : name);

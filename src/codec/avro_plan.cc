@@ -12,6 +12,7 @@
 #include "codec/avro_default_bytes.h"
 #include "codec/avro_mapping.h"
 #include "codec/avro_time.h"
+#include "codec/refused.h"
 
 namespace leat::codec {
 namespace {
@@ -75,12 +76,6 @@ class Resolver {
   }
   static Type record_type(const types::Schema& columns) { return Type::structure(columns.fields); }
 
-  static Error refused(std::string message) {
-    return {ErrorCode::kInvalidArgument, std::move(message)};
-  }
-  static Error incompatible(std::string message) {
-    return {ErrorCode::kIncompatible, std::move(message)};
-  }
   static Error mismatch(const Node& writer, const Node& reader) {
     return incompatible(fmt::format("the reader expects {}, the writer has {}", avro_called(reader),
                                     avro_called(writer)));
@@ -303,8 +298,7 @@ class Resolver {
                                     ? ""
                                     : fmt::format("the reader's enum {} lacks '{}' and has no "
                                                   "default",
-                                                  avro_called(reader),
-                                                  utf8_prefix(symbol, limits::kShownBytes)));
+                                                  avro_called(reader), shown(symbol)));
     }
   }
 
@@ -358,8 +352,8 @@ class Resolver {
     for (size_t i = 0; i < columns.size(); ++i) {
       const avro::Field* field = known.find(columns[i].name);
       if (!field) {
-        return refused(fmt::format("{} has no field '{}'", avro_called(reader),
-                                   utf8_prefix(columns[i].name, limits::kShownBytes)));
+        return refused(
+            fmt::format("{} has no field '{}'", avro_called(reader), shown(columns[i].name)));
       }
       const avro::Field* from = written.of(*field);
       const size_t place = from ? static_cast<size_t>(from - writer.fields.data()) : 0;
@@ -388,7 +382,7 @@ class Resolver {
     std::unordered_set<const avro::Field*> taken;
     for (const avro::Field& field : reader.fields) {
       const avro::Field* from = written.of(field);
-      const auto name = utf8_prefix(field.name, limits::kShownBytes);
+      const auto name = shown(field.name);
       if (!from && !field.default_value) {
         return incompatible(fmt::format(
             "the reader's field '{}' is not in the writer's record {} and has no default: give it "
@@ -398,7 +392,7 @@ class Resolver {
       if (from && !taken.insert(from).second) {
         return incompatible(fmt::format(
             "the reader's field '{}' and another one both take the writer's '{}': drop the alias",
-            name, utf8_prefix(from->name, limits::kShownBytes)));
+            name, shown(from->name)));
       }
     }
     return {};

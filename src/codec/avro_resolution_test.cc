@@ -1,7 +1,7 @@
 // A writer's schema met by another reader's: Avro 1.12 specification, "Schema Resolution", rule by rule.
 #include "codec/avro_fixture.h"
 
-namespace leat::codec {
+namespace leat::codec::avro_resolution_test {
 namespace {
 
 using Bytes = AvroBytes;
@@ -234,4 +234,4 @@ TEST(AvroResolution, AUnionAtTheRoot) {
 }
 
 }  // namespace
-}  // namespace leat::codec
+}  // namespace leat::codec::avro_resolution_test

@@ -9,6 +9,7 @@
 #include "codec/avro_default_bytes.h"
 #include "codec/avro_mapping.h"
 #include "codec/avro_time.h"
+#include "codec/refused.h"
 
 namespace leat::codec {
 namespace {
@@ -19,9 +20,6 @@ using avro::Node;
 using types::Kind;
 using types::Type;
 
-bool is_integer(Kind kind) { return kind >= Kind::kInt8 && kind <= Kind::kInt128; }
-
-Error incompatible(std::string message) { return {ErrorCode::kIncompatible, std::move(message)}; }
 Error mismatch(const Type& column, const Node& node) {
   return incompatible(
       fmt::format("a column {} does not go into {}: cast it in the SQL, or change "
@@ -105,7 +103,7 @@ class Planner {
       return incompatible(
           fmt::format("{} has no field for the column '{}': leave it out of the "
                       "SQL, or add it to the schema",
-                      avro_called(node), utf8_prefix(column.name, limits::kShownBytes)));
+                      avro_called(node), shown(column.name)));
     }
     AvroWritePlan made;
     made.op = AvroWrite::kRecord;
@@ -121,7 +119,7 @@ class Planner {
         return incompatible(
             fmt::format("no column for the field '{}' of {}, which has no default: "
                         "select it",
-                        utf8_prefix(field.name, limits::kShownBytes), avro_called(node)));
+                        shown(field.name), avro_called(node)));
       }
       AvroWritePlan& constant = made.parts.emplace_back();
       constant.op = AvroWrite::kConstant;
@@ -247,7 +245,7 @@ class Planner {
     switch (node.kind) {
       case avro::Kind::kInt:
       case avro::Kind::kLong:
-        return is_integer(column.kind()) && plain(node, made);
+        return types::is_integer(column.kind()) && plain(node, made);
       case avro::Kind::kDouble:
         made.op = AvroWrite::kFloatToDouble;
         return column.kind() == Kind::kFloat;
@@ -274,7 +272,7 @@ class Planner {
     made.precision = std::min(node.precision, 38);
     if (node.scale > made.precision) return false;
     made.shift = node.scale - (column.kind() == Kind::kDecimal ? column.scale() : 0);
-    return column.kind() == Kind::kDecimal || is_integer(column.kind());
+    return column.kind() == Kind::kDecimal || types::is_integer(column.kind());
   }
 
   static bool time(const Node& node, const Type& column, AvroWritePlan& made) {

@@ -8,10 +8,10 @@ namespace {
 
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr uint8_t kBad = 255;
+constexpr uint8_t kNoDigit = 255;
 constexpr std::array<uint8_t, 256> make_values() {
   std::array<uint8_t, 256> values{};
-  values.fill(kBad);
+  values.fill(kNoDigit);
   for (size_t i = 0; i < kAlphabet.size(); ++i) {
     values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<uint8_t>(i);
   }
@@ -43,7 +43,7 @@ char* read_base64(std::string_view text, char* into) {
     unsigned group = 0;
     for (unsigned j = 0; j < 4; ++j) {
       uint8_t value = j >= 4 - pad ? uint8_t{0} : kValues[static_cast<unsigned char>(text[i + j])];
-      if (value == kBad) return nullptr;
+      if (value == kNoDigit) return nullptr;
       group = group << 6 | value;
     }
     *into++ = static_cast<char>(group >> 16);

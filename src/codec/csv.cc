@@ -12,7 +12,6 @@
 namespace leat::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr size_t kUnfinished = SIZE_MAX;
 
 }  // namespace

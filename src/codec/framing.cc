@@ -11,7 +11,6 @@
 namespace leat::codec {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 /// One reference token of a JSON Pointer with ~1 and ~0 decoded; nullopt: a stray '~'.

@@ -14,6 +14,9 @@
 
 namespace leat::codec {
 
+/// In front of UTF-8 text, where a program of Windows wrote it.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 /// One response of an API, or any JSON text with records in it. Reused from page to page. One thread.
 class JsonPage {
  public:

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/strings.h"
 #include "codec/base64.h"
 #include "codec/csv.h"
 #include "codec/json_index.h"
@@ -21,9 +22,6 @@ using stream::Reason;
 using types::Kind;
 using types::StringRef;
 using types::VectorBuffer;
-
-/// Text of a record for a message: bounded.
-std::string_view shown(std::string_view text) { return text.substr(0, limits::kShownBytes); }
 
 class JsonDecoder final : public stream::Decoder {
  public:

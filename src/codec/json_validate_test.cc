@@ -7,7 +7,7 @@
 #include "codec/schema_codec.h"
 #include "types/json_schema.h"
 
-namespace leat::codec {
+namespace leat::codec::json_validate_test {
 namespace {
 
 using Kind = JsonViolation::Kind;
@@ -245,4 +245,4 @@ TEST(JsonSchemaCodec, Encodes) {
 }
 
 }  // namespace
-}  // namespace leat::codec
+}  // namespace leat::codec::json_validate_test

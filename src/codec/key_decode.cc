@@ -135,10 +135,6 @@ class KeyDecoder final : public stream::Decoder {
     return true;
   }
 
-  static std::string_view shown(std::string_view key) {
-    return utf8_prefix(key, limits::kShownBytes);
-  }
-
   const bool literal_;
   const std::unique_ptr<stream::Decoder> objects_;
   std::vector<std::string> labels_;  // `{"first":`, then `,"second":`

@@ -4,7 +4,7 @@
 #include "codec/proto_fixture.h"
 #include "codec/proto_shape.h"
 
-namespace leat::codec {
+namespace leat::codec::proto_decode_test {
 namespace {
 
 using Bytes = ProtoText;
@@ -361,4 +361,4 @@ TEST(ProtoDecode, TooLargeARecordIsNotReadAtAll) {
 }
 
 }  // namespace
-}  // namespace leat::codec
+}  // namespace leat::codec::proto_decode_test

@@ -24,8 +24,6 @@ namespace {
 using stream::Reason;
 using types::Vector;
 
-std::string_view shown(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-
 class ProtoEncoder final : public stream::Encoder {
  public:
   ProtoEncoder(ProtoShape shape, ProtoWritePlan plan, const types::Schema& columns,

@@ -5,7 +5,7 @@
 #include "codec/proto_fixture.h"
 #include "types/temporal.h"
 
-namespace leat::codec {
+namespace leat::codec::proto_encode_test {
 namespace {
 
 using types::Int128;
@@ -255,4 +255,4 @@ TEST(ProtoEncode, ValuesBeginWithPrefixAndIndexes) {
 }
 
 }  // namespace
-}  // namespace leat::codec
+}  // namespace leat::codec::proto_encode_test

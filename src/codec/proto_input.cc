@@ -32,7 +32,7 @@ bool ProtoInput::too_short(uint64_t size, const char* what) {
 }
 
 bool ProtoInput::at_child(std::string_view name) {
-  path_.insert(0, "/" + std::string(utf8_prefix(name, limits::kShownBytes)));
+  path_.insert(0, "/" + std::string(shown(name)));
   return false;
 }
 

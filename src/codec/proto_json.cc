@@ -323,7 +323,7 @@ class BytesOf {
       parsed = std::strtod(std::string(digits).c_str(), nullptr);
     if (!std::isfinite(parsed)) {
       message_ = fmt::format("{} does not fit a double, which is the number of Protobuf's JSON",
-                             utf8_prefix(digits, limits::kShownBytes));
+                             shown(digits));
       return 0;
     }
     out_.put_varint(kNumber);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/strings.h"
 #include "codec/proto_shape.h"
+#include "codec/refused.h"
 
 namespace leat::codec {
 namespace {
@@ -17,20 +18,9 @@ using types::Type;
 
 constexpr int kDecimalDigits = 38, kDecimalScale = 9;
 
-Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-std::string_view shown(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-
 /// As SQL compares names: ASCII without case.
-std::string folded(std::string_view name) {
-  std::string text(name);
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 /// Builds types from messages; `path_` is where it is.
-class Mapping {
+class ProtoMapper {
  public:
   Result<types::Schema> run(const ProtoMessage& root) {
     open_.push_back(&root);
@@ -122,7 +112,7 @@ class Mapping {
 
   static Result<void> check_names(const std::vector<types::Field>& fields) {
     std::vector<std::string> names;
-    for (const types::Field& field : fields) names.push_back(folded(field.name));
+    for (const types::Field& field : fields) names.push_back(lower(field.name));
     std::ranges::sort(names);
     const auto twice = std::ranges::adjacent_find(names);
     if (twice == names.end()) return {};
@@ -191,7 +181,7 @@ std::string proto_called(const ProtoField& field) {
 
 Result<types::Schema> proto_columns(const schema::protobuf::File& file, std::string_view message) {
   ASSIGN(const ProtoShape shape, ProtoShape::read(file, message));
-  return Mapping().run(shape.root());
+  return ProtoMapper().run(shape.root());
 }
 
 }  // namespace leat::codec

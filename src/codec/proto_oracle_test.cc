@@ -13,7 +13,7 @@
 
 #include "codec/proto_fixture.h"
 
-namespace leat::codec {
+namespace leat::codec::proto_oracle_test {
 namespace {
 
 namespace pb = google::protobuf;
@@ -386,4 +386,4 @@ RC_GTEST_PROP(ProtoOracle, AnotherWritersBytesAreReadAsLibprotobufReadsThem, (ui
 }
 
 }  // namespace
-}  // namespace leat::codec
+}  // namespace leat::codec::proto_oracle_test

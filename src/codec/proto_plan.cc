@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "codec/proto_input.h"
 #include "codec/proto_mapping.h"
+#include "codec/refused.h"
 
 namespace leat::codec {
 namespace {
@@ -16,9 +17,6 @@ using types::Kind;
 using types::Type;
 
 constexpr uint32_t kSmallNumbers = 256;
-
-std::string_view shown(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 /// Bytes of one row of `type` in its columns; for a list and a map without what is in them.
 size_t row_bytes(const Type& type) {
@@ -102,7 +100,7 @@ ProtoWire wire_of(ProtoRead op) {
   }
 }
 
-class Planner {
+class ProtoPlanner {
  public:
   Result<ProtoPlan> run(const ProtoMessage& message, const types::Schema& columns) {
     auto made = plan(message, columns.fields);
@@ -307,7 +305,7 @@ const ProtoReadField* ProtoPlan::find(uint32_t number) const {
 }
 
 Result<ProtoPlan> make_proto_plan(const ProtoMessage& message, const types::Schema& columns) {
-  return Planner().run(message, columns);
+  return ProtoPlanner().run(message, columns);
 }
 
 }  // namespace leat::codec

@@ -19,77 +19,77 @@ namespace leat::codec {
 namespace {
 
 namespace pb = google::protobuf;
-using Field = pb::FieldDescriptor;
+using pb::FieldDescriptor;
 
-ProtoKind kind_of(const Field& field) {
+ProtoKind kind_of(const FieldDescriptor& field) {
   switch (field.type()) {
-    case Field::TYPE_BOOL:
+    case FieldDescriptor::TYPE_BOOL:
       return ProtoKind::kBool;
-    case Field::TYPE_INT32:
+    case FieldDescriptor::TYPE_INT32:
       return ProtoKind::kInt32;
-    case Field::TYPE_INT64:
+    case FieldDescriptor::TYPE_INT64:
       return ProtoKind::kInt64;
-    case Field::TYPE_UINT32:
+    case FieldDescriptor::TYPE_UINT32:
       return ProtoKind::kUint32;
-    case Field::TYPE_UINT64:
+    case FieldDescriptor::TYPE_UINT64:
       return ProtoKind::kUint64;
-    case Field::TYPE_SINT32:
+    case FieldDescriptor::TYPE_SINT32:
       return ProtoKind::kSint32;
-    case Field::TYPE_SINT64:
+    case FieldDescriptor::TYPE_SINT64:
       return ProtoKind::kSint64;
-    case Field::TYPE_FIXED32:
+    case FieldDescriptor::TYPE_FIXED32:
       return ProtoKind::kFixed32;
-    case Field::TYPE_FIXED64:
+    case FieldDescriptor::TYPE_FIXED64:
       return ProtoKind::kFixed64;
-    case Field::TYPE_SFIXED32:
+    case FieldDescriptor::TYPE_SFIXED32:
       return ProtoKind::kSfixed32;
-    case Field::TYPE_SFIXED64:
+    case FieldDescriptor::TYPE_SFIXED64:
       return ProtoKind::kSfixed64;
-    case Field::TYPE_FLOAT:
+    case FieldDescriptor::TYPE_FLOAT:
       return ProtoKind::kFloat;
-    case Field::TYPE_DOUBLE:
+    case FieldDescriptor::TYPE_DOUBLE:
       return ProtoKind::kDouble;
-    case Field::TYPE_STRING:
+    case FieldDescriptor::TYPE_STRING:
       return ProtoKind::kString;
-    case Field::TYPE_BYTES:
+    case FieldDescriptor::TYPE_BYTES:
       return ProtoKind::kBytes;
-    case Field::TYPE_ENUM:
+    case FieldDescriptor::TYPE_ENUM:
       return ProtoKind::kEnum;
-    case Field::TYPE_GROUP:
+    case FieldDescriptor::TYPE_GROUP:
       return ProtoKind::kGroup;
     default:
       return ProtoKind::kMessage;
   }
 }
 
-void read_default(const Field& field, ProtoField& made) {
+void read_default(const FieldDescriptor& field, ProtoField& made) {
   if (field.is_repeated()) return;
   switch (field.cpp_type()) {
-    case Field::CPPTYPE_BOOL:
+    case FieldDescriptor::CPPTYPE_BOOL:
       made.default_bits = field.default_value_bool() ? 1 : 0;
       break;
-    case Field::CPPTYPE_INT32:
+    case FieldDescriptor::CPPTYPE_INT32:
       made.default_bits = static_cast<uint64_t>(int64_t{field.default_value_int32()});
       break;
-    case Field::CPPTYPE_INT64:
+    case FieldDescriptor::CPPTYPE_INT64:
       made.default_bits = static_cast<uint64_t>(field.default_value_int64());
       break;
-    case Field::CPPTYPE_UINT32:
+    case FieldDescriptor::CPPTYPE_UINT32:
       made.default_bits = field.default_value_uint32();
       break;
-    case Field::CPPTYPE_UINT64:
+    case FieldDescriptor::CPPTYPE_UINT64:
       made.default_bits = field.default_value_uint64();
       break;
-    case Field::CPPTYPE_FLOAT:
+    case FieldDescriptor::CPPTYPE_FLOAT:
       made.default_bits = std::bit_cast<uint32_t>(field.default_value_float());
       break;
-    case Field::CPPTYPE_DOUBLE:
+    case FieldDescriptor::CPPTYPE_DOUBLE:
       made.default_bits = std::bit_cast<uint64_t>(field.default_value_double());
       break;
-    case Field::CPPTYPE_ENUM:
+    case FieldDescriptor::CPPTYPE_ENUM:
       made.default_bits = static_cast<uint64_t>(int64_t{field.default_value_enum()->number()});
       break;
-    case Field::CPPTYPE_STRING:
+    case FieldDescriptor::CPPTYPE_STRING:
       made.default_text = field.default_value_string();
       break;
     default:
@@ -121,7 +121,7 @@ void read_param(const std::string& bytes, ProtoField& made) {
   if (key == "scale") made.scale = number;
 }
 
-void read_params(const Field& field, ProtoField& made) {
+void read_params(const FieldDescriptor& field, ProtoField& made) {
   const std::string_view bytes = bytes_of(field.options().unknown_fields(), kFieldMeta);
   pb::UnknownFieldSet meta;
   if (bytes.empty() || !meta.ParseFromString(std::string(bytes))) return;
@@ -230,8 +230,7 @@ class ProtoShapeReader {
       names.emplace_back(utf8_prefix(file.message_type(i)->full_name(), limits::kShownBytes));
     if (names.empty()) return {ErrorCode::kNotFound, "the schema has no message"};
     return {ErrorCode::kNotFound,
-            fmt::format("the schema has no message {}: it has {}{}",
-                        utf8_prefix(name, limits::kShownBytes), join(names, ", "),
+            fmt::format("the schema has no message {}: it has {}{}", shown(name), join(names, ", "),
                         file.message_type_count() > kShown ? " and others" : "")};
   }
 
@@ -272,7 +271,7 @@ class ProtoShapeReader {
     made.known = known_of(made);
   }
 
-  ProtoField field(const Field& field) {
+  ProtoField field(const FieldDescriptor& field) {
     ProtoField made;
     made.name = field.name();
     made.number = static_cast<uint32_t>(field.number());

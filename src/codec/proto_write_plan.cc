@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "codec/proto_input.h"
 #include "codec/proto_mapping.h"
+#include "codec/refused.h"
 
 namespace leat::codec {
 namespace {
@@ -15,11 +16,7 @@ namespace {
 using types::Kind;
 using types::Type;
 
-bool is_integer(Kind kind) { return kind >= Kind::kInt8 && kind <= Kind::kInt128; }
-std::string_view shown(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-Error incompatible(std::string message) { return {ErrorCode::kIncompatible, std::move(message)}; }
-
-class Planner {
+class WritePlanner {
  public:
   Result<ProtoWritePlan> run(const ProtoMessage& root, const types::Schema& columns) {
     ProtoWritePlan made;
@@ -159,7 +156,7 @@ class Planner {
       case ProtoKind::kEnum:
         return column.kind() == Kind::kVarchar;
       default:
-        return is_integer(column.kind());
+        return types::is_integer(column.kind());
     }
   }
 
@@ -178,7 +175,7 @@ class Planner {
       }
       case ProtoRead::kDecimal: {
         ASSIGN(made.type, proto_decimal_type(field));
-        if (column.kind() != Kind::kDecimal && !is_integer(column.kind()))
+        if (column.kind() != Kind::kDecimal && !types::is_integer(column.kind()))
           return mismatch(column, field);
         return {};
       }
@@ -201,7 +198,7 @@ class Planner {
 
 Result<ProtoWritePlan> make_proto_write_plan(const ProtoMessage& message,
                                              const types::Schema& columns) {
-  return Planner().run(message, columns);
+  return WritePlanner().run(message, columns);
 }
 
 }  // namespace leat::codec

@@ -17,11 +17,11 @@ namespace {
 
 using schema::Format;
 
-const schema::avro::Schema& avro(const schema::ParsedSchema& schema) {
+const schema::avro::Schema& avro_of(const schema::ParsedSchema& schema) {
   return static_cast<const schema::AvroSchema&>(schema).schema();
 }
 
-const schema::protobuf::File& protobuf(const schema::ParsedSchema& schema) {
+const schema::protobuf::File& protobuf_of(const schema::ParsedSchema& schema) {
   return static_cast<const schema::ProtobufSchema&>(schema).file();
 }
 
@@ -45,15 +45,15 @@ Result<void> check_protobuf(const schema::ParsedSchema& writer,
 }  // namespace
 
 Result<types::Schema> schema_columns(const schema::ParsedSchema& schema) {
-  if (schema.format() == Format::kProtobuf) return proto_columns(protobuf(schema));
+  if (schema.format() == Format::kProtobuf) return proto_columns(protobuf_of(schema));
   if (schema.format() == Format::kJson)
     return types::schema_from_json(schema.canonical(), references_of(schema));
-  return avro_columns(avro(schema));
+  return avro_columns(avro_of(schema));
 }
 
 bool is_one_value(const schema::ParsedSchema& schema) {
   return schema.format() == Format::kAvro &&
-         avro(schema).root().kind != schema::avro::Kind::kRecord;
+         avro_of(schema).root().kind != schema::avro::Kind::kRecord;
 }
 
 Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::ParsedSchema& schema,
@@ -61,15 +61,15 @@ Result<std::unique_ptr<stream::Encoder>> make_schema_encoder(const schema::Parse
                                                              std::vector<size_t> key,
                                                              std::optional<std::string> prefix) {
   if (schema.format() == Format::kProtobuf)
-    return make_proto_encoder(protobuf(schema), {}, columns, std::move(key), std::move(prefix));
+    return make_proto_encoder(protobuf_of(schema), {}, columns, std::move(key), std::move(prefix));
   if (schema.format() == Format::kJson)
     return make_json_schema_encoder(schema.canonical(), references_of(schema), columns,
                                     std::move(key), prefix.value_or(""));
-  return make_avro_encoder(avro(schema), columns, std::move(key), prefix.value_or(""));
+  return make_avro_encoder(avro_of(schema), columns, std::move(key), prefix.value_or(""));
 }
 
 Result<std::string> header_indexes(const schema::ParsedSchema& schema) {
-  return schema.format() == Format::kProtobuf ? proto_first_indexes(protobuf(schema))
+  return schema.format() == Format::kProtobuf ? proto_first_indexes(protobuf_of(schema))
                                               : Result<std::string>("");
 }
 
@@ -93,7 +93,7 @@ Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::Parse
     ProtoDecodeOptions borrowing;
     borrowing.borrow = true;
     borrowing.indexes = indexes;
-    return make_proto_decoder(protobuf(writer), protobuf(reader), {}, columns, borrowing);
+    return make_proto_decoder(protobuf_of(writer), protobuf_of(reader), {}, columns, borrowing);
   }
   if (reader.format() == Format::kJson) {
     JsonDecodeOptions borrowing;
@@ -102,7 +102,7 @@ Result<std::unique_ptr<stream::Decoder>> make_schema_decoder(const schema::Parse
   }
   AvroDecodeOptions options;
   options.borrow = true;
-  return make_avro_decoder(avro(writer), avro(reader), columns, options);
+  return make_avro_decoder(avro_of(writer), avro_of(reader), columns, options);
 }
 
 }  // namespace leat::codec

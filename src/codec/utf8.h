@@ -12,11 +12,6 @@
 
 namespace leat::codec {
 
-/// As much of a value as a message shows.
-inline std::string_view shown(std::string_view text) {
-  return utf8_prefix(text, limits::kShownBytes);
-}
-
 /// Most texts are short and ASCII; for those a call costs more than the look.
 inline bool is_valid_utf8(std::string_view text) {
   constexpr size_t kShort = 32;

@@ -13,7 +13,7 @@
 #include "testing/cassandra.h"
 #include "types/temporal.h"
 
-namespace leat::components::testing {
+namespace leat::components::testing::sink_cassandra_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -590,4 +590,4 @@ TEST(CassandraRowsTest, WhatCassandraCannotHoldIsTold) {
 }
 
 }  // namespace
-}  // namespace leat::components::testing
+}  // namespace leat::components::testing::sink_cassandra_test

@@ -20,7 +20,7 @@
 namespace leat::components::testing {
 namespace {
 
-constexpr int64_t kKeys = 50;
+constexpr int64_t kCrashKeys = 50;
 constexpr const char* kDirectory = "LEAT_TEST_STORE";
 constexpr const char* kBeside = "LEAT_TEST_BESIDE";  // set: maintain() in a thread of its own
 
@@ -36,8 +36,8 @@ std::string file_in(const std::string& directory) {
 
 /// Record `n` of the endless input. From the second round of keys on, every tenth is a late, old version.
 Row record(int64_t n) {
-  if (n >= kKeys && n % 10 == 9) return {n % kKeys, "late", 0};
-  return {n % kKeys, "value " + std::to_string(n), n + 1};
+  if (n >= kCrashKeys && n % 10 == 9) return {n % kCrashKeys, "late", 0};
+  return {n % kCrashKeys, "value " + std::to_string(n), n + 1};
 }
 
 /// Goes on from its own position to `end`; opens again after errors that ask for it.

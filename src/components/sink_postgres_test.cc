@@ -13,7 +13,7 @@
 #include "testing/postgres.h"
 #include "types/temporal.h"
 
-namespace leat::components::testing {
+namespace leat::components::testing::sink_postgres_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -414,4 +414,4 @@ TEST_F(PostgresSinkTest, ALoginWithoutRightsSaysSo) {
 }
 
 }  // namespace
-}  // namespace leat::components::testing
+}  // namespace leat::components::testing::sink_postgres_test

@@ -12,8 +12,8 @@
 namespace leat::components {
 namespace {
 
-using testing::http_answer;
-using testing::RawServer;
+using leat::testing::http_answer;
+using leat::testing::RawServer;
 using Then = RawServer::Answer::Then;
 using Answer = RawServer::Answer;
 
@@ -86,7 +86,7 @@ class SourceHttpTest : public ::testing::Test {
     return source ? drain(**source) : std::vector<std::string>{};
   }
 
-  testing::ManualClock clock_;
+  leat::testing::ManualClock clock_;
   metrics::Registry metrics_;
   bool skip_page_ = false;
   std::unique_ptr<RawServer> server_;

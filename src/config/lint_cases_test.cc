@@ -11,7 +11,7 @@
 
 #include "config/project.h"
 
-namespace leat::config {
+namespace leat::config::lint_cases_test {
 namespace {
 
 struct Rate {
@@ -168,4 +168,4 @@ TEST(LintCases, EachSaysWhereAndWhat) {
 }
 
 }  // namespace
-}  // namespace leat::config
+}  // namespace leat::config::lint_cases_test

@@ -6,16 +6,14 @@
 #include <chrono>
 
 #include "base/strings.h"
+#include "config/syntax.h"
 
 namespace leat::config {
 
 namespace {
 
-constexpr const char* kIdentifier =
-    "a name of small letters, digits and `_`, at most 48, such as `users_v2`";
 constexpr const char* kTopicName = "a topic name: letters, digits, `.`, `_`, `-`, at most 249";
 
-bool not_empty(std::string_view text) { return !text.empty(); }
 bool is_format(std::string_view text) {
   return text == "json" || text == "avro" || text == "protobuf" || text == "json_schema";
 }

@@ -5,14 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "config/syntax.h"
 
 namespace leat::config {
 
 namespace {
-
-constexpr const char* kIdentifier = "a name of small letters, digits and `_`, at most 48";
-
-bool not_empty(std::string_view text) { return !text.empty(); }
 
 // HOST:PORT
 bool is_address(std::string_view text) {

@@ -7,7 +7,7 @@
 
 #include "config/writer.h"
 
-namespace leat::config {
+namespace leat::config::project_test {
 namespace {
 
 struct Http {
@@ -257,4 +257,4 @@ TEST(Reference, ASchemaOfKeysIsToldByItsOwnNames) {
 }
 
 }  // namespace
-}  // namespace leat::config
+}  // namespace leat::config::project_test

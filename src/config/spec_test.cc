@@ -7,7 +7,7 @@
 #include "config/writer.h"
 #include "config/yaml.h"
 
-namespace leat::config {
+namespace leat::config::spec_test {
 namespace {
 
 struct Rate {
@@ -389,4 +389,4 @@ TEST(Writer, MarkdownHasATableForEachMap) {
 }
 
 }  // namespace
-}  // namespace leat::config
+}  // namespace leat::config::spec_test

@@ -12,8 +12,6 @@
 namespace leat::log {
 namespace {
 
-std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 /// Calls `each(key, value)` for the rows of CF state below `prefix`, in order.
 template <typename Each>
 Result<void> for_each_state(Store& store, const std::string& prefix, Each each) {

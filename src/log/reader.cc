@@ -10,8 +10,6 @@
 namespace leat::log {
 namespace {
 
-std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 /// Where the reader is in one partition.
 struct Cursor {
   int32_t partition = 0;

@@ -7,8 +7,6 @@
 namespace leat::log {
 namespace {
 
-std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 /// `bounds` after the batches that may go are gone. Reads the index only.
 Result<Partition> cut(Store& store, const stream::TopicInfo& topic, int32_t partition,
                       Partition bounds, int64_t now_ms, int64_t floor) {

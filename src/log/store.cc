@@ -71,8 +71,6 @@ rocksdb::ColumnFamilyOptions family_options(bool blobs,
   return o;
 }
 
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-
 }  // namespace
 
 Error store_error(const rocksdb::Status& status, std::string_view what) {

@@ -22,6 +22,9 @@
 
 namespace leat::log {
 
+inline rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
 /// An Error for a status that is not ok. `what` says what was tried.
 Error store_error(const rocksdb::Status& status, std::string_view what);
 

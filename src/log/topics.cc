@@ -12,9 +12,6 @@
 namespace leat::log {
 namespace {
 
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 stream::TopicId mint_id() {
   stream::TopicId id;
   while (id.high == 0) id.high = io::entropy();

@@ -8,8 +8,6 @@
 namespace leat::log {
 namespace {
 
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-
 /// A WriteBatch's own bytes beside keys and values, roughly.
 constexpr size_t kRowOverhead = 64;
 

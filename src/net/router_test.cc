@@ -13,7 +13,7 @@ Handler echo(std::string name) {
   };
 }
 
-Router sample() {
+Router sample_router() {
   Router router;
   router.add({"GET", "/", Access::kOpen, 0, echo("root")});
   router.add({"GET", "/topics", Access::kToken, 0, echo("list")});
@@ -30,7 +30,7 @@ Router sample() {
 }
 
 TEST(Router, FindsTheNearestRoute) {
-  auto router = sample();
+  auto router = sample_router();
   auto body = [&](std::string_view target) { return router.call("GET", target).body; };
   EXPECT_EQ(body("/"), "root");
   EXPECT_EQ(body("/topics"), "list");
@@ -43,7 +43,7 @@ TEST(Router, FindsTheNearestRoute) {
 }
 
 TEST(Router, UnknownPathsAndMethodsSaySo) {
-  auto router = sample();
+  auto router = sample_router();
   for (auto path : {"/nope", "/topics/", "/topics/x/y", "", "topics", "//", "/topics//records/1"})
     EXPECT_EQ(router.call("GET", path).status, 404) << path;
   auto response = router.call("POST", "/topics/x");
@@ -52,7 +52,7 @@ TEST(Router, UnknownPathsAndMethodsSaySo) {
 }
 
 TEST(Router, AnErrorBecomesItsAnswer) {
-  auto response = sample().call("GET", "/fails");
+  auto response = sample_router().call("GET", "/fails");
   EXPECT_EQ(response.status, 404);
   EXPECT_NE(response.body.find("\"code\":\"not_found\""), std::string::npos);
   EXPECT_NE(response.body.find("\"hint\":\"look elsewhere\""), std::string::npos);

@@ -13,10 +13,10 @@ namespace {
 using avro::Kind;
 using avro::Node;
 
-class Walk {
+class AvroWalk {
  public:
   /// `space`: what goes without saying of names.
-  explicit Walk(std::string space) : space_(std::move(space)) {}
+  explicit AvroWalk(std::string space) : space_(std::move(space)) {}
 
   Outline run(const Node& root) {
     if (root.has_name())
@@ -101,6 +101,8 @@ class Walk {
 
 }  // namespace
 
-Outline AvroSchema::outline() const { return Walk(schema_.root().name.space).run(schema_.root()); }
+Outline AvroSchema::outline() const {
+  return AvroWalk(schema_.root().name.space).run(schema_.root());
+}
 
 }  // namespace leat::schema

@@ -46,8 +46,6 @@ Name name_in(std::string_view text, std::string_view space) {
   return {std::string(text.substr(0, dot)), std::string(text.substr(dot + 1))};
 }
 
-std::string_view cut(std::string_view text) { return utf8_prefix(text, limits::kShownBytes); }
-
 constexpr std::string_view kNameRule =
     "a name is letters, digits and _, and does not begin with a digit";
 
@@ -92,7 +90,7 @@ class Parser {
   Result<void> read(std::string_view text, std::string_view reference) {
     auto done = read_text(text);
     if (done || reference.empty()) return done;
-    return std::move(done).error().at(fmt::format("reference {}", cut(reference)));
+    return std::move(done).error().at(fmt::format("reference {}", shown(reference)));
   }
 
   Result<void> read_text(std::string_view text) {
@@ -139,7 +137,7 @@ class Parser {
     std::vector<std::string_view> names(kKinds.begin(), kKinds.begin() + kPrimitives);
     for (const auto& [name, node] : schema_.names_) names.push_back(name);
     auto near = nearest(text, names);
-    return wrong(fmt::format("no type named '{}'{}", cut(text),
+    return wrong(fmt::format("no type named '{}'{}", shown(text),
                              near ? fmt::format("; did you mean '{}'?", *near)
                                   : " is defined before this place or in a reference"))
         .with_hint("define it where it is first used, or register its schema and refer to it");
@@ -191,8 +189,8 @@ class Parser {
       const std::string name =
           branch->has_name() ? branch->name.full() : std::string(kind_name(branch->kind));
       if (!seen.insert(name).second) {
-        return wrong(
-            fmt::format("'{}' is in this union twice: a value could not be told apart", cut(name)));
+        return wrong(fmt::format("'{}' is in this union twice: a value could not be told apart",
+                                 shown(name)));
       }
       node.inner.push_back(branch);
     }
@@ -256,7 +254,7 @@ class Parser {
       node.fields.push_back(std::move(made));
       const Field& kept = node.fields.back();
       if (!seen.insert(kept.name).second) {
-        return wrong(fmt::format("field '{}' is there twice", cut(kept.name)));
+        return wrong(fmt::format("field '{}' is there twice", shown(kept.name)));
       }
       if (kept.default_value) defaults_.push_back({&kept, path_ + "/default"});
     }
@@ -273,13 +271,13 @@ class Parser {
     const auto name = json.find("name");
     if (name == json.end() || !name->is_string() || !is_word(name->get_ref<const std::string&>())) {
       return wrong(fmt::format("field {} of record '{}' has no right \"name\": {}", shown(json),
-                               cut(record.full()), kNameRule));
+                               shown(record.full()), kNameRule));
     }
     field.name = name->get<std::string>();
     const auto type_of = json.find("type");
     if (type_of == json.end()) {
-      return wrong(fmt::format("field '{}' of record '{}' has no \"type\"", cut(field.name),
-                               cut(record.full())));
+      return wrong(fmt::format("field '{}' of record '{}' has no \"type\"", shown(field.name),
+                               shown(record.full())));
     }
     {
       const Step step(path_, "type");
@@ -290,7 +288,7 @@ class Parser {
     ASSIGN(auto order, text_of(json, "order"));
     if (order && *order != "ascending" && *order != "descending" && *order != "ignore") {
       return wrong(
-          fmt::format("order '{}': expected ascending, descending or ignore", cut(*order)));
+          fmt::format("order '{}': expected ascending, descending or ignore", shown(*order)));
     }
     if (order && *order != "ascending") field.order = *order;
     ASSIGN(field.aliases, aliases_of(json, is_word));
@@ -310,15 +308,15 @@ class Parser {
       return wrong(
           fmt::format("a{} {} needs a right \"name\"{}: {}; parts of a full one are joined by dots",
                       node.kind == Kind::kEnum ? "n" : "", kind_name(node.kind),
-                      text ? fmt::format(", not '{}'", cut(*text)) : "", kNameRule));
+                      text ? fmt::format(", not '{}'", shown(*text)) : "", kNameRule));
     }
     if (given && !given->empty() && !is_dotted(*given)) {
-      return wrong(fmt::format("namespace '{}': expected names joined by dots", cut(*given)));
+      return wrong(fmt::format("namespace '{}': expected names joined by dots", shown(*given)));
     }
     node.name = name_in(*text, given ? *given : space);
     if (primitive_named(node.name.simple)) {
       return wrong(fmt::format("'{}' is the name of one of Avro's own types: choose another",
-                               cut(node.name.full())));
+                               shown(node.name.full())));
     }
     ASSIGN(auto aliases, aliases_of(json, is_dotted));
     for (const std::string& alias : aliases)
@@ -328,7 +326,7 @@ class Parser {
       return wrong(
           fmt::format("'{}' is already defined, by this schema or by a reference: refer to it by "
                       "its name, or choose another",
-                      cut(node.name.full())));
+                      shown(node.name.full())));
     }
     return {};
   }

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "io/digest.h"
 
-namespace leat::schema {
+namespace leat::schema::avro_test {
 namespace {
 
 using avro::Logical;
@@ -398,4 +398,4 @@ TEST(AvroProperties, TextsComeBackAndEverySchemaReadsItself) {
 }
 
 }  // namespace
-}  // namespace leat::schema
+}  // namespace leat::schema::avro_test

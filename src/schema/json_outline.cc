@@ -41,7 +41,7 @@ std::string type_text(const Json& type) {
   return out;
 }
 
-class Walk {
+class JsonWalk {
  public:
   Outline run(const Json& root) {
     OutlineType out;
@@ -119,6 +119,6 @@ class Walk {
 
 }  // namespace
 
-Outline JsonSchema::outline() const { return Walk().run(tree_.text()); }
+Outline JsonSchema::outline() const { return JsonWalk().run(tree_.text()); }
 
 }  // namespace leat::schema

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-namespace leat::schema {
+namespace leat::schema::json_schema_test {
 namespace {
 
 std::shared_ptr<const ParsedSchema> parsed(std::string_view text,
@@ -217,4 +217,4 @@ TEST(JsonSchemaBombs, AreRefusedOrLookedAtOnce) {
 }
 
 }  // namespace
-}  // namespace leat::schema
+}  // namespace leat::schema::json_schema_test

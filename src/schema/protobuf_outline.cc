@@ -12,9 +12,9 @@ namespace {
 
 namespace pb = google::protobuf;
 
-class Walk {
+class ProtobufWalk {
  public:
-  explicit Walk(const protobuf::File& file) : file_(file) {}
+  explicit ProtobufWalk(const protobuf::File& file) : file_(file) {}
 
   Outline run() && {
     const pb::FileDescriptor& own = file_.descriptor();
@@ -117,6 +117,6 @@ class Walk {
 
 }  // namespace
 
-Outline ProtobufSchema::outline() const { return Walk(file_).run(); }
+Outline ProtobufSchema::outline() const { return ProtobufWalk(file_).run(); }
 
 }  // namespace leat::schema

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-namespace leat::schema {
+namespace leat::schema::protobuf_test {
 namespace {
 
 std::string proto3(std::string_view body) { return fmt::format("syntax = \"proto3\";\n{}", body); }
@@ -160,4 +160,4 @@ TEST(ProtobufBombs, AreRefusedOrLookedAtOnce) {
 }
 
 }  // namespace
-}  // namespace leat::schema
+}  // namespace leat::schema::protobuf_test

@@ -41,18 +41,18 @@ Result<void> Registry::commit(std::vector<Row> rows) {
 /// The texts that `references` stand for, each behind those that it needs itself.
 Result<std::vector<Resolved>> Registry::resolve(const std::string& context,
                                                 const std::vector<Reference>& references) const {
-  struct Step {
+  struct Pending {
     std::string context;
     Reference reference;
     bool opened = false;  // what it needs stands above it already
   };
   std::vector<Resolved> out;
   std::set<std::string> names;
-  std::vector<Step> open;
+  std::vector<Pending> open;
   for (auto it = references.rbegin(); it != references.rend(); ++it) open.push_back({context, *it});
   MutexLock lock(mutex_);
   while (!open.empty()) {
-    Step step = open.back();
+    Pending step = open.back();
     open.pop_back();
     if (names.contains(step.reference.name)) continue;
     const auto [subject, number] = target_of(step.context, step.reference);

@@ -17,8 +17,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::array<const char*, 3> kRuleLists = {"migrationRules", "domainRules",
                                                    "encodingRules"};
 constexpr std::array<std::string_view, 2> kKinds = {"CONDITION", "TRANSFORM"};
-constexpr std::array<std::string_view, 6> kModes = {"UPGRADE", "DOWNGRADE", "UPDOWN",
-                                                    "READ",    "WRITE",     "WRITEREAD"};
+constexpr std::array<std::string_view, 6> kRuleModes = {"UPGRADE", "DOWNGRADE", "UPDOWN",
+                                                        "READ",    "WRITE",     "WRITEREAD"};
 
 Json object_of(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
@@ -74,7 +74,7 @@ Result<void> check_list(const char* list, const Json& rules) {
     if (!names.insert(name->get<std::string>()).second)
       return bad_rule(fmt::format("two rules of {} have the name {}", list, name->dump()));
     TRY(check_one_of(rule, "kind", kKinds));
-    TRY(check_one_of(rule, "mode", kModes));
+    TRY(check_one_of(rule, "mode", kRuleModes));
   }
   return {};
 }

@@ -44,7 +44,7 @@ Answer list_schemas(const Registry& registry, const RegistryCall& call) {
   return dump(out);
 }
 
-Result<Registry::Identified> asked(const Registry& registry, const RegistryCall& call) {
+Result<Registry::Identified> by_id(const Registry& registry, const RegistryCall& call) {
   ASSIGN(const int32_t id, call.id());
   ASSIGN(auto found, registry.schema(id, call.hint()));
   TRY(call.check_readable(found));
@@ -53,19 +53,19 @@ Result<Registry::Identified> asked(const Registry& registry, const RegistryCall&
 }
 
 Answer get_schema(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto found, asked(registry, call));
+  ASSIGN(const auto found, by_id(registry, call));
   Json out = Json::object();
   add_content(out, *found.content);
   if (call.flag("fetchMaxId")) out["maxId"] = registry.last_id(found.context);
   return dump(out);
 }
 
-Answer get_text(const Registry& registry, const RegistryCall& call) {
-  ASSIGN(const auto found, asked(registry, call));
+Answer text_of_id(const Registry& registry, const RegistryCall& call) {
+  ASSIGN(const auto found, by_id(registry, call));
   return found.content->text;
 }
 
-Answer list_subjects(const Registry& registry, const RegistryCall& call) {
+Answer subjects_of_id(const Registry& registry, const RegistryCall& call) {
   ASSIGN(const auto users, users_of(registry, call));
   std::vector<std::string> names;
   for (const schema::Version& version : users) {
@@ -76,7 +76,7 @@ Answer list_subjects(const Registry& registry, const RegistryCall& call) {
   return dump(Json(page));
 }
 
-Answer list_versions(const Registry& registry, const RegistryCall& call) {
+Answer versions_of_id(const Registry& registry, const RegistryCall& call) {
   ASSIGN(auto users, users_of(registry, call));
   ASSIGN(const auto page, call.page(std::move(users)));
   Json out = Json::array();
@@ -119,9 +119,9 @@ void add_registry_schemas(RegistryApi& api, Registry& registry) {
   add("/schemas/types", "The types of schemas", {}, {}, list_types);
   add("/schemas/ids/{id}", "The schema that an id stands for", {"subject", "format", "fetchMaxId"},
       no_text, get_schema);
-  add("/schemas/ids/{id}/schema", "Its text alone", {"subject", "format"}, no_text, get_text);
-  add("/schemas/ids/{id}/subjects", "The subjects that have it", users, no_schema, list_subjects);
-  add("/schemas/ids/{id}/versions", "The versions that have it", users, no_schema, list_versions);
+  add("/schemas/ids/{id}/schema", "Its text alone", {"subject", "format"}, no_text, text_of_id);
+  add("/schemas/ids/{id}/subjects", "The subjects that have it", users, no_schema, subjects_of_id);
+  add("/schemas/ids/{id}/versions", "The versions that have it", users, no_schema, versions_of_id);
   add("/schemas/guids/{guid}", "The schema that a guid stands for", {"format"}, no_text,
       get_by_guid);
   add("/schemas/guids/{guid}/ids", "Its id in each context", {}, no_schema, list_ids);

@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kDefaultRecords = 1'000, kMostRecords = 100'000;
 constexpr int64_t kPatienceMs = 20'000;  // of who asks
 constexpr size_t kMostNamed = 20;        // of those that fail
-constexpr stream::ReadLimits kReadLimits{limits::kDefaultBatchRecords, limits::kMiB};
+constexpr stream::ReadLimits kTrialLimits{limits::kDefaultBatchRecords, limits::kMiB};
 
 class Trial {
  public:
@@ -160,7 +160,7 @@ Result<net::Response> try_schema(const Backend& backend, const Call& call) {
       TRY(trial.see(batch));
       return in_time();
     };
-    TRY(stream::read_span(*reader, p, *from, bounds.end, kReadLimits, call.stop(), each));
+    TRY(stream::read_span(*reader, p, *from, bounds.end, kTrialLimits, call.stop(), each));
   }
   Json out = std::move(trial).result();
   out["topic"] = topic.spec.name;

@@ -42,6 +42,8 @@ enum class Kind : uint8_t {
   kSqlNull,      // the type of NULL; int32 storage
 };
 
+constexpr bool is_integer(Kind kind) { return kind >= Kind::kInt8 && kind <= Kind::kInt128; }
+
 struct Field;
 
 /// The scalars of a JSON union, as a bit set: `"type": ["integer", "string"]`.
