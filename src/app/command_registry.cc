@@ -1,14 +1,17 @@
-// leat registry: serves the schema registry by itself, without a project.
+// leat registry: serves the schema registry by itself; without a project, unless its schemas are in a topic.
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/interrupt.h"
 #include "app/local_api.h"
+#include "app/project_env.h"
 #include "app/project_registry.h"
 #include "app/registry_server.h"
+#include "base/strings.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "log/embedded_log.h"
+#include "runtime/services.h"
 #include "stream/registry.h"
 
 namespace leat::app {
@@ -16,7 +19,7 @@ namespace {
 
 struct RegistryArgs {
   int port = limits::kDefaultRegistryPort;
-  std::string listen, users;
+  std::string listen, users, topic;
 };
 
 constexpr int64_t kSleepMs = 3'600'000;  // between two looks at a clock that nobody needs
@@ -36,8 +39,59 @@ Result<Listen> listen_of(const RegistryArgs& args) {
       .with_hint("--listen has the port, too: ADDRESS:PORT");
 }
 
+/// The registry with what it stands on.
+struct Kept {
+  std::unique_ptr<ProjectEnv> env;
+  std::unique_ptr<stream::Log> log;
+  std::unique_ptr<ProjectRegistry> registry;
+  std::string where;
+};
+
+Result<Kept> open_directory(const GlobalOptions& global) {
+  Kept kept;
+  kept.where = data_directory(global);
+  TRY(io::make_directories(kept.where));
+  auto opened = log::EmbeddedLog::open(log_directory(kept.where), {});
+  if (!opened) {
+    if (opened.error().code() != ErrorCode::kConflict) return std::move(opened).error();
+    return std::move(opened)
+        .error()
+        .with_blame(Blame::kExternal)
+        .with_hint("stop that process, or choose another directory with --data");
+  }
+  kept.log = std::move(*opened);
+  ASSIGN(kept.registry,
+         ProjectRegistry::open({}, {.embedded = kept.log.get(), .data_dir = kept.where}));
+  return kept;
+}
+
+/// A topic of the log that the project's profile names.
+Result<Kept> open_topic(const GlobalOptions& global, const std::string& topic) {
+  Kept kept;
+  if (!is_topic_name(topic))
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("--topic {}: no topic has that name", topic))
+        .with_blame(Blame::kUser)
+        .with_hint("letters, digits, `.`, `_`, `-`, at most 249");
+  ASSIGN(kept.env, open_project(global));
+  ASSIGN(kept.log, runtime::open_remote_log(kept.env->plan, kept.env->components,
+                                            log_context(kept.env->plan, kept.env->environment)));
+  if (!kept.log)
+    return Error(ErrorCode::kInvalidArgument,
+                 "--topic: the profile has no `log` with topics of Kafka")
+        .with_blame(Blame::kUser)
+        .with_hint(
+            "choose a profile that has one with --profile; without --topic the schemas are "
+            "kept in the data directory");
+  config::RegistryDecl declared;
+  declared.topic = topic;
+  ASSIGN(kept.registry,
+         ProjectRegistry::open(declared, {.shared = kept.log.get(), .own_topic = true}));
+  kept.where = "topic " + topic;
+  return kept;
+}
+
 Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
-  const std::string dir = data_directory(global);
   ASSIGN(const Listen listen, listen_of(args));
   std::unique_ptr<server::RegistryUsers> users;
   if (!args.users.empty()) {
@@ -46,20 +100,13 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
     ASSIGN(users, server::RegistryUsers::open(args.users, std::move(environment)));
   }
   Interrupt interrupt;
-  TRY(io::make_directories(dir));
-  auto opened = log::EmbeddedLog::open(log_directory(dir), {});
-  if (!opened) {
-    if (opened.error().code() != ErrorCode::kConflict) return std::move(opened).error();
-    return std::move(opened)
-        .error()
-        .with_blame(Blame::kExternal)
-        .with_hint("stop that process, or choose another directory with --data");
-  }
-  ASSIGN(auto registry, ProjectRegistry::open({}, opened->get(), dir));
-  ASSIGN(auto server, RegistryServer::start(*registry->embedded(), listen, std::move(users)));
-  const size_t subjects = registry->embedded()->subjects(":*:", schema::Which::kLive).size();
+  ASSIGN(const Kept kept,
+         args.topic.empty() ? open_directory(global) : open_topic(global, args.topic));
+  schema::Registry& registry = *kept.registry->embedded();
+  ASSIGN(auto server, RegistryServer::start(registry, listen, std::move(users)));
+  const size_t subjects = registry.subjects(":*:", schema::Which::kLive).size();
   TRY(print(fmt::format("schema registry: listening on {}, {} subjects, kept in {}\n",
-                        server->url(), subjects, dir)));
+                        server->url(), subjects, kept.where)));
   while (io::system_clock().sleep_ms(kSleepMs, interrupt.token())) {
   }
   return 0;
@@ -75,11 +122,16 @@ void add_registry(Cli& cli) {
                         "a file names users",
                         "leat registry\nleat registry --port 18081 --data /var/lib/leat/registry\n"
                         "leat registry --listen 0.0.0.0:8081 --users users.yaml\n"
+                        "leat registry --profile prod --topic _schemas\n"
                         "curl -s http://127.0.0.1:8081/subjects",
                         [&cli, args] { return serve(cli.options(), *args); });
   app.add_option("--listen", args->listen,
                  "Address and port, instead of --port; other than loopback needs --users")
       .type_name("ADDRESS:PORT");
+  app.add_option("--topic", args->topic,
+                 "Keep the schemas in this topic of the log that the project's profile names, as "
+                 "other registries do, instead of in the data directory")
+      .type_name("TOPIC");
   app.add_option("--users", args->users, "Who may log in, and what for: a YAML file")
       .type_name("FILE");
   app.add_option("--port", args->port, "Port on 127.0.0.1; 0: a free one")

@@ -73,7 +73,10 @@ Result<void> RunProcess::start() {
 
   const auto& declared = env_.plan.registry;
   if (env_.plan.names_schemas() || declared) {
-    ASSIGN(registry_, ProjectRegistry::open(declared, local_.get(), env_.data_dir));
+    ASSIGN(registry_, ProjectRegistry::open(declared, {.embedded = local_.get(),
+                                                       .shared = remote_.get(),
+                                                       .data_dir = env_.data_dir,
+                                                       .own_topic = true}));
   }
 
   stores_ = std::make_unique<runtime::StoreSet>(

@@ -209,9 +209,11 @@ Result<void> KafkaAdmin::create(const stream::TopicSpec& spec,
 }
 
 Result<stream::TopicInfo> KafkaAdmin::ensure(const stream::TopicSpec& spec) {
+  const bool for_ever = spec.retention_ms < 0 && spec.retention_bytes < 0;
+  const char* compact = for_ever ? "compact" : "compact,delete";
   return ensure(spec, {{"retention.ms", std::to_string(spec.retention_ms)},
                        {"retention.bytes", std::to_string(spec.retention_bytes)},
-                       {"cleanup.policy", spec.compact ? "compact,delete" : "delete"},
+                       {"cleanup.policy", spec.compact ? compact : "delete"},
                        {"message.timestamp.type", "LogAppendTime"},
                        {"max.message.bytes", std::to_string(limits::kMaxKafkaRecordBytes)}});
 }

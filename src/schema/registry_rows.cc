@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "schema/kept_json.h"
 
 namespace leat::schema {
 namespace {
@@ -20,31 +21,9 @@ std::string numbered_key(char kind, std::string_view name, int32_t number) {
   return fmt::format("{}{}{}{:08x}", kind, name, '\0', static_cast<uint32_t>(number));
 }
 
-Row row(std::string key, const Json& value) {
-  return {std::move(key), value.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
+Row row(std::string key, const Json& value) { return {std::move(key), text_of(value)}; }
 
-/// An empty object when it is none.
-Json object_of(std::string_view text) {
-  Json json = Json::parse(text, nullptr, false);
-  return json.is_object() ? json : Json::object();
-}
-Json object_of(const Row& from) { return object_of(std::string_view(*from.value)); }
-
-/// The member of that type, or nothing.
-template <typename T>
-std::optional<T> member(const Json& json, const char* name) {
-  auto found = json.find(name);
-  if (found == json.end()) return std::nullopt;
-  if constexpr (std::is_same_v<T, std::string>) {
-    if (!found->is_string()) return std::nullopt;
-  } else if constexpr (std::is_same_v<T, bool>) {
-    if (!found->is_boolean()) return std::nullopt;
-  } else {
-    if (!found->is_number_integer() || *found < 0 || *found > INT32_MAX) return std::nullopt;
-  }
-  return found->get<T>();
-}
+Json value_of(const Row& from) { return object_of(*from.value); }
 
 /// JSON text goes in as JSON, so that a row can be read.
 void put_json(Json& into, const char* name, const std::string& text) {
@@ -75,7 +54,7 @@ Row config_row(const std::string& qualified, const std::optional<Config>& config
 }
 
 Result<Config> decode_config(const Row& from) {
-  const Json json = object_of(from);
+  const Json json = value_of(from);
   Config config;
   if (auto level = member<std::string>(json, "level")) {
     config.level = level_named(*level);
@@ -98,7 +77,7 @@ Row mode_row(const std::string& qualified, std::optional<Mode> mode) {
 }
 
 Result<Mode> decode_mode(const Row& from) {
-  auto mode = mode_named(member<std::string>(object_of(from), "mode").value_or(""));
+  auto mode = mode_named(member<std::string>(value_of(from), "mode").value_or(""));
   if (!mode) return damaged(from, "a mode");
   return *mode;
 }
@@ -108,7 +87,7 @@ Row last_id_row(const std::string& context, int32_t id) {
 }
 
 Result<int32_t> decode_number(const Row& from) {
-  auto number = member<int32_t>(object_of(from), from.key[0] == kFormatRow ? "format" : "id");
+  auto number = member<int32_t>(value_of(from), from.key[0] == kFormatRow ? "format" : "id");
   if (!number) return damaged(from, "a number");
   return *number;
 }
@@ -159,7 +138,7 @@ Row version_row(const Subject& subject, int32_t number, std::optional<VersionVal
 }
 
 Result<VersionValue> decode_version(const Row& from) {
-  const Json json = object_of(from);
+  const Json json = value_of(from);
   auto id = member<int32_t>(json, "id");
   if (!id) return damaged(from, "the id of a schema");
   return VersionValue{*id, member<bool>(json, "deleted").value_or(false)};

@@ -1,0 +1,235 @@
+#include "schema/schemas_topic.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/limits.h"
+#include "base/strings.h"
+#include "schema/kept_json.h"
+#include "schema/registry_rows.h"
+
+namespace leat::schema {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Renamed {
+  const char* row;
+  const char* record;
+};
+constexpr std::array<Renamed, 8> kSettings = {{{"alias", "alias"},
+                                               {"normalize", "normalize"},
+                                               {"level", "compatibilityLevel"},
+                                               {"group", "compatibilityGroup"},
+                                               {"defaultMetadata", "defaultMetadata"},
+                                               {"overrideMetadata", "overrideMetadata"},
+                                               {"defaultRules", "defaultRuleSet"},
+                                               {"overrideRules", "overrideRuleSet"}}};
+constexpr std::array<const char*, 3> kBesideText = {"references", "metadata", "ruleSet"};
+constexpr const char* kNoopKey = R"({"keytype":"NOOP","magic":0})";
+
+Error damaged_record(std::string_view key, std::string_view expected) {
+  return {ErrorCode::kCorrupt, fmt::format("record {}: expected {}", shown(key), expected)};
+}
+
+void copy(const Json& from, const char* name, Json& to, const char* as) {
+  const auto found = from.find(name);
+  if (found != from.end() && !found->is_null()) to[as] = *found;
+}
+
+/// A key as other registries write it; `subject` is null in those of all subjects.
+std::string settings_key(const char* kind, const std::string& subject) {
+  Json key = {{"keytype", kind}, {"subject", nullptr}, {"magic", 0}};
+  if (!subject.empty()) key["subject"] = subject;
+  return text_of(key);
+}
+
+/// The settings of a row in the words of a record, or back.
+std::string renamed(const Json& from, const char* Renamed::*was, const char* Renamed::*is) {
+  Json out = Json::object();
+  for (const Renamed& each : kSettings) copy(from, each.*was, out, each.*is);
+  return text_of(out);
+}
+
+}  // namespace
+
+Result<void> SchemasTopic::apply(std::string_view key, std::optional<std::string_view> value) {
+  if (value && value->empty()) value.reset();
+  const Json parsed = Json::parse(key, nullptr, false);
+  if (!parsed.is_object()) return damaged_record(key, "a JSON object as its key");
+  const Json content = value ? Json::parse(*value, nullptr, false) : Json::object();
+  const std::string kind = member<std::string>(parsed, "keytype").value_or("");
+  const std::string subject = member<std::string>(parsed, "subject").value_or("");
+  const bool known = kind == "SCHEMA" || kind == "CONFIG" || kind == "MODE" ||
+                     kind == "DELETE_SUBJECT" || kind == "CLEAR_SUBJECT";
+  if (known && !content.is_object()) return damaged_record(key, "a JSON object as its value");
+  if (kind == "SCHEMA") {
+    const auto number = member<int32_t>(parsed, "version");
+    if (!number || subject.empty())
+      return damaged_record(key, "a subject and a version in its key");
+    return apply_schema(subject, *number, value);
+  }
+  if (kind == "CONFIG") {
+    Row row{kConfigRow + subject, std::nullopt};
+    if (value) row.value = renamed(content, &Renamed::record, &Renamed::row);
+    if (value) TRY(decode_config(row));
+    take(row);
+  } else if (kind == "MODE") {
+    const auto mode = mode_named(member<std::string>(content, "mode").value_or(""));
+    if (value && !mode) return damaged_record(key, "a mode");
+    take(mode_row(subject, mode));
+  } else if (kind == "DELETE_SUBJECT") {
+    return apply_deletion(subject, value.value_or(""));
+  } else if (kind == "CLEAR_SUBJECT") {
+    clear(subject);
+  } else if (kind == "NOOP" && content.is_object() && content.contains("lastIds")) {
+    for (const auto& [context, id] : content["lastIds"].items())
+      if (id.is_number_integer() && id >= 0 && id <= INT32_MAX)
+        raise_last_id(context, id.get<int32_t>());
+  }
+  return {};
+}
+
+Result<void> SchemasTopic::apply_schema(const std::string& name, int32_t number,
+                                        std::optional<std::string_view> value) {
+  const Subject subject = Subject::parse(name);
+  if (!value) {
+    take(version_row(subject, number, std::nullopt));
+    return {};
+  }
+  const Json json = object_of(*value);
+  const auto id = member<int32_t>(json, "id");
+  const auto text = member<std::string>(json, "schema");
+  if (!id || !text)
+    return damaged_record(fmt::format("{} version {}", name, number),
+                          "an id and a schema in its value");
+  Json beside = {{"type", member<std::string>(json, "schemaType").value_or("AVRO")}};
+  for (const char* each : kBesideText) copy(json, each, beside, each);
+  Row content = schema_row(subject.context, *id, nullptr);
+  content.value = text_of(beside) + "\n" + *text;
+  if (auto decoded = decode_content(content); !decoded)
+    return damaged_record(fmt::format("{} version {}", name, number),
+                          "a kind of schema that is known");
+  take(content);
+  take(version_row(subject, number,
+                   VersionValue{*id, member<bool>(json, "deleted").value_or(false)}));
+  raise_last_id(subject.context, *id);
+  return {};
+}
+
+/// All versions up to the one that is named are softly deleted.
+Result<void> SchemasTopic::apply_deletion(const std::string& subject, std::string_view value) {
+  const int32_t last = member<int32_t>(object_of(value), "version").value_or(0);
+  for (const std::string& key : versions_of(subject)) {
+    ASSIGN(const NumberedKey numbered, parse_numbered_key(key));
+    if (numbered.number > last) continue;
+    ASSIGN(VersionValue version, decode_version({key, rows_[key]}));
+    version.deleted = true;
+    take(version_row(Subject::parse(subject), numbered.number, version));
+  }
+  return {};
+}
+
+/// Versions that were softly deleted go for good.
+void SchemasTopic::clear(const std::string& subject) {
+  for (const std::string& key : versions_of(subject))
+    if (decode_version({key, rows_[key]}).value().deleted) rows_.erase(key);
+}
+
+std::vector<std::string> SchemasTopic::versions_of(const std::string& subject) const {
+  const std::string prefix = kVersionRow + subject + '\0';
+  std::vector<std::string> keys;
+  for (auto it = rows_.lower_bound(prefix); it != rows_.end() && it->first.starts_with(prefix);
+       ++it)
+    keys.push_back(it->first);
+  return keys;
+}
+
+void SchemasTopic::take(const Row& row) {
+  if (row.value)
+    rows_[row.key] = *row.value;
+  else
+    rows_.erase(row.key);
+}
+
+void SchemasTopic::raise_last_id(const std::string& context, int32_t id) {
+  const Row row = last_id_row(context, id);
+  const auto found = rows_.find(row.key);
+  if (found != rows_.end() && decode_number({row.key, found->second}).value_or(0) >= id) return;
+  take(row);
+}
+
+std::vector<Row> SchemasTopic::rows() const {
+  // A tombstone says that a version goes, not that its schema does: another version may have it.
+  std::set<std::string> used;
+  for (auto it = rows_.lower_bound(std::string(1, kVersionRow));
+       it != rows_.end() && it->first[0] == kVersionRow; ++it) {
+    const Subject subject = Subject::parse(parse_numbered_key(it->first).value().name);
+    const int32_t id = decode_version({it->first, it->second}).value().id;
+    used.insert(schema_row(subject.context, id, nullptr).key);
+  }
+  std::vector<Row> out;
+  if (!rows_.empty()) out.push_back(format_row());
+  for (const auto& [key, value] : rows_) {
+    if (key[0] == kFormatRow || (key[0] == kSchemaRow && !used.contains(key))) continue;
+    out.push_back({key, value});
+  }
+  std::sort(out.begin(), out.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
+  return out;
+}
+
+std::vector<SchemasTopic::Record> SchemasTopic::put(std::span<const Row> rows) {
+  for (const Row& row : rows) take(row);
+  std::vector<Record> out;
+  bool ids = false;
+  for (const Row& row : rows) {
+    const std::string name = row.key.substr(1);
+    if (row.key[0] == kVersionRow) {
+      out.push_back(version_record(row));
+    } else if (row.key[0] == kConfigRow) {
+      Record record{settings_key("CONFIG", name), std::nullopt};
+      if (row.value) record.value = renamed(object_of(*row.value), &Renamed::row, &Renamed::record);
+      out.push_back(std::move(record));
+    } else if (row.key[0] == kModeRow) {
+      out.push_back({settings_key("MODE", name), row.value});
+    }
+    ids |= row.key[0] == kLastIdRow;
+  }
+  if (ids) out.push_back(last_ids_record());
+  return out;
+}
+
+SchemasTopic::Record SchemasTopic::version_record(const Row& row) const {
+  const NumberedKey key = parse_numbered_key(row.key).value();
+  Record record{
+      text_of(Json{
+          {"keytype", "SCHEMA"}, {"subject", key.name}, {"version", key.number}, {"magic", 1}}),
+      std::nullopt};
+  if (!row.value) return record;
+  const VersionValue version = decode_version(row).value();
+  const auto content =
+      rows_.find(schema_row(Subject::parse(key.name).context, version.id, nullptr).key);
+  CHECK(content != rows_.end(), "a version without its schema: {} {}", key.name, key.number);
+  const std::string_view kept = content->second;
+  const size_t newline = kept.find('\n');
+  const Json beside = object_of(kept.substr(0, newline));
+  Json value = {{"subject", key.name}, {"version", key.number}, {"id", version.id}};
+  // Older registries know schemas of Avro only, and no name for that.
+  if (beside["type"] != "AVRO") value["schemaType"] = beside["type"];
+  for (const char* each : kBesideText) copy(beside, each, value, each);
+  value["schema"] = kept.substr(newline + 1);
+  value["deleted"] = version.deleted;
+  record.value = text_of(value);
+  return record;
+}
+
+SchemasTopic::Record SchemasTopic::last_ids_record() const {
+  Json ids = Json::object();
+  for (auto it = rows_.lower_bound(std::string(1, kLastIdRow));
+       it != rows_.end() && it->first[0] == kLastIdRow; ++it)
+    ids[it->first.substr(1)] = decode_number({it->first, it->second}).value_or(0);
+  return {kNoopKey, text_of(Json{{"lastIds", ids}})};
+}
+
+}  // namespace leat::schema

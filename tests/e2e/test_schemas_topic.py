@@ -1,0 +1,113 @@
+"""The registry's schemas in a topic of Kafka, where other registries read them: `leat registry --topic`, and `registry:
+{listen, topic}` of a profile."""
+import json
+import os
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support import kafka, leat, registry  # noqa: E402
+
+PROFILE = """\
+project: {name}
+profiles:
+  local: {{}}
+  cluster:
+    log: {{kafka: {{brokers: "${{KAFKA_BROKERS}}"}}}}
+    registry: {{listen: "127.0.0.1:0", topic: {name}_schemas}}
+"""
+READING = {"type": "record", "name": "Reading", "fields": [{"name": "id", "type": "long"}]}
+MORE = {**READING, "fields": READING["fields"] + [{"name": "note", "type": "string", "default": ""}]}
+
+
+class InATopic(unittest.TestCase):
+    def setUp(self):
+        kafka.need()
+        self.name = f"kept_{os.getpid()}_{time.time_ns() % 1_000_000}"
+        self.topic = f"{self.name}_schemas"
+        self.project = self.enterContext(leat.Project(template=None))
+        self.project.write("leat.yaml", PROFILE.format(name=self.name))
+        self.project.env = {"KAFKA_BROKERS": kafka.service("brokers")}
+        self.addCleanup(kafka.service, "topics", "--delete", "--topic", f"{self.name}.*")
+
+    def serving(self):
+        return registry.serving(self.project, "--profile", "cluster", "--topic", self.topic)
+
+    def records(self):
+        return [(json.loads(record["key"]), record["payload"] and json.loads(record["payload"]))
+                for record in kafka.consume(self.topic)]
+
+    def test_schemas_are_records_that_other_registries_read_and_are_there_after_a_kill(self):
+        with self.serving() as first:
+            self.assertIn(f"0 subjects, kept in topic {self.topic}", first.process.read_output())
+            self.assertEqual(first.add("reading-value", READING), (200, {"id": 1}))
+            self.assertEqual(first.add("reading-value", MORE), (200, {"id": 2}))
+            self.assertEqual(first.add("gone", {"type": "string"}), (200, {"id": 3}))
+            first.ask("DELETE", "/subjects/gone"), first.ask("DELETE", "/subjects/gone?permanent=true")
+            first.ask("PUT", "/config/reading-value", {"compatibility": "FULL"})
+            first.process.kill()
+        settings = kafka.service("topics", "--describe", "--topic", self.topic)
+        self.assertRegex(settings, r"cleanup\.policy=compact(,[a-z.]+=|\s|$)")  # alone: others refuse it with `delete`
+        with self.serving() as again:
+            self.assertIn("1 subjects", again.process.read_output())
+            self.assertEqual(json.loads(again.ask("GET", "/schemas/ids/2")[1]["schema"]), MORE)
+            self.assertEqual(again.ask("GET", "/schemas/ids/3")[0], 404)
+            self.assertEqual(again.ask("GET", "/config/reading-value")[1], {"compatibilityLevel": "FULL"})
+            # 3 was removed for good, and is not given again.
+            self.assertEqual(again.add("new", {"type": "int"}), (200, {"id": 4}))
+        found = self.records()
+        self.assertEqual(found[0], ({"keytype": "SCHEMA", "subject": "reading-value", "version": 1, "magic": 1},
+                                    {"subject": "reading-value", "version": 1, "id": 1, "schema": json.dumps(READING, separators=(",", ":")),
+                                     "deleted": False}))
+        gone = [value for key, value in found if key.get("subject") == "gone"]
+        self.assertEqual([value and value["deleted"] for value in gone], [False, True, None])
+
+    def test_who_is_started_last_has_the_topic(self):
+        with self.serving() as first:
+            first.add("reading-value", READING)
+            with self.serving() as second:
+                self.assertEqual(second.add("reading-value", MORE), (200, {"id": 2}))
+                status, told = first.add("other", READING)
+                self.assertEqual((status, told["error_code"]), (500, 50001))
+                self.assertIn(f"another process keeps the schema registry in topic {self.topic} by now", told["message"])
+                self.assertEqual(first.ask("GET", "/schemas/ids/1")[0], 200)  # what it knows it serves
+                self.assertEqual(second.ask("GET", "/subjects")[1], ["reading-value"])
+                self.assertEqual(second.add("other", READING), (200, {"id": 1}))
+
+    def test_a_pipeline_registers_in_the_topic_and_reads_by_it(self):
+        self.project.write("reading.avsc", json.dumps(READING))
+        self.project.write("in.ndjson", '{"id": 1}\n{"id": 2}\n')
+        self.project.write("pipelines/produce.yaml", "pipeline: produce\nsource: {file: {path: in.ndjson}}\n"
+                           "transform:\n  - sql: SELECT id::BIGINT AS id FROM input\n"
+                           f"sinks:\n  - {{topic: {self.name}_out, schema: reading.avsc}}\n")
+        self.project.leat("run", "--profile", "cluster", "--drain")
+        self.assertIn((f"{self.name}_out-value", 1), [(key.get("subject"), key.get("version")) for key, _ in self.records()])
+        read = self.project.leat("tap", f"{self.name}_out", "--profile", "cluster", "--output", "json").splitlines()
+        self.assertEqual([json.loads(line)["value"] for line in read], [{"id": 1}, {"id": 2}])
+
+    def test_a_topic_that_is_none_of_a_registry_is_refused(self):
+        def refused(*options):
+            done = self.project.call("registry", "--port", "0", *options)
+            self.assertNotEqual(done.returncode, 0, done.stdout)
+            return done.stderr
+        kafka.service("topics", "--create", "--topic", f"{self.name}_wide", "--partitions", "3")
+        kafka.service("topics", "--create", "--topic", f"{self.name}_short", "--partitions", "1")
+        kafka.service("topics", "--create", "--topic", f"{self.name}_words", "--partitions", "1", "--config", "cleanup.policy=compact")
+        kafka.produce(f"{self.name}_words", [("hello", "world")])
+        on = ("--profile", "cluster", "--topic")
+        self.assertIn("has 3 partitions", refused(*on, f"{self.name}_wide"))
+        self.assertIn("is not compacted", refused(*on, f"{self.name}_short"))
+        self.assertIn(f"topic {self.name}_words offset 0: record hello: expected a JSON object as its key", refused(*on, f"{self.name}_words"))
+        self.assertIn("the profile has no `log`", refused("--profile", "local", "--topic", "x"))
+
+    def test_lint_says_what_a_topic_of_schemas_needs(self):
+        self.project.write("leat.yaml", "project: p\nprofiles:\n  local: {registry: {listen: \"127.0.0.1:0\", topic: t}}\n")
+        self.assertIn("a `topic` of schemas without a `log`", self.project.call("lint").stderr)
+        self.project.write("leat.yaml", "project: p\nprofiles:\n  local: {registry: {url: \"http://127.0.0.1:1\", topic: t}}\n")
+        self.assertIn("`topic` without `listen`", self.project.call("lint").stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
