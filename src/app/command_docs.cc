@@ -232,7 +232,7 @@ Result<Files> make_files(const CLI::App& root) {
       "`leat registry --users FILE`, or `users` of a profile's `registry`.\n\n" +
       config::markdown(server::registry_users_spec(), 3);
   files["docs/reference/cli.md"] = cli_markdown(root);
-  ASSIGN(const auto registry, ProjectRegistry::open({}, {}));
+  ASSIGN(const auto registry, ProjectRegistry::open({}, nullptr, ""));
   files["docs/reference/registry.md"] =
       "# REST of the schema registry\n\n" + std::string(kMade) +
       server::registry_reference(server::RegistryApi(*registry->embedded()));

@@ -5,13 +5,15 @@
 #include "app/interrupt.h"
 #include "app/local_api.h"
 #include "app/project_env.h"
-#include "app/project_registry.h"
 #include "app/registry_server.h"
 #include "base/strings.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "log/embedded_log.h"
+#include "log/log_schema_store.h"
+#include "log/topic_schema_store.h"
 #include "runtime/services.h"
+#include "schema/registry.h"
 #include "stream/registry.h"
 
 namespace leat::app {
@@ -43,7 +45,8 @@ Result<Listen> listen_of(const RegistryArgs& args) {
 struct Kept {
   std::unique_ptr<ProjectEnv> env;
   std::unique_ptr<stream::Log> log;
-  std::unique_ptr<ProjectRegistry> registry;
+  std::unique_ptr<schema::SchemaStore> store;
+  std::unique_ptr<schema::Registry> registry;
   std::string where;
 };
 
@@ -60,14 +63,14 @@ Result<Kept> open_directory(const GlobalOptions& global) {
         .with_hint("stop that process, or choose another directory with --data");
   }
   kept.log = std::move(*opened);
-  ASSIGN(kept.registry,
-         ProjectRegistry::open({}, {.embedded = kept.log.get(), .data_dir = kept.where}));
+  kept.store = std::make_unique<log::LogSchemaStore>(*kept.log);
   return kept;
 }
 
 /// A topic of the log that the project's profile names.
 Result<Kept> open_topic(const GlobalOptions& global, const std::string& topic) {
   Kept kept;
+  kept.where = "topic " + topic;
   if (!is_topic_name(topic))
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("--topic {}: no topic has that name", topic))
@@ -78,16 +81,12 @@ Result<Kept> open_topic(const GlobalOptions& global, const std::string& topic) {
                                             log_context(kept.env->plan, kept.env->environment)));
   if (!kept.log)
     return Error(ErrorCode::kInvalidArgument,
-                 "--topic: the profile has no `log` with topics of Kafka")
+                 fmt::format("--topic: profile `{}` has no `log`", kept.env->plan.profile))
         .with_blame(Blame::kUser)
         .with_hint(
-            "choose a profile that has one with --profile; without --topic the schemas are "
-            "kept in the data directory");
-  config::RegistryDecl declared;
-  declared.topic = topic;
-  ASSIGN(kept.registry,
-         ProjectRegistry::open(declared, {.shared = kept.log.get(), .own_topic = true}));
-  kept.where = "topic " + topic;
+            "choose one that has with --profile; without --topic schemas are kept in the "
+            "data directory");
+  kept.store = std::make_unique<log::TopicSchemaStore>(*kept.log, topic);
   return kept;
 }
 
@@ -100,9 +99,9 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
     ASSIGN(users, server::RegistryUsers::open(args.users, std::move(environment)));
   }
   Interrupt interrupt;
-  ASSIGN(const Kept kept,
-         args.topic.empty() ? open_directory(global) : open_topic(global, args.topic));
-  schema::Registry& registry = *kept.registry->embedded();
+  ASSIGN(Kept kept, args.topic.empty() ? open_directory(global) : open_topic(global, args.topic));
+  ASSIGN(kept.registry, schema::Registry::open(*kept.store, schema::parse));
+  schema::Registry& registry = *kept.registry;
   ASSIGN(auto server, RegistryServer::start(registry, listen, std::move(users)));
   const size_t subjects = registry.subjects(":*:", schema::Which::kLive).size();
   TRY(print(fmt::format("schema registry: listening on {}, {} subjects, kept in {}\n",

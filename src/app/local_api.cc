@@ -75,9 +75,7 @@ Result<ApiClient> open_local_api(const LocalParts& parts, bool write) {
     backend.log = local->embedded.get();
   backend.metrics = &parts.metrics;
   ASSIGN(local->registry,
-         ProjectRegistry::open(parts.plan.registry, {.embedded = local->embedded.get(),
-                                                     .shared = local->remote.get(),
-                                                     .data_dir = parts.data_dir}));
+         ProjectRegistry::open(parts.plan.registry, local->embedded.get(), parts.data_dir));
   backend.schemas = &local->registry->catalog();
   local->stores = std::make_unique<runtime::StoreSet>(
       parts.plan, parts.components,

@@ -166,14 +166,7 @@ Result<int> preview(ProjectEnv& env, const std::vector<std::string>& pipelines, 
   runtime::StoreSet stores(env.plan, env.components, {});
   runtime::Services services{io::system_clock(), *memory,        env.components, stores,
                              env.metrics,        env.environment};
-  std::unique_ptr<stream::Log> shared;
-  if (env.plan.registry && !env.plan.registry->topic.empty()) {
-    ASSIGN(shared, runtime::open_remote_log(env.plan, env.components,
-                                            log_context(env.plan, env.environment)));
-  }
-  ASSIGN(auto registry, ProjectRegistry::open(env.plan.registry, {.embedded = log.get(),
-                                                                  .shared = shared.get(),
-                                                                  .data_dir = env.data_dir}));
+  ASSIGN(auto registry, ProjectRegistry::open(env.plan.registry, log.get(), env.data_dir));
   services.schemas = &registry->catalog();
   for (const runtime::PipelinePlan& plan : env.plan.pipelines) {
     const bool named = std::find(pipelines.begin(), pipelines.end(), plan.name) != pipelines.end();

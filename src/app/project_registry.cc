@@ -34,7 +34,8 @@ Result<clients::SchemaRegistryOptions> registry_options(const config::RegistryDe
 }
 
 Result<std::unique_ptr<ProjectRegistry>> ProjectRegistry::open(
-    const std::optional<config::RegistryDecl>& declared, const Places& places) {
+    const std::optional<config::RegistryDecl>& declared, stream::Log* embedded,
+    const std::string& data_dir) {
   std::unique_ptr<ProjectRegistry> out(new ProjectRegistry());
   if (declared && !declared->urls.empty()) {
     ASSIGN(clients::SchemaRegistryOptions options, registry_options(*declared));
@@ -43,19 +44,13 @@ Result<std::unique_ptr<ProjectRegistry>> ProjectRegistry::open(
     out->catalog_ = std::move(client);
     return out;
   }
-  std::string called = "the embedded registry in " + places.data_dir;
-  if (declared && !declared->topic.empty() && places.shared) {
-    using Access = log::TopicSchemaStore::Access;
-    out->store_ = std::make_unique<log::TopicSchemaStore>(
-        *places.shared, declared->topic, places.own_topic ? Access::kOwn : Access::kRead);
-    called = "the embedded registry in topic " + declared->topic;
-  } else if (places.embedded) {
-    out->store_ = std::make_unique<log::LogSchemaStore>(*places.embedded);
-  } else {
+  if (embedded)
+    out->store_ = std::make_unique<log::LogSchemaStore>(*embedded);
+  else
     out->store_ = std::make_unique<NoSchemas>();
-  }
   ASSIGN(out->registry_, schema::Registry::open(*out->store_, schema::parse));
-  out->catalog_ = std::make_unique<schema::RegistryCatalog>(*out->registry_, std::move(called));
+  out->catalog_ = std::make_unique<schema::RegistryCatalog>(*out->registry_,
+                                                            "the embedded registry in " + data_dir);
   return out;
 }
 

@@ -8,7 +8,6 @@
 #include "clients/schema_registry.h"
 #include "config/project_file.h"
 #include "log/log_schema_store.h"
-#include "log/topic_schema_store.h"
 #include "schema/registry.h"
 #include "schema/registry_catalog.h"
 #include "stream/log.h"
@@ -20,20 +19,11 @@ Result<clients::SchemaRegistryOptions> registry_options(const config::RegistryDe
 
 class ProjectRegistry {
  public:
-  /// Where schemas may be. The logs outlive the registry.
-  struct Places {
-    /// The log of the data directory, which may be opened for reading only. Null without one: the registry has no schema
-    /// then.
-    stream::Log* embedded = nullptr;
-    /// The profile's `log`; null without one.
-    stream::Log* shared = nullptr;
-    std::string data_dir = {};
-    /// This process is to register schemas in a topic of `shared`: others that do so no longer can.
-    bool own_topic = false;
-  };
-  /// Does not connect to a registry at a URL.
+  /// `embedded`: the log of the data directory; it outlives this, and may be opened for reading only. Null without one:
+  /// the registry has no schema then. Does not connect.
   static Result<std::unique_ptr<ProjectRegistry>> open(
-      const std::optional<config::RegistryDecl>& declared, const Places& places);
+      const std::optional<config::RegistryDecl>& declared, stream::Log* embedded,
+      const std::string& data_dir);
   ProjectRegistry(const ProjectRegistry&) = delete;
   ProjectRegistry& operator=(const ProjectRegistry&) = delete;
 

@@ -73,10 +73,7 @@ Result<void> RunProcess::start() {
 
   const auto& declared = env_.plan.registry;
   if (env_.plan.names_schemas() || declared) {
-    ASSIGN(registry_, ProjectRegistry::open(declared, {.embedded = local_.get(),
-                                                       .shared = remote_.get(),
-                                                       .data_dir = env_.data_dir,
-                                                       .own_topic = true}));
+    ASSIGN(registry_, ProjectRegistry::open(declared, local_.get(), env_.data_dir));
   }
 
   stores_ = std::make_unique<runtime::StoreSet>(

@@ -62,12 +62,6 @@ const Spec<RegistryDecl>& registry_spec() {
             "Where `leat run` serves the embedded registry. Without `users` loopback only: it "
             "asks for no password.")
         .example("127.0.0.1:8081");
-    s.field("topic", &RegistryDecl::topic)
-        .syntax("a topic name: letters, digits, `.`, `_`, `-`, at most 249", is_topic_name)
-        .doc(
-            "The topic of the profile's `log` with the schemas, as other registries keep theirs; "
-            "one process writes it. Without it they are in the data directory.")
-        .example("_schemas");
     s.field("users", &RegistryDecl::users)
         .syntax("a path", not_empty)
         .doc("Who may log in at `listen`, and what for: a YAML file, relative to the project.");
@@ -96,9 +90,6 @@ const Spec<RegistryDecl>& registry_spec() {
       if (const Entry* users = node.entry("users"); users && !listen)
         reading.error(users->key_mark, "`users` without `listen`", {}, {},
                       "leave it out: the registry at `url` knows its own");
-      if (const Entry* topic = node.entry("topic"); topic && !listen)
-        reading.error(topic->key_mark, "`topic` without `listen`", {}, {},
-                      "leave it out: the registry at `url` has its own");
       if (listen && !listen->value.unresolved && !node.entry("users") &&
           !is_loopback(registry.listen))
         reading.error(listen->value.mark,
@@ -134,12 +125,6 @@ const Spec<ProfileDecl>& profile_spec() {
         .of(store_decl_spec())
         .doc(
             "The stores by name; without any, every name is a schema of the embedded DuckDB file.");
-    s.check([](const ProfileDecl& profile, const Node& node, Reading& reading) {
-      if (profile.registry && !profile.registry->topic.empty() && !profile.log)
-        reading.error(node.find("registry")->find("topic")->mark,
-                      "a `topic` of schemas without a `log`", {}, {},
-                      "leave it out: without Kafka the schemas are in the data directory");
-    });
     s.mark(&ProfileDecl::mark);
     return s;
   }();

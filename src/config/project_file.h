@@ -25,9 +25,7 @@ struct ComponentDecl {
 /// The schema registry: another one by its URLs, or the embedded one, served to others too.
 struct RegistryDecl {
   std::string listen;  // "127.0.0.1:8081"; empty: `urls`
-  std::string
-      topic;  // of the profile's log, with the schemas; empty: they are in the data directory
-  std::string users;  // of `listen`: a file, relative to the project; empty: nobody logs in
+  std::string users;   // of `listen`: a file, relative to the project; empty: nobody logs in
   std::vector<std::string> urls;
   std::string username;  // empty: no login
   Secret password;

@@ -6,25 +6,22 @@ namespace leat::log {
 
 Result<std::vector<schema::Row>> TopicSchemaStore::scan() {
   records_ = {};
-  if (access_ == Access::kOwn) {
-    TRY(own());
-  } else {
-    auto found = log_.topics().find(name_);
-    if (!found && found.error().code() == ErrorCode::kNotFound) return records_.rows();
-    ASSIGN(topic_, std::move(found));
-  }
+  TRY(own());
   if (topic_.spec.partitions != 1)
     return Error(ErrorCode::kIncompatible, fmt::format("topic {} has {} partitions: schemas are in "
                                                        "one, since their order counts",
                                                        name_, topic_.spec.partitions))
         .with_blame(Blame::kUser)
-        .with_hint("name another topic in `registry.topic`");
+        .with_hint("name another topic with --topic");
   if (!topic_.spec.compact)
     return Error(ErrorCode::kIncompatible,
                  fmt::format("topic {} is not compacted: its schemas would go with its retention",
                              name_))
         .with_blame(Blame::kUser)
-        .with_hint("set its cleanup.policy to compact, or name another topic in `registry.topic`");
+        .with_hint(
+            "set its cleanup.policy to compact, or name another topic with --topic; without the "
+            "right "
+            "DescribeConfigs it cannot be seen");
   TRY(read());
   return records_.rows();
 }
@@ -49,7 +46,7 @@ Result<void> TopicSchemaStore::read() {
         return std::move(taken)
             .error()
             .at(fmt::format("topic {} offset {}", name_, record.offset))
-            .with_hint("is this topic a registry's? Name another one in `registry.topic`");
+            .with_hint("is this topic a registry's? Name another one with --topic");
     }
     return true;
   };
@@ -58,8 +55,6 @@ Result<void> TopicSchemaStore::read() {
 }
 
 Result<void> TopicSchemaStore::write(std::span<const schema::Row> rows) {
-  if (access_ == Access::kRead)
-    return Error(ErrorCode::kUnavailable, fmt::format("topic {} was opened for reading", name_));
   if (!lost_) {
     auto written = commit(records_.put(rows));
     if (written || written.error().code() != ErrorCode::kConflict) return written;

@@ -16,13 +16,10 @@ namespace leat::log {
 
 class TopicSchemaStore final : public schema::SchemaStore {
  public:
-  enum class Access : uint8_t { kRead, kOwn };
-
   /// `log` outlives it.
-  TopicSchemaStore(stream::Log& log, std::string topic, Access access)
-      : log_(log), name_(std::move(topic)), access_(access) {}
+  TopicSchemaStore(stream::Log& log, std::string topic) : log_(log), name_(std::move(topic)) {}
 
-  /// kIncompatible for a topic of several partitions, or one that is not compacted. kCorrupt names the record's offset.
+  /// Takes the topic over, made when it is missing. kIncompatible for a topic of several partitions, or one that is not compacted. kCorrupt names the record's offset.
   Result<std::vector<schema::Row>> scan() override;
   /// kConflict, from then on, when another process owns the topic.
   Result<void> write(std::span<const schema::Row> rows) override;
@@ -35,7 +32,6 @@ class TopicSchemaStore final : public schema::SchemaStore {
 
   stream::Log& log_;
   const std::string name_;
-  const Access access_;
   stream::TopicInfo topic_;
   schema::SchemasTopic records_;
   bool lost_ = false;  // to another process

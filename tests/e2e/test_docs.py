@@ -114,7 +114,7 @@ class Docs(unittest.TestCase):
         kafka.need()
         cassandra.need()
         # What an earlier run has left would be gone on with.
-        kafka.service("topics", "--delete", "--if-exists", "--topic", r"users_created|users\..*|_leat_.*")
+        kafka.service("topics", "--delete", "--if-exists", "--topic", r"users_created|users\..*|_leat_.*|_schemas")
         drop = "".join(f"DROP SCHEMA IF EXISTS page_{schema} CASCADE;"
                        for schema in ("serving", "warehouse", "cassandra", "kafka_serving", "kafka_warehouse"))
         postgres.psql(drop)

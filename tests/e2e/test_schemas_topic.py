@@ -1,5 +1,4 @@
-"""The registry's schemas in a topic of Kafka, where other registries read them: `leat registry --topic`, and `registry:
-{listen, topic}` of a profile."""
+"""The registry's schemas in a topic of Kafka, where other registries read them: `leat registry --topic`."""
 import json
 import os
 import pathlib
@@ -16,7 +15,7 @@ profiles:
   local: {{}}
   cluster:
     log: {{kafka: {{brokers: "${{KAFKA_BROKERS}}"}}}}
-    registry: {{listen: "127.0.0.1:0", topic: {name}_schemas}}
+    registry: {{url: "${{SCHEMA_REGISTRY_URL}}"}}
 """
 READING = {"type": "record", "name": "Reading", "fields": [{"name": "id", "type": "long"}]}
 MORE = {**READING, "fields": READING["fields"] + [{"name": "note", "type": "string", "default": ""}]}
@@ -29,11 +28,16 @@ class InATopic(unittest.TestCase):
         self.topic = f"{self.name}_schemas"
         self.project = self.enterContext(leat.Project(template=None))
         self.project.write("leat.yaml", PROFILE.format(name=self.name))
-        self.project.env = {"KAFKA_BROKERS": kafka.service("brokers")}
-        self.addCleanup(kafka.service, "topics", "--delete", "--topic", f"{self.name}.*")
+        self.project.env = {"KAFKA_BROKERS": kafka.service("brokers"), "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1"}
+        self.addCleanup(kafka.service, "topics", "--delete", "--if-exists", "--topic", f"{self.name}.*")
 
     def serving(self):
         return registry.serving(self.project, "--profile", "cluster", "--topic", self.topic)
+
+    def id_of(self, registry, subject, schema):
+        status, answer = registry.add(subject, schema)
+        self.assertEqual(status, 200, answer)
+        return answer["id"]
 
     def records(self):
         return [(json.loads(record["key"]), record["payload"] and json.loads(record["payload"]))
@@ -42,9 +46,9 @@ class InATopic(unittest.TestCase):
     def test_schemas_are_records_that_other_registries_read_and_are_there_after_a_kill(self):
         with self.serving() as first:
             self.assertIn(f"0 subjects, kept in topic {self.topic}", first.process.read_output())
-            self.assertEqual(first.add("reading-value", READING), (200, {"id": 1}))
-            self.assertEqual(first.add("reading-value", MORE), (200, {"id": 2}))
-            self.assertEqual(first.add("gone", {"type": "string"}), (200, {"id": 3}))
+            self.assertEqual(self.id_of(first, "reading-value", READING), 1)
+            self.assertEqual(self.id_of(first, "reading-value", MORE), 2)
+            self.assertEqual(self.id_of(first, "gone", {"type": "string"}), 3)
             first.ask("DELETE", "/subjects/gone"), first.ask("DELETE", "/subjects/gone?permanent=true")
             first.ask("PUT", "/config/reading-value", {"compatibility": "FULL"})
             first.process.kill()
@@ -56,7 +60,7 @@ class InATopic(unittest.TestCase):
             self.assertEqual(again.ask("GET", "/schemas/ids/3")[0], 404)
             self.assertEqual(again.ask("GET", "/config/reading-value")[1], {"compatibilityLevel": "FULL"})
             # 3 was removed for good, and is not given again.
-            self.assertEqual(again.add("new", {"type": "int"}), (200, {"id": 4}))
+            self.assertEqual(self.id_of(again, "new", {"type": "int"}), 4)
         found = self.records()
         self.assertEqual(found[0], ({"keytype": "SCHEMA", "subject": "reading-value", "version": 1, "magic": 1},
                                     {"subject": "reading-value", "version": 1, "id": 1, "schema": json.dumps(READING, separators=(",", ":")),
@@ -68,13 +72,13 @@ class InATopic(unittest.TestCase):
         with self.serving() as first:
             first.add("reading-value", READING)
             with self.serving() as second:
-                self.assertEqual(second.add("reading-value", MORE), (200, {"id": 2}))
+                self.assertEqual(self.id_of(second, "reading-value", MORE), 2)
                 status, told = first.add("other", READING)
                 self.assertEqual((status, told["error_code"]), (500, 50001))
                 self.assertIn(f"another process keeps the schema registry in topic {self.topic} by now", told["message"])
                 self.assertEqual(first.ask("GET", "/schemas/ids/1")[0], 200)  # what it knows it serves
                 self.assertEqual(second.ask("GET", "/subjects")[1], ["reading-value"])
-                self.assertEqual(second.add("other", READING), (200, {"id": 1}))
+                self.assertEqual(self.id_of(second, "other", READING), 1)
 
     def test_a_pipeline_registers_in_the_topic_and_reads_by_it(self):
         self.project.write("reading.avsc", json.dumps(READING))
@@ -82,9 +86,11 @@ class InATopic(unittest.TestCase):
         self.project.write("pipelines/produce.yaml", "pipeline: produce\nsource: {file: {path: in.ndjson}}\n"
                            "transform:\n  - sql: SELECT id::BIGINT AS id FROM input\n"
                            f"sinks:\n  - {{topic: {self.name}_out, schema: reading.avsc}}\n")
-        self.project.leat("run", "--profile", "cluster", "--drain")
+        with self.serving() as served:
+            self.project.env["SCHEMA_REGISTRY_URL"] = served.url
+            self.project.leat("run", "--profile", "cluster", "--drain")
+            read = self.project.leat("tap", f"{self.name}_out", "--profile", "cluster", "--output", "json").splitlines()
         self.assertIn((f"{self.name}_out-value", 1), [(key.get("subject"), key.get("version")) for key, _ in self.records()])
-        read = self.project.leat("tap", f"{self.name}_out", "--profile", "cluster", "--output", "json").splitlines()
         self.assertEqual([json.loads(line)["value"] for line in read], [{"id": 1}, {"id": 2}])
 
     def test_a_topic_that_is_none_of_a_registry_is_refused(self):
@@ -100,13 +106,7 @@ class InATopic(unittest.TestCase):
         self.assertIn("has 3 partitions", refused(*on, f"{self.name}_wide"))
         self.assertIn("is not compacted", refused(*on, f"{self.name}_short"))
         self.assertIn(f"topic {self.name}_words offset 0: record hello: expected a JSON object as its key", refused(*on, f"{self.name}_words"))
-        self.assertIn("the profile has no `log`", refused("--profile", "local", "--topic", "x"))
-
-    def test_lint_says_what_a_topic_of_schemas_needs(self):
-        self.project.write("leat.yaml", "project: p\nprofiles:\n  local: {registry: {listen: \"127.0.0.1:0\", topic: t}}\n")
-        self.assertIn("a `topic` of schemas without a `log`", self.project.call("lint").stderr)
-        self.project.write("leat.yaml", "project: p\nprofiles:\n  local: {registry: {url: \"http://127.0.0.1:1\", topic: t}}\n")
-        self.assertIn("`topic` without `listen`", self.project.call("lint").stderr)
+        self.assertIn("profile `local` has no `log`", refused("--profile", "local", "--topic", "x"))
 
 
 if __name__ == "__main__":
