@@ -66,7 +66,7 @@ function(leat_unity target)
   if(LEAT_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${LEAT_UNITY})
     # A header's class with a member from an anonymous namespace: true of no unit, since these are source files.
-    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
 endfunction()
 

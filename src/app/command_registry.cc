@@ -68,9 +68,14 @@ Result<Kept> open_directory(const GlobalOptions& global) {
 }
 
 /// A topic of the log that the project's profile names.
-Result<Kept> open_topic(const GlobalOptions& global, const std::string& topic) {
+Result<Kept> open_topic(const GlobalOptions& global, const std::string& topic,
+                        std::stop_token stop) {
   Kept kept;
   kept.where = "topic " + topic;
+  if (!global.data.empty())
+    return Error(ErrorCode::kInvalidArgument, "--topic and --data: one of them")
+        .with_blame(Blame::kUser)
+        .with_hint("with --topic nothing is kept in a directory");
   if (!is_topic_name(topic))
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("--topic {}: no topic has that name", topic))
@@ -86,7 +91,7 @@ Result<Kept> open_topic(const GlobalOptions& global, const std::string& topic) {
         .with_hint(
             "choose one that has with --profile; without --topic schemas are kept in the "
             "data directory");
-  kept.store = std::make_unique<log::TopicSchemaStore>(*kept.log, topic);
+  kept.store = std::make_unique<log::TopicSchemaStore>(*kept.log, topic, std::move(stop));
   return kept;
 }
 
@@ -99,7 +104,9 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
     ASSIGN(users, server::RegistryUsers::open(args.users, std::move(environment)));
   }
   Interrupt interrupt;
-  ASSIGN(Kept kept, args.topic.empty() ? open_directory(global) : open_topic(global, args.topic));
+  if (!args.topic.empty()) TRY(RegistryServer::check(listen, users != nullptr));
+  ASSIGN(Kept kept, args.topic.empty() ? open_directory(global)
+                                       : open_topic(global, args.topic, interrupt.token()));
   ASSIGN(kept.registry, schema::Registry::open(*kept.store, schema::parse));
   schema::Registry& registry = *kept.registry;
   ASSIGN(auto server, RegistryServer::start(registry, listen, std::move(users)));

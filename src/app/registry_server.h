@@ -19,6 +19,8 @@ class RegistryServer {
   static Result<std::unique_ptr<RegistryServer>> start(
       schema::Registry& registry, const Listen& listen,
       std::unique_ptr<server::RegistryUsers> users);
+  /// Whether start() could listen: asked before other things are taken over. `users`: somebody has to log in.
+  static Result<void> check(const Listen& listen, bool users);
   RegistryServer(const RegistryServer&) = delete;
   RegistryServer& operator=(const RegistryServer&) = delete;
 

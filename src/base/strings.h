@@ -37,7 +37,7 @@ std::optional<int64_t> parse_bytes(std::string_view text);
 bool is_identifier(std::string_view name);
 /// True for a legal Kafka topic name: [a-zA-Z0-9._-]{1,249}, not "." or "..".
 bool is_topic_name(std::string_view name);
-/// With small letters for A to Z; other characters stay.
+/// With small letters for A to Z, as SQL compares names; other characters stay.
 std::string lower(std::string_view text);
 /// The longest beginning of `text` of at most `bytes` that ends no character in its middle.
 std::string_view utf8_prefix(std::string_view text, size_t bytes);

@@ -34,6 +34,10 @@ bool is_leaderless(rd_kafka_resp_err_t code) {
          code == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH;
 }
 
+bool has(const char* list, std::string_view word) {
+  return list && std::string_view(list).find(word) != std::string_view::npos;
+}
+
 int64_t number_of(const char* text, int64_t otherwise) {
   std::string_view digits = text ? text : "";
   int64_t value = otherwise;
@@ -149,7 +153,7 @@ Result<void> KafkaAdmin::add_settings(std::vector<stream::TopicInfo>& topics) {
       else if (key == "retention.bytes")
         topic->spec.retention_bytes = number_of(value, -1);
       else if (key == "cleanup.policy")
-        topic->spec.compact = value && std::string_view(value).find("compact") != std::string::npos;
+        topic->spec.compact = has(value, "compact"), topic->expires = has(value, "delete");
       else if (key == "max.message.bytes")
         topic->max_record_bytes = std::max<int64_t>(number_of(value, 0) - kFrameBytes, 0);
     }

@@ -17,7 +17,6 @@ using avro::Logical;
 using avro::Node;
 using types::Type;
 
-/// As SQL compares names: ASCII without case.
 Type time_type(Logical logical) {
   switch (logical) {
     case Logical::kDate:

@@ -1,4 +1,6 @@
 // The required tests of the JSON Schema Test Suite: tests/vectors/json-schema/README.md.
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iostream>

@@ -18,7 +18,6 @@ using types::Type;
 
 constexpr int kDecimalDigits = 38, kDecimalScale = 9;
 
-/// As SQL compares names: ASCII without case.
 /// Builds types from messages; `path_` is where it is.
 class ProtoMapper {
  public:

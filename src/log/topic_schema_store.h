@@ -2,12 +2,24 @@
 // (schema/schemas_topic.h has their form).
 //
 // One process owns the topic: it takes the name `registry.TOPIC` among the owners of transactions, which fences whoever
-// had it, and then reads. So what another has written before is known, and nothing that it writes later is taken; a
-// registry of another make has no such name, and only reads what leat writes.
+// had it, and reads what that one has written. Since a log may give a producer up and fence anew later, each write also
+// looks at what has come since the one before: a record that is not this process's own means that the topic is another's.
+//
+//   scan:   ensure, check, read to the end; begin (fences); read what came in between
+//   write:  begin; read what has come; append and commit, in one transaction. A commit whose fate is unknown is found, or
+//           not, by the look of the next try.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "base/result.h"
+#include "io/clock.h"
 #include "schema/schema_store.h"
 #include "schema/schemas_topic.h"
 #include "stream/log.h"
@@ -16,25 +28,44 @@ namespace leat::log {
 
 class TopicSchemaStore final : public schema::SchemaStore {
  public:
-  /// `log` outlives it.
-  TopicSchemaStore(stream::Log& log, std::string topic) : log_(log), name_(std::move(topic)) {}
+  /// `log` and `clock` outlive it. `stop` ends what waits, with kCancelled.
+  TopicSchemaStore(stream::Log& log, std::string topic, std::stop_token stop,
+                   io::Clock& clock = io::system_clock())
+      : log_(log), name_(std::move(topic)), stop_(std::move(stop)), clock_(clock) {}
 
-  /// Takes the topic over, made when it is missing. kIncompatible for a topic of several partitions, or one that is not compacted. kCorrupt names the record's offset.
+  /// Takes the topic over, made when it is missing. kIncompatible for a topic of several partitions, or whose records go
+  /// with its retention; kCorrupt names the record's offset: then nothing was taken over.
   Result<std::vector<schema::Row>> scan() override;
-  /// kConflict, from then on, when another process owns the topic.
+  /// kConflict, from then on, when another process owns the topic, or it was made anew.
   Result<void> write(std::span<const schema::Row> rows) override;
 
  private:
-  Result<void> own();
-  Result<void> read();
-  Result<void> commit(std::span<const schema::SchemasTopic::Record> records);
+  using Record = schema::SchemasTopic::Record;
+  using See = std::function<Result<void>(const stream::Record&)>;
+
+  Result<void> check_topic() const;
+  Result<void> check_sizes(std::span<const Record> records) const;
+  /// What has been committed since the last read.
+  Result<void> read(const See& see);
+  Result<void> apply(const stream::Record& record);
+  Result<void> commit(const std::vector<Record>& records);
+  Result<void> try_commit(const std::vector<Record>& records);
+  /// How many records of `sent_` have come; kConflict: others have, too.
+  Result<size_t> look();
+  Error taken_over() const;
   std::string owner() const { return "registry." + name_; }
 
   stream::Log& log_;
   const std::string name_;
+  const std::stop_token stop_;
+  io::Clock& clock_;
   stream::TopicInfo topic_;
+  std::unique_ptr<stream::TopicReader> reader_;
+  int64_t next_ = 0;  // offset to read next
   schema::SchemasTopic records_;
-  bool lost_ = false;  // to another process
+  std::vector<Record> sent_;  // not read yet
+  bool unknown_ = false;      // whether sent_ was committed
+  bool lost_ = false;         // to another process
 };
 
 }  // namespace leat::log

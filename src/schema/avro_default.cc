@@ -160,7 +160,7 @@ Result<void> check_defaults(const std::vector<Default>& defaults) {
     const std::string name = type.has_name() ? type.name.full() : std::string(kind_name(type.kind));
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("default {} of field '{}' is no value of its type, {}",
-                             shown(*field->default_value),
+                             shown_json(*field->default_value),
                              utf8_prefix(field->name, limits::kShownBytes),
                              utf8_prefix(name, limits::kShownBytes)))
         .at(path);

@@ -106,18 +106,18 @@ class Parser {
     if (!json.is_object()) {
       return wrong(fmt::format(
           "a schema is a type's name, an object with \"type\" or an array of types, not {}",
-          shown(json)));
+          shown_json(json)));
     }
     const auto found = json.find("type");
     if (found == json.end()) {
       return wrong(fmt::format("no \"type\" in {}: expected one such as {{\"type\": \"string\"}}",
-                               shown(json)));
+                               shown_json(json)));
     }
     if (!found->is_string()) {
       return wrong(
           fmt::format("\"type\" of a schema is the name of a type, not {}: write that type "
                       "itself in place of the object around it",
-                      shown(*found)));
+                      shown_json(*found)));
     }
     const std::string& kind = found->get_ref<const std::string&>();
     if (auto primitive = primitive_named(kind)) return primitive_of(json, *primitive);
@@ -204,7 +204,7 @@ class Parser {
     const bool whole = size->is_number_integer();
     if (!whole || *size < 0 || *size > INT32_MAX) {
       return wrong(fmt::format("\"size\" of a fixed is a number of bytes from 0 to {}, not {}",
-                               INT32_MAX, shown(*size)));
+                               INT32_MAX, shown_json(*size)));
     }
     node.size = size->get<int64_t>();
     keep(node, json, {"name", "namespace", "doc", "aliases", "size"});
@@ -222,16 +222,16 @@ class Parser {
       const Step inner(path_, i);
       const Json& symbol = (*symbols)[i];
       if (!symbol.is_string() || !is_word(symbol.get_ref<const std::string&>())) {
-        return wrong(fmt::format("{} is no symbol: {}", shown(symbol), kNameRule));
+        return wrong(fmt::format("{} is no symbol: {}", shown_json(symbol), kNameRule));
       }
       if (!seen.insert(symbol.get_ref<const std::string&>()).second) {
-        return wrong(fmt::format("symbol {} is there twice", shown(symbol)));
+        return wrong(fmt::format("symbol {} is there twice", shown_json(symbol)));
       }
       node.symbols.push_back(symbol.get<std::string>());
     }
     if (auto given = json.find("default"); given != json.end()) {
       if (!given->is_string() || !seen.contains(given->get_ref<const std::string&>())) {
-        return wrong(fmt::format("default {} is none of the enum's symbols", shown(*given)));
+        return wrong(fmt::format("default {} is none of the enum's symbols", shown_json(*given)));
       }
       node.symbol_default = given->get<std::string>();
     }
@@ -265,13 +265,13 @@ class Parser {
   Result<Field> field(const Json& json, const Name& record) {
     if (!json.is_object()) {
       return wrong(
-          fmt::format("a field is an object with \"name\" and \"type\", not {}", shown(json)));
+          fmt::format("a field is an object with \"name\" and \"type\", not {}", shown_json(json)));
     }
     Field field;
     const auto name = json.find("name");
     if (name == json.end() || !name->is_string() || !is_word(name->get_ref<const std::string&>())) {
-      return wrong(fmt::format("field {} of record '{}' has no right \"name\": {}", shown(json),
-                               shown(record.full()), kNameRule));
+      return wrong(fmt::format("field {} of record '{}' has no right \"name\": {}",
+                               shown_json(json), shown(record.full()), kNameRule));
     }
     field.name = name->get<std::string>();
     const auto type_of = json.find("type");
@@ -344,7 +344,7 @@ class Parser {
     const auto found = json.find(attribute);
     if (found == json.end() || found->is_null()) return std::optional<std::string>();
     if (!found->is_string()) {
-      return wrong(fmt::format("\"{}\" is a text, not {}", attribute, shown(*found)));
+      return wrong(fmt::format("\"{}\" is a text, not {}", attribute, shown_json(*found)));
     }
     return std::optional(found->get<std::string>());
   }
@@ -355,11 +355,11 @@ class Parser {
     const auto found = json.find("aliases");
     if (found == json.end() || found->is_null()) return aliases;
     if (!found->is_array()) {
-      return wrong(fmt::format("\"aliases\" is an array of names, not {}", shown(*found)));
+      return wrong(fmt::format("\"aliases\" is an array of names, not {}", shown_json(*found)));
     }
     for (const Json& alias : *found) {
       if (!alias.is_string() || !is_right(alias.get_ref<const std::string&>())) {
-        return wrong(fmt::format("{} is no alias: {}", shown(alias), kNameRule));
+        return wrong(fmt::format("{} is no alias: {}", shown_json(alias), kNameRule));
       }
       aliases.push_back(alias.get<std::string>());
     }

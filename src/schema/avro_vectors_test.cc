@@ -1,4 +1,6 @@
 // Apache Avro's own test data: tests/vectors/avro/README.md.
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <set>
 #include <sstream>

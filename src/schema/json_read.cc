@@ -172,7 +172,7 @@ class Reader {
       return known_[&json] = &add(json.get<bool>() ? Kind::kAny : Kind::kNever, json);
     }
     if (!json.is_object()) {
-      return wrong(fmt::format("a schema is an object, true or false, not {}", shown(json)));
+      return wrong(fmt::format("a schema is an object, true or false, not {}", shown_json(json)));
     }
     std::string base = outer;
     if (const auto id = json.find("$id"); id != json.end()) {
@@ -276,11 +276,12 @@ class Reader {
       return {};
     }
     if (!type->is_array() || type->empty()) {
-      return wrong(fmt::format("\"type\" is a name or an array of names, not {}", shown(*type)));
+      return wrong(
+          fmt::format("\"type\" is a name or an array of names, not {}", shown_json(*type)));
     }
     Node& any = add(Kind::kAnyOf, json);
     for (const Json& name : *type) {
-      if (!name.is_string()) return wrong(fmt::format("{} is no name of a type", shown(name)));
+      if (!name.is_string()) return wrong(fmt::format("{} is no name of a type", shown_json(name)));
       ASSIGN(const Node* node, of_type(json, name.get_ref<const std::string&>(), base));
       any.parts.push_back(node);
     }
@@ -313,13 +314,13 @@ class Reader {
     for (std::string_view key : numbers) {
       const auto found = json.find(key);
       if (found != json.end() && !found->is_number()) {
-        return wrong(fmt::format("\"{}\" is a number, not {}", key, shown(*found)));
+        return wrong(fmt::format("\"{}\" is a number, not {}", key, shown_json(*found)));
       }
     }
     for (std::string_view key : texts) {
       const auto found = json.find(key);
       if (found != json.end() && !found->is_string()) {
-        return wrong(fmt::format("\"{}\" is a text, not {}", key, shown(*found)));
+        return wrong(fmt::format("\"{}\" is a text, not {}", key, shown_json(*found)));
       }
     }
     return {};
@@ -373,7 +374,7 @@ class Reader {
     if (found == json.end()) return {};
     const Step step(path_, key);
     if (!found->is_object()) {
-      return wrong(fmt::format("\"{}\" is an object of schemas, not {}", key, shown(*found)));
+      return wrong(fmt::format("\"{}\" is an object of schemas, not {}", key, shown_json(*found)));
     }
     for (const auto& [name, value] : found->items()) {
       const Step inner(path_, name);
@@ -389,7 +390,7 @@ class Reader {
     const Json& list = json[key];
     const Step step(path_, key);
     if (!list.is_array()) {
-      return wrong(fmt::format("\"{}\" is an array of schemas, not {}", key, shown(list)));
+      return wrong(fmt::format("\"{}\" is an array of schemas, not {}", key, shown_json(list)));
     }
     for (size_t i = 0; i < list.size(); ++i) {
       const Step inner(path_, i);

@@ -33,7 +33,7 @@ class Typed {
       add("PATTERN_ADDED", "/pattern", "the reader's strings must match a pattern");
     if (after && before && *after != *before) {
       add("PATTERN_CHANGED", "/pattern",
-          fmt::format("the pattern was {} and is {}", shown(*before), shown(*after)));
+          fmt::format("the pattern was {} and is {}", shown_json(*before), shown_json(*after)));
     }
   }
 
@@ -107,10 +107,10 @@ class Typed {
     const std::string path = pointer_token(key);
     if (after && !before) {
       add(fmt::format("{}_ADDED", rule), path,
-          fmt::format("the reader has {} {}, the writer none", key, shown(*after)));
+          fmt::format("the reader has {} {}, the writer none", key, shown_json(*after)));
     } else if (after && is_worse(*before, *after)) {
       add(fmt::format("{}_{}", rule, change), path,
-          fmt::format("{} was {} and is {}", key, shown(*before), shown(*after)));
+          fmt::format("{} was {} and is {}", key, shown_json(*before), shown_json(*after)));
     }
   }
 
@@ -129,8 +129,8 @@ class Typed {
         : expanded ? "MULTIPLE_OF_EXPANDED"
                    : "MULTIPLE_OF_CHANGED",
         "/multipleOf",
-        fmt::format("the reader's numbers are multiples of {}, the writer's {}", shown(*after),
-                    before ? "of " + shown(*before) : "need not be"));
+        fmt::format("the reader's numbers are multiples of {}, the writer's {}", shown_json(*after),
+                    before ? "of " + shown_json(*before) : "need not be"));
   }
 
   /// What holds for items and properties that are not named.

@@ -121,7 +121,7 @@ std::string path_to(const Place& place, std::string_view root) {
   return path;
 }
 
-std::string shown(const Json& value) {
+std::string shown_json(const Json& value) {
   const std::string text = value.dump();
   if (text.size() <= limits::kShownBytes) return text;
   return std::string(utf8_prefix(text, limits::kShownBytes)) + "…";

@@ -21,7 +21,7 @@ Result<Json> parse_json(std::string_view text, bool comments = false);
 Json sorted_keys(const Json& value);
 
 /// A value for a message, cut to limits::kShownBytes.
-std::string shown(const Json& value);
+std::string shown_json(const Json& value);
 
 /// Appends a token to a path for as long as it lives.
 class Step {

@@ -30,8 +30,10 @@ Result<void> Registry::commit(std::vector<Row> rows) {
       rows.insert(rows.begin(), format_row());
   }
   if (auto written = store_.write(rows); !written) {
+    Error error = std::move(written).error();
+    if (error.contract_code() != 0) return error;  // refused before it was tried
     unsettled_ = std::move(rows);
-    return std::move(written).error().with_contract_code(static_cast<int>(Code::kStore));
+    return std::move(error).with_contract_code(static_cast<int>(Code::kStore));
   }
   MutexLock lock(mutex_);
   for (const Row& row : rows) index_.apply(row).value();

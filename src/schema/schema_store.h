@@ -23,7 +23,7 @@ class SchemaStore {
   /// All rows, sorted by key.
   virtual Result<std::vector<Row>> scan() = 0;
   /// All of `rows` or none, durable when it returns. After an error it is unknown which: the same rows are to be written
-  /// again before any others.
+  /// again before any others. But nothing was written when the error has a code of the contract (registry_error.h).
   virtual Result<void> write(std::span<const Row> rows) = 0;
 };
 

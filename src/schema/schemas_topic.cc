@@ -1,10 +1,13 @@
 #include "schema/schemas_topic.h"
 
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "base/limits.h"
+#include "base/check.h"
 #include "base/strings.h"
 #include "schema/kept_json.h"
 #include "schema/registry_rows.h"
@@ -27,7 +30,7 @@ constexpr std::array<Renamed, 8> kSettings = {{{"alias", "alias"},
                                                {"defaultRules", "defaultRuleSet"},
                                                {"overrideRules", "overrideRuleSet"}}};
 constexpr std::array<const char*, 3> kBesideText = {"references", "metadata", "ruleSet"};
-constexpr const char* kNoopKey = R"({"keytype":"NOOP","magic":0})";
+constexpr const char* kLastIdsKey = R"({"keytype":"NOOP","magic":1})";
 
 Error damaged_record(std::string_view key, std::string_view expected) {
   return {ErrorCode::kCorrupt, fmt::format("record {}: expected {}", shown(key), expected)};
@@ -43,6 +46,11 @@ std::string settings_key(const char* kind, const std::string& subject) {
   Json key = {{"keytype", kind}, {"subject", nullptr}, {"magic", 0}};
   if (!subject.empty()) key["subject"] = subject;
   return text_of(key);
+}
+
+std::string schema_key(const std::string& subject, int32_t version) {
+  return text_of(
+      Json{{"keytype", "SCHEMA"}, {"subject", subject}, {"version", version}, {"magic", 1}});
 }
 
 /// The settings of a row in the words of a record, or back.
@@ -68,17 +76,23 @@ Result<void> SchemasTopic::apply(std::string_view key, std::optional<std::string
     const auto number = member<int32_t>(parsed, "version");
     if (!number || subject.empty())
       return damaged_record(key, "a subject and a version in its key");
+    note_spelling(key, schema_key(Subject::parse(subject).qualified(), *number));
     return apply_schema(subject, *number, value);
   }
   if (kind == "CONFIG") {
     Row row{kConfigRow + subject, std::nullopt};
     if (value) row.value = renamed(content, &Renamed::record, &Renamed::row);
     if (value) TRY(decode_config(row));
+    note_spelling(key, settings_key("CONFIG", subject));
     take(row);
   } else if (kind == "MODE") {
     const auto mode = mode_named(member<std::string>(content, "mode").value_or(""));
-    if (value && !mode) return damaged_record(key, "a mode");
-    take(mode_row(subject, mode));
+    note_spelling(key, settings_key("MODE", subject));
+    if (value && !mode)
+      spdlog::warn("schemas: a mode that this leat does not know is not obeyed: {} {}", key,
+                   *value);
+    else
+      take(mode_row(subject, mode));
   } else if (kind == "DELETE_SUBJECT") {
     return apply_deletion(subject, value.value_or(""));
   } else if (kind == "CLEAR_SUBJECT") {
@@ -91,6 +105,15 @@ Result<void> SchemasTopic::apply(std::string_view key, std::optional<std::string
   return {};
 }
 
+bool SchemasTopic::says_nothing(std::string_view key, std::optional<std::string_view> value) {
+  return (!value || value->empty()) &&
+         member<std::string>(object_of(key), "keytype").value_or("") == "NOOP";
+}
+
+void SchemasTopic::note_spelling(std::string_view key, const std::string& ours) {
+  if (key != ours) spellings_[ours].insert(std::string(key));
+}
+
 Result<void> SchemasTopic::apply_schema(const std::string& name, int32_t number,
                                         std::optional<std::string_view> value) {
   const Subject subject = Subject::parse(name);
@@ -99,23 +122,39 @@ Result<void> SchemasTopic::apply_schema(const std::string& name, int32_t number,
     return {};
   }
   const Json json = object_of(*value);
+  const std::string called = fmt::format("{} version {}", name, number);
   const auto id = member<int32_t>(json, "id");
   const auto text = member<std::string>(json, "schema");
-  if (!id || !text)
-    return damaged_record(fmt::format("{} version {}", name, number),
-                          "an id and a schema in its value");
-  Json beside = {{"type", member<std::string>(json, "schemaType").value_or("AVRO")}};
+  if (!id || !text) return damaged_record(called, "an id and a schema in its value");
+  const std::string type = member<std::string>(json, "schemaType").value_or("AVRO");
+  if (!format_named(type))
+    return damaged_record(called,
+                          fmt::format("a kind of schema that is known, not {}", shown(type)));
+  Json beside = {{"type", type}};
   for (const char* each : kBesideText) copy(json, each, beside, each);
   Row content = schema_row(subject.context, *id, nullptr);
   content.value = text_of(beside) + "\n" + *text;
-  if (auto decoded = decode_content(content); !decoded)
-    return damaged_record(fmt::format("{} version {}", name, number),
-                          "a kind of schema that is known");
+  TRY(decode_content(content));
+  const auto kept = rows_.find(content.key);
+  if (kept != rows_.end() && kept->second != *content.value && in_use(subject.context, *id)) {
+    // Records that are written already are of the first.
+    spdlog::warn("schemas: {} is passed over: its id {} stands for another schema", called, *id);
+    return {};
+  }
   take(content);
   take(version_row(subject, number,
                    VersionValue{*id, member<bool>(json, "deleted").value_or(false)}));
   raise_last_id(subject.context, *id);
   return {};
+}
+
+bool SchemasTopic::in_use(const std::string& context, int32_t id) const {
+  return std::any_of(
+      rows_.lower_bound(std::string(1, kVersionRow)), rows_.end(), [&](const auto& row) {
+        return row.first[0] == kVersionRow &&
+               decode_version({row.first, row.second}).value().id == id &&
+               Subject::parse(parse_numbered_key(row.first).value().name).context == context;
+      });
 }
 
 /// All versions up to the one that is named are softly deleted.
@@ -179,39 +218,52 @@ std::vector<Row> SchemasTopic::rows() const {
   return out;
 }
 
-std::vector<SchemasTopic::Record> SchemasTopic::put(std::span<const Row> rows) {
+void SchemasTopic::take(std::span<const Row> rows) {
   for (const Row& row : rows) take(row);
+}
+
+std::vector<SchemasTopic::Record> SchemasTopic::records(std::span<const Row> rows) const {
   std::vector<Record> out;
   bool ids = false;
   for (const Row& row : rows) {
     const std::string name = row.key.substr(1);
     if (row.key[0] == kVersionRow) {
-      out.push_back(version_record(row));
+      out.push_back(version_record(row, row.value ? content_of(row, rows) : std::string()));
     } else if (row.key[0] == kConfigRow) {
       Record record{settings_key("CONFIG", name), std::nullopt};
       if (row.value) record.value = renamed(object_of(*row.value), &Renamed::row, &Renamed::record);
       out.push_back(std::move(record));
     } else if (row.key[0] == kModeRow) {
       out.push_back({settings_key("MODE", name), row.value});
+    } else {
+      ids |= row.key[0] == kLastIdRow;
+      continue;
     }
-    ids |= row.key[0] == kLastIdRow;
+    const auto others = spellings_.find(out.back().key);
+    if (row.value || others == spellings_.end()) continue;
+    for (const std::string& key : others->second) out.push_back({key, std::nullopt});
   }
-  if (ids) out.push_back(last_ids_record());
+  if (ids) out.push_back(last_ids_record(rows));
   return out;
 }
 
-SchemasTopic::Record SchemasTopic::version_record(const Row& row) const {
+/// The schema of a version: among the rows beside it, or there already.
+const std::string& SchemasTopic::content_of(const Row& version, std::span<const Row> beside) const {
+  const std::string name = parse_numbered_key(version.key).value().name;
+  const int32_t id = decode_version(version).value().id;
+  const std::string key = schema_row(Subject::parse(name).context, id, nullptr).key;
+  for (const Row& row : beside)
+    if (row.key == key && row.value) return *row.value;
+  const auto found = rows_.find(key);
+  CHECK(found != rows_.end(), "a version without its schema: {}", name);
+  return found->second;
+}
+
+SchemasTopic::Record SchemasTopic::version_record(const Row& row, std::string_view kept) {
   const NumberedKey key = parse_numbered_key(row.key).value();
-  Record record{
-      text_of(Json{
-          {"keytype", "SCHEMA"}, {"subject", key.name}, {"version", key.number}, {"magic", 1}}),
-      std::nullopt};
+  Record record{schema_key(key.name, key.number), std::nullopt};
   if (!row.value) return record;
   const VersionValue version = decode_version(row).value();
-  const auto content =
-      rows_.find(schema_row(Subject::parse(key.name).context, version.id, nullptr).key);
-  CHECK(content != rows_.end(), "a version without its schema: {} {}", key.name, key.number);
-  const std::string_view kept = content->second;
   const size_t newline = kept.find('\n');
   const Json beside = object_of(kept.substr(0, newline));
   Json value = {{"subject", key.name}, {"version", key.number}, {"id", version.id}};
@@ -224,12 +276,14 @@ SchemasTopic::Record SchemasTopic::version_record(const Row& row) const {
   return record;
 }
 
-SchemasTopic::Record SchemasTopic::last_ids_record() const {
+SchemasTopic::Record SchemasTopic::last_ids_record(std::span<const Row> rows) const {
   Json ids = Json::object();
   for (auto it = rows_.lower_bound(std::string(1, kLastIdRow));
        it != rows_.end() && it->first[0] == kLastIdRow; ++it)
     ids[it->first.substr(1)] = decode_number({it->first, it->second}).value_or(0);
-  return {kNoopKey, text_of(Json{{"lastIds", ids}})};
+  for (const Row& row : rows)
+    if (row.key[0] == kLastIdRow) ids[row.key.substr(1)] = decode_number(row).value_or(0);
+  return {kLastIdsKey, text_of(Json{{"lastIds", ids}})};
 }
 
 }  // namespace leat::schema

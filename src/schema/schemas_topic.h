@@ -5,15 +5,18 @@
 //   key {"keytype":"CONFIG","subject":S,"magic":0}   {"compatibilityLevel": LEVEL, ...}; S is null of all
 //   key {"keytype":"MODE","subject":S,"magic":0}     {"mode": MODE}
 //   key {"keytype":"DELETE_SUBJECT",...}, {"keytype":"CLEAR_SUBJECT",...}   read, never written
-//   key {"keytype":"NOOP","magic":0}   {"lastIds": {CONTEXT: ID}}: leat's own, which other registries pass over. Without
-//                                   it the number of a schema that was removed for good could be given again
+//   key {"keytype":"NOOP","magic":1}   {"lastIds": {CONTEXT: ID}}: leat's own. Without it the number of a schema that was
+//                                   removed for good could be given again. Others pass over NOOP; they write it
+//                                   themselves with magic 0 and without a value, and compaction would take ours away
 //
-// Keys are written to the byte as other registries write them, since the broker compacts by bytes. After the storage
+// Keys are written to the byte as other registries write them, since the broker compacts by bytes. One that was written
+// otherwise is remembered, and deleted along with ours. After the storage
 // layer of the Confluent Schema Registry (io.confluent.kafka.schemaregistry.storage).
 #pragma once
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,15 +35,19 @@ class SchemasTopic {
   struct Record {
     std::string key;
     std::optional<std::string> value;
+    friend bool operator==(const Record&, const Record&) = default;
   };
 
-  /// Takes the topic's next record in; an empty value deletes as a tombstone does, for so Karapace writes it. Kinds of records that are not known are passed over. kCorrupt says what is wrong
+  /// Takes the topic's next record in. An empty value deletes as a tombstone does, for so Karapace writes it. Kinds of records that are not known are passed over. kCorrupt says what is wrong
   /// with it.
   Result<void> apply(std::string_view key, std::optional<std::string_view> value);
   /// What all records say, sorted by key.
   std::vector<Row> rows() const;
-  /// Takes rows in, and gives the records that say so. The same rows give the same records again.
-  std::vector<Record> put(std::span<const Row> rows);
+  /// The records that say what rows do, given what is there; take() takes the rows in.
+  std::vector<Record> records(std::span<const Row> rows) const;
+  void take(std::span<const Row> rows);
+  /// Of a record that other registries write although nothing has changed.
+  static bool says_nothing(std::string_view key, std::optional<std::string_view> value);
 
  private:
   Result<void> apply_schema(const std::string& subject, int32_t number,
@@ -48,13 +55,18 @@ class SchemasTopic {
   Result<void> apply_deletion(const std::string& subject, std::string_view value);
   void clear(const std::string& subject);
   void take(const Row& row);
+  void note_spelling(std::string_view key, const std::string& ours);
   void raise_last_id(const std::string& context, int32_t id);
+  bool in_use(const std::string& context, int32_t id) const;
   /// Keys of a subject's versions.
   std::vector<std::string> versions_of(const std::string& subject) const;
-  Record version_record(const Row& row) const;
-  Record last_ids_record() const;
+  const std::string& content_of(const Row& version, std::span<const Row> beside) const;
+  static Record version_record(const Row& row, std::string_view content);
+  Record last_ids_record(std::span<const Row> rows) const;
 
   std::map<std::string, std::string> rows_;  // as registry_rows.h has them
+  /// Keys of records as others have spelt them, by our spelling.
+  std::map<std::string, std::set<std::string>> spellings_;
 };
 
 }  // namespace leat::schema

@@ -65,14 +65,6 @@ Result<void> collect(Connection& connection, const std::string& where,
 
 }  // namespace
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-  });
-  return out;
-}
-
 Result<FunctionCatalog> FunctionCatalog::load(Connection& connection) {
   FunctionCatalog catalog;
   TRY(collect(connection, "function_type = 'aggregate'", catalog.aggregates_));

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/strings.h"
 #include "sql/ast.h"
 #include "sql/duckdb_raii.h"
 
@@ -25,8 +26,5 @@ class FunctionCatalog {
  private:
   std::set<std::string, std::less<>> aggregates_, unstable_, foreign_;
 };
-
-/// ASCII lower case, as SQL compares names.
-std::string lower(std::string_view text);
 
 }  // namespace leat::sql

@@ -32,6 +32,7 @@ struct TopicInfo {
   TopicId id;
   int64_t created_ms = 0;
   int64_t max_record_bytes = 0;  // of key and value together; 0: as many as any record may have
+  bool expires = true;           // records go with the retention; not where they only are compacted
 };
 
 struct PartitionBounds {

@@ -80,6 +80,21 @@ class InATopic(unittest.TestCase):
                 self.assertEqual(second.ask("GET", "/subjects")[1], ["reading-value"])
                 self.assertEqual(self.id_of(second, "other", READING), 1)
 
+    def test_who_cannot_listen_takes_nothing_over(self):
+        with self.serving() as first:
+            done = self.project.call("registry", "--profile", "cluster", "--topic", self.topic, "--port", first.url.rsplit(":")[-1])
+            self.assertIn("cannot listen", done.stderr)
+            self.assertEqual(self.id_of(first, "reading-value", READING), 1)
+
+    def test_a_schema_that_the_topic_does_not_take_stops_no_others(self):
+        kafka.service("topics", "--create", "--topic", self.topic, "--partitions", "1", "--config", "cleanup.policy=compact",
+                      "--config", "max.message.bytes=2000")
+        with self.serving() as served:
+            status, told = served.add("large", {**READING, "doc": "x" * 3000})
+            self.assertEqual((status, told["error_code"]), (422, 42209), told)
+            self.assertIn("its max.message.bytes is too small", told["message"])
+            self.assertEqual(self.id_of(served, "reading-value", READING), 1)
+
     def test_a_pipeline_registers_in_the_topic_and_reads_by_it(self):
         self.project.write("reading.avsc", json.dumps(READING))
         self.project.write("in.ndjson", '{"id": 1}\n{"id": 2}\n')
@@ -100,11 +115,13 @@ class InATopic(unittest.TestCase):
             return done.stderr
         kafka.service("topics", "--create", "--topic", f"{self.name}_wide", "--partitions", "3")
         kafka.service("topics", "--create", "--topic", f"{self.name}_short", "--partitions", "1")
+        kafka.service("topics", "--create", "--topic", f"{self.name}_both", "--partitions", "1", "--config", "cleanup.policy=compact,delete")
         kafka.service("topics", "--create", "--topic", f"{self.name}_words", "--partitions", "1", "--config", "cleanup.policy=compact")
         kafka.produce(f"{self.name}_words", [("hello", "world")])
         on = ("--profile", "cluster", "--topic")
         self.assertIn("has 3 partitions", refused(*on, f"{self.name}_wide"))
-        self.assertIn("is not compacted", refused(*on, f"{self.name}_short"))
+        for name in ("short", "both"):
+            self.assertIn("its schemas would go with its retention", refused(*on, f"{self.name}_{name}"))
         self.assertIn(f"topic {self.name}_words offset 0: record hello: expected a JSON object as its key", refused(*on, f"{self.name}_words"))
         self.assertIn("profile `local` has no `log`", refused("--profile", "local", "--topic", "x"))
 
