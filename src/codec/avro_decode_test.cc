@@ -1,5 +1,7 @@
 #include "codec/avro_decode.h"
 
+#include <gmock/gmock.h>
+
 #include <cmath>
 #include <limits>
 

@@ -1,5 +1,7 @@
 #include "codec/avro_mapping.h"
 
+#include <gmock/gmock.h>
+
 #include "codec/avro_fixture.h"
 
 namespace leat::codec {

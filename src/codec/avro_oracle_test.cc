@@ -1,6 +1,7 @@
 // The Avro codec beside Apache Avro's C library (libavro), on random schemas and values: what libavro writes is decoded
 // to the values that libavro has, and encoded to the same bytes again; another reader's schema resolves to the same.
 #include <avro.h>
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <random>

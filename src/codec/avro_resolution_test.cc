@@ -1,4 +1,6 @@
 // A writer's schema met by another reader's: Avro 1.12 specification, "Schema Resolution", rule by rule.
+#include <gmock/gmock.h>
+
 #include "codec/avro_fixture.h"
 
 namespace leat::codec::avro_resolution_test {

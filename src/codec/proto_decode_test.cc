@@ -1,5 +1,7 @@
 #include "codec/proto_decode.h"
 
+#include <gmock/gmock.h>
+
 #include "base/limits.h"
 #include "codec/proto_fixture.h"
 #include "codec/proto_shape.h"

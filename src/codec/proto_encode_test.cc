@@ -1,5 +1,7 @@
 #include "codec/proto_encode.h"
 
+#include <gmock/gmock.h>
+
 #include <limits>
 
 #include "codec/proto_fixture.h"

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "codec/proto_fixture.h"
 
 namespace leat::codec {

@@ -2,6 +2,7 @@
 // own (this program again, DuckdbCrashChild), because fault points are armed when a process starts.
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>

@@ -1,5 +1,6 @@
 // Rows that are deleted in the embedded store: before and after folds, and until their deletion is forgotten.
 #include <fmt/core.h>
+#include <gtest/gtest.h>
 
 #include "components/sink_duckdb.h"
 #include "components/sink_duckdb_fixture.h"

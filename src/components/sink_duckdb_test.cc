@@ -1,6 +1,7 @@
 #include "components/sink_duckdb.h"
 
 #include <fmt/core.h>
+#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <thread>

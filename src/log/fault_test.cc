@@ -1,5 +1,7 @@
 // The fault points and planted bugs of the log, each in a process of its own that reads them from its
 // environment (io/fault.h): gtest's threadsafe death tests start this program again.
+#include <gtest/gtest.h>
+
 #include <signal.h>
 
 #include <cstdlib>

@@ -2,6 +2,7 @@
 #include "schema/protobuf.h"
 
 #include <fmt/core.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/limits.h"

@@ -1,6 +1,8 @@
 // The table of endpoints: checking of arguments, hostile requests, OpenAPI.
 #include "server/api.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cctype>
 #include <set>

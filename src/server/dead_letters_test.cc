@@ -1,4 +1,6 @@
 // Dead letters through the router: groups, letters, where, re-drive, purge.
+#include <gtest/gtest.h>
+
 #include "server/fixture.h"
 
 namespace leat::server {

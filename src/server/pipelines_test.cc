@@ -1,4 +1,6 @@
 // Status, pause, reset through the router.
+#include <gtest/gtest.h>
+
 #include "io/file.h"
 #include "server/fixture.h"
 #include "server/paused.h"

@@ -1,4 +1,6 @@
 // A schema tried on records: those it reads, those it breaks, those that nobody reads.
+#include <gtest/gtest.h>
+
 #include "log/log_schema_store.h"
 #include "schema/registry.h"
 #include "schema/registry_catalog.h"

@@ -1,4 +1,6 @@
 // POST /api/v1/sql: how many queries may run at a time.
+#include <gtest/gtest.h>
+
 #include <latch>
 #include <thread>
 #include <vector>

@@ -1,4 +1,6 @@
 // Topics and their records through the router.
+#include <gtest/gtest.h>
+
 #include "server/fixture.h"
 
 namespace leat::server {
