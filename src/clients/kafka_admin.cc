@@ -136,8 +136,14 @@ Result<void> KafkaAdmin::add_settings(std::vector<stream::TopicInfo>& topics) {
     auto topic = std::find_if(topics.begin(), topics.end(),
                               [&](const auto& one) { return one.spec.name == name; });
     if (topic == topics.end()) continue;
+    auto code = rd_kafka_ConfigResource_error(described[i]);
+    if (code ==
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {  // to the broker that was asked: not yet, or no more
+      topics.erase(topic);
+      continue;
+    }
     // Without the right to read settings the topic can be used all the same.
-    if (auto code = rd_kafka_ConfigResource_error(described[i])) {
+    if (code) {
       tell(needs(client_.error(code, fmt::format("read the settings of topic {}", name)),
                  "DescribeConfigs", "topic " + topic->spec.name)
                .to_string());

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "io/random.h"
 #include "schema/registry_error.h"
 #include "stream/read_span.h"
 
@@ -30,7 +30,12 @@ Result<std::vector<schema::Row>> TopicSchemaStore::scan() {
   TRY(read(take));
   TRY(log_.begin(owner()));
   TRY(read(take));
+  TRY(take_over());
   return records_.rows();
+}
+
+Result<void> TopicSchemaStore::take_over() {
+  return commit({records_.takeover(fmt::format("{:016x}", io::entropy()))});
 }
 
 Result<void> TopicSchemaStore::check_topic() const {
@@ -55,14 +60,22 @@ Result<void> TopicSchemaStore::check_topic() const {
 
 Result<void> TopicSchemaStore::read(const See& see) {
   ASSIGN(const auto bounds, log_.topics().bounds(topic_, 0));
+  if (bounds.end < next_)
+    return Error(ErrorCode::kDataLost,
+                 fmt::format(
+                     "topic {} ends at offset {} and was read to {}: its last schemas are lost",
+                     name_, bounds.end, next_))
+        .with_blame(Blame::kExternal)
+        .with_hint("a broker has lost them; start the registry again, and register them anew");
   next_ = std::max(next_, bounds.start);
   const auto each = [&](const stream::RecordBatch& batch) -> Result<bool> {
     for (const stream::Record& record : batch.records) TRY(see(record));
     return true;
   };
-  ASSIGN(next_, stream::read_span(*reader_, 0, next_, bounds.end, {}, stop_, each));
-  if (next_ < bounds.end)
+  ASSIGN(const int64_t reached, stream::read_span(*reader_, 0, next_, bounds.end, {}, stop_, each));
+  if (reached < bounds.end)
     return Error(ErrorCode::kCancelled, fmt::format("topic {} was not read to its end", name_));
+  next_ = bounds.end;  // a batch may go further, of which nothing was shown
   return {};
 }
 
@@ -77,9 +90,7 @@ Result<void> TopicSchemaStore::apply(const stream::Record& record) {
 
 Result<void> TopicSchemaStore::write(std::span<const schema::Row> rows) {
   if (lost_) return taken_over();
-  const std::vector<Record> records = records_.records(rows);
-  TRY(check_sizes(records));
-  TRY(commit(records));
+  TRY(commit(records_.records(rows)));
   records_.take(rows);
   return {};
 }
@@ -102,51 +113,65 @@ Result<void> TopicSchemaStore::commit(const std::vector<Record>& records) {
   while (true) {
     auto done = try_commit(records);
     if (done) return done;
-    if (done.error().code() == ErrorCode::kConflict) {
-      lost_ = true;
-      return taken_over();
-    }
-    const Retry retry = done.error().retry();
-    const bool again = retry == Retry::kBackoff || retry == Retry::kReconnect;
+    if (lost_) return taken_over();
+    // Fenced: by whom, the look of the next try will see.
+    const bool again = done.error().retry() == Retry::kBackoff ||
+                       done.error().retry() == Retry::kReconnect ||
+                       done.error().code() == ErrorCode::kConflict;
     if (!again || clock_.steady_ms() > until || !clock_.sleep_ms(kPauseMs, stop_)) return done;
   }
 }
 
 Result<void> TopicSchemaStore::try_commit(const std::vector<Record>& records) {
   ASSIGN(auto transaction, log_.begin(owner()));
-  ASSIGN(const size_t found, look());
-  const bool done = unknown_ && found > 0 && records == sent_;
-  unknown_ = false;
-  sent_.clear();
+  ASSIGN(const bool came, look());
+  const bool done = came && records == tried_;
+  tried_.clear();
   if (done) return {};
+  TRY(check_sizes(records));
+  TRY(append(*transaction, records));
+  tried_ = records;
+  TRY(transaction->commit());
+  committed_.insert(committed_.end(), records.begin(), records.end());
+  tried_.clear();
+  return {};
+}
+
+Result<void> TopicSchemaStore::append(stream::LogTransaction& transaction,
+                                      std::span<const Record> records) const {
   std::vector<stream::OutRecord> out(records.size());
   for (size_t i = 0; i < records.size(); ++i) {
     out[i].key = records[i].key;
     if (records[i].value) out[i].value = *records[i].value;
   }
-  TRY(transaction->append(topic_, 0, out));
-  sent_ = records;
-  unknown_ = true;
-  TRY(transaction->commit());
-  unknown_ = false;
-  return {};
+  return transaction.append(topic_, 0, out);
 }
 
-Result<size_t> TopicSchemaStore::look() {
+Result<bool> TopicSchemaStore::look() {
   ASSIGN(const auto now, log_.topics().find(name_));
-  if (now.id != topic_.id)
-    return Error(ErrorCode::kConflict, fmt::format("topic {} was made anew", name_));
-  size_t found = 0;
+  topic_.max_record_bytes = now.max_record_bytes;
+  lost_ |= now.id != topic_.id;
+  if (lost_) return taken_over();
+  std::vector<Record> committed = committed_;
+  bool came = false;
   TRY(read([&](const stream::Record& record) -> Result<void> {
     const std::string_view key = record.key.value_or("");
-    const bool own = std::any_of(sent_.begin(), sent_.end(), [&](const Record& one) {
+    const auto same = [&](const Record& one) {
       return one.key == key && one.value == record.value;
-    });
-    found += own;
-    if (own || schema::SchemasTopic::says_nothing(key, record.value)) return {};
-    return taken_over();
+    };
+    const auto own = std::find_if(committed.begin(), committed.end(), same);
+    if (own != committed.end()) {
+      committed.erase(own);
+    } else if (std::any_of(tried_.begin(), tried_.end(), same)) {
+      came = true;
+    } else if (!schema::SchemasTopic::says_nothing(key, record.value)) {
+      lost_ = true;
+      return taken_over();
+    }
+    return {};
   }));
-  return found;
+  committed_ = std::move(committed);
+  return came;
 }
 
 Error TopicSchemaStore::taken_over() const {

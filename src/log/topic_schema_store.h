@@ -2,12 +2,13 @@
 // (schema/schemas_topic.h has their form).
 //
 // One process owns the topic: it takes the name `registry.TOPIC` among the owners of transactions, which fences whoever
-// had it, and reads what that one has written. Since a log may give a producer up and fence anew later, each write also
-// looks at what has come since the one before: a record that is not this process's own means that the topic is another's.
+// had it, reads what that one has written, and writes a record that says so. Fencing alone does not tell: a log may give a
+// producer up and fence anew later. So each write first looks at what has come since the one before: a record that is not
+// this process's own means that the topic is another's.
 //
-//   scan:   ensure, check, read to the end; begin (fences); read what came in between
+//   scan:   ensure, check, read to the end; begin (fences); read what came in between; write the record of a takeover
 //   write:  begin; read what has come; append and commit, in one transaction. A commit whose fate is unknown is found, or
-//           not, by the look of the next try.
+//           not, by the look of the next try: whoever is given up is fenced by the next begin, and over by then.
 #pragma once
 
 #include <functional>
@@ -48,10 +49,12 @@ class TopicSchemaStore final : public schema::SchemaStore {
   /// What has been committed since the last read.
   Result<void> read(const See& see);
   Result<void> apply(const stream::Record& record);
+  Result<void> take_over();
   Result<void> commit(const std::vector<Record>& records);
   Result<void> try_commit(const std::vector<Record>& records);
-  /// How many records of `sent_` have come; kConflict: others have, too.
-  Result<size_t> look();
+  /// Whether a record of `tried_` has come; with lost_ set, others have, too.
+  Result<bool> look();
+  Result<void> append(stream::LogTransaction& transaction, std::span<const Record> records) const;
   Error taken_over() const;
   std::string owner() const { return "registry." + name_; }
 
@@ -63,9 +66,9 @@ class TopicSchemaStore final : public schema::SchemaStore {
   std::unique_ptr<stream::TopicReader> reader_;
   int64_t next_ = 0;  // offset to read next
   schema::SchemasTopic records_;
-  std::vector<Record> sent_;  // not read yet
-  bool unknown_ = false;      // whether sent_ was committed
-  bool lost_ = false;         // to another process
+  // Of this process, and not read yet: what was committed, and what may have been, in the order of writing.
+  std::vector<Record> committed_, tried_;
+  bool lost_ = false;  // to another process
 };
 
 }  // namespace leat::log

@@ -137,8 +137,9 @@ Result<void> SchemasTopic::apply_schema(const std::string& name, int32_t number,
   TRY(decode_content(content));
   const auto kept = rows_.find(content.key);
   if (kept != rows_.end() && kept->second != *content.value && in_use(subject.context, *id)) {
-    // Records that are written already are of the first.
+    // Records that are written already are of the first. The version's number is taken all the same.
     spdlog::warn("schemas: {} is passed over: its id {} stands for another schema", called, *id);
+    take(version_row(subject, number, VersionValue{*id, /*deleted=*/true}));
     return {};
   }
   take(content);
@@ -243,7 +244,7 @@ std::vector<SchemasTopic::Record> SchemasTopic::records(std::span<const Row> row
     if (row.value || others == spellings_.end()) continue;
     for (const std::string& key : others->second) out.push_back({key, std::nullopt});
   }
-  if (ids) out.push_back(last_ids_record(rows));
+  if (ids) out.push_back({kLastIdsKey, text_of(Json{{"lastIds", last_ids(rows)}})});
   return out;
 }
 
@@ -276,14 +277,18 @@ SchemasTopic::Record SchemasTopic::version_record(const Row& row, std::string_vi
   return record;
 }
 
-SchemasTopic::Record SchemasTopic::last_ids_record(std::span<const Row> rows) const {
+nlohmann::ordered_json SchemasTopic::last_ids(std::span<const Row> rows) const {
   Json ids = Json::object();
   for (auto it = rows_.lower_bound(std::string(1, kLastIdRow));
        it != rows_.end() && it->first[0] == kLastIdRow; ++it)
     ids[it->first.substr(1)] = decode_number({it->first, it->second}).value_or(0);
   for (const Row& row : rows)
     if (row.key[0] == kLastIdRow) ids[row.key.substr(1)] = decode_number(row).value_or(0);
-  return {kLastIdsKey, text_of(Json{{"lastIds", ids}})};
+  return ids;
+}
+
+SchemasTopic::Record SchemasTopic::takeover(const std::string& owner) const {
+  return {kLastIdsKey, text_of(Json{{"lastIds", last_ids({})}, {"owner", owner}})};
 }
 
 }  // namespace leat::schema

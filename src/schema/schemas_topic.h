@@ -6,8 +6,9 @@
 //   key {"keytype":"MODE","subject":S,"magic":0}     {"mode": MODE}
 //   key {"keytype":"DELETE_SUBJECT",...}, {"keytype":"CLEAR_SUBJECT",...}   read, never written
 //   key {"keytype":"NOOP","magic":1}   {"lastIds": {CONTEXT: ID}}: leat's own. Without it the number of a schema that was
-//                                   removed for good could be given again. Others pass over NOOP; they write it
-//                                   themselves with magic 0 and without a value, and compaction would take ours away
+//                                   removed for good could be given again. With "owner": a process that has taken
+//                                   the topic over. Others pass over NOOP; they write it themselves with magic 0 and
+//                                   without a value, and compaction would take ours away
 //
 // Keys are written to the byte as other registries write them, since the broker compacts by bytes. One that was written
 // otherwise is remembered, and deleted along with ours. After the storage
@@ -15,6 +16,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <span>
@@ -46,6 +48,8 @@ class SchemasTopic {
   /// The records that say what rows do, given what is there; take() takes the rows in.
   std::vector<Record> records(std::span<const Row> rows) const;
   void take(std::span<const Row> rows);
+  /// The record of a process that takes the topic over; `owner` is its own.
+  Record takeover(const std::string& owner) const;
   /// Of a record that other registries write although nothing has changed.
   static bool says_nothing(std::string_view key, std::optional<std::string_view> value);
 
@@ -62,7 +66,7 @@ class SchemasTopic {
   std::vector<std::string> versions_of(const std::string& subject) const;
   const std::string& content_of(const Row& version, std::span<const Row> beside) const;
   static Record version_record(const Row& row, std::string_view content);
-  Record last_ids_record(std::span<const Row> rows) const;
+  nlohmann::ordered_json last_ids(std::span<const Row> rows) const;
 
   std::map<std::string, std::string> rows_;  // as registry_rows.h has them
   /// Keys of records as others have spelt them, by our spelling.

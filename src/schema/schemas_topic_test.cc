@@ -186,6 +186,18 @@ TEST_F(SchemasTopicTest, OthersDeleteWholeSubjects) {
   EXPECT_EQ(schemas, 1u);
 }
 
+TEST_F(SchemasTopicTest, NumbersThatOthersGaveAreNotGivenAgain) {
+  const std::string key = R"({"keytype":"SCHEMA","subject":"s","version":1,"magic":1})";
+  SchemasTopic topic;
+  store_.records.push_back({key, R"({"subject":"s","version":1,"id":7,"schema":"a"})"});
+  apply(topic, key, store_.records.back().value);
+  store_.records.push_back(topic.takeover("this process"));
+  store_.records.push_back({key, std::nullopt});
+  store_.compact();
+  open();
+  EXPECT_EQ(add("new", words("d")).id, 8);
+}
+
 TEST_F(SchemasTopicTest, KeysThatOthersSpeltAreDeletedAlong) {
   const std::string spelt = R"({"subject":"s","version":1,"magic":1,"keytype":"SCHEMA"})";
   store_.records.push_back({spelt, R"({"subject":"s","version":1,"id":1,"schema":"a"})"});
@@ -218,8 +230,9 @@ TEST_F(SchemasTopicTest, AnIdKeepsItsFirstSchemaWhileItIsUsed) {
   const auto rows = topic.rows();
   EXPECT_EQ(std::count_if(rows.begin(), rows.end(),
                           [](const Row& row) { return row.key[0] == kVersionRow; }),
-            2);
-  put("a", std::nullopt), put("c", std::nullopt), put("b", "other");
+            3);
+  // The number of the version that was passed over is taken, too.
+  put("a", std::nullopt), put("b", std::nullopt), put("c", std::nullopt), put("b", "other");
   EXPECT_EQ(texts(), "other");
 }
 

@@ -62,7 +62,8 @@ class InATopic(unittest.TestCase):
             # 3 was removed for good, and is not given again.
             self.assertEqual(self.id_of(again, "new", {"type": "int"}), 4)
         found = self.records()
-        self.assertEqual(found[0], ({"keytype": "SCHEMA", "subject": "reading-value", "version": 1, "magic": 1},
+        self.assertEqual(found[0][0], {"keytype": "NOOP", "magic": 1})
+        self.assertEqual(found[1], ({"keytype": "SCHEMA", "subject": "reading-value", "version": 1, "magic": 1},
                                     {"subject": "reading-value", "version": 1, "id": 1, "schema": json.dumps(READING, separators=(",", ":")),
                                      "deleted": False}))
         gone = [value for key, value in found if key.get("subject") == "gone"]
