@@ -21,7 +21,8 @@ namespace {
 
 struct RegistryArgs {
   int port = limits::kDefaultRegistryPort;
-  std::string listen, users, topic;
+  std::string listen, users;
+  std::vector<std::string> topic;  // at most one
 };
 
 constexpr int64_t kSleepMs = 3'600'000;  // between two looks at a clock that nobody needs
@@ -104,9 +105,12 @@ Result<int> serve(const GlobalOptions& global, const RegistryArgs& args) {
     ASSIGN(users, server::RegistryUsers::open(args.users, std::move(environment)));
   }
   Interrupt interrupt;
+  if (args.topic.size() > 1)
+    return Error(ErrorCode::kInvalidArgument, "--topic: one topic has all the schemas")
+        .with_blame(Blame::kUser);
   if (!args.topic.empty()) TRY(RegistryServer::check(listen, users != nullptr));
   ASSIGN(Kept kept, args.topic.empty() ? open_directory(global)
-                                       : open_topic(global, args.topic, interrupt.token()));
+                                       : open_topic(global, args.topic.front(), interrupt.token()));
   ASSIGN(kept.registry, schema::Registry::open(*kept.store, schema::parse));
   schema::Registry& registry = *kept.registry;
   ASSIGN(auto server, RegistryServer::start(registry, listen, std::move(users)));

@@ -410,12 +410,14 @@ Result<stream::PartitionBounds> KafkaAdmin::bounds(const stream::TopicInfo& topi
                                                    int32_t partition) {
   const Question questions[] = {{RD_KAFKA_OFFSET_SPEC_EARLIEST},
                                 {RD_KAFKA_OFFSET_SPEC_LATEST},
-                                {RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP, false}};
+                                {RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP, false},
+                                {RD_KAFKA_OFFSET_SPEC_LATEST, false}};
   ASSIGN(Answers found, offsets(topic, {partition}, questions));
   stream::PartitionBounds bounds;
   bounds.start = found[0][0].offset;
   bounds.end = std::max(found[1][0].offset, bounds.start);
   bounds.bytes = -1;
+  bounds.unsettled = std::max<int64_t>(found[3][0].offset - bounds.end, 0);
   bounds.last_timestamp_ms = std::max<int64_t>(found[2][0].timestamp_ms, 0);
   return bounds;
 }

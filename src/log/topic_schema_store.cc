@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "io/random.h"
@@ -12,7 +14,8 @@ namespace leat::log {
 namespace {
 
 constexpr int64_t kTriesMs = 15'000;  // of one write, while brokers say that trying again helps
-constexpr int64_t kPauseMs = 200;
+constexpr int64_t kPauseMs = 200, kSettleMs = 20;
+constexpr int kOddTold = 10;  // records, each with a warning of its own
 
 }  // namespace
 
@@ -28,6 +31,10 @@ Result<std::vector<schema::Row>> TopicSchemaStore::scan() {
   records_ = {};
   const See take = [this](const stream::Record& record) { return apply(record); };
   TRY(read(take));
+  if (known_ == 0 && first_odd_)
+    return std::move(*first_odd_)
+        .with_blame(Blame::kUser)
+        .with_hint("is this topic a registry's? Name another one with --topic");
   TRY(log_.begin(owner()));
   TRY(read(take));
   TRY(take_over());
@@ -58,8 +65,26 @@ Result<void> TopicSchemaStore::check_topic() const {
   return {};
 }
 
+/// Where the topic ends when no transaction is open in it: behind one, records are hidden.
+Result<stream::PartitionBounds> TopicSchemaStore::settled_bounds() {
+  const int64_t until = clock_.steady_ms() + kTriesMs;
+  while (true) {
+    ASSIGN(const auto bounds, log_.topics().bounds(topic_, 0));
+    if (bounds.unsettled == 0) return bounds;
+    if (clock_.steady_ms() > until)
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("topic {} from offset {} on: records wait for another program's "
+                               "transaction to end",
+                               name_, bounds.end))
+          .with_blame(Blame::kExternal)
+          .with_hint("the brokers end it after its transaction.timeout.ms");
+    if (!clock_.sleep_ms(kSettleMs, stop_))
+      return Error(ErrorCode::kCancelled, fmt::format("topic {} was not read to its end", name_));
+  }
+}
+
 Result<void> TopicSchemaStore::read(const See& see) {
-  ASSIGN(const auto bounds, log_.topics().bounds(topic_, 0));
+  ASSIGN(const auto bounds, settled_bounds());
   if (bounds.end < next_)
     return Error(ErrorCode::kDataLost,
                  fmt::format(
@@ -81,16 +106,24 @@ Result<void> TopicSchemaStore::read(const See& see) {
 
 Result<void> TopicSchemaStore::apply(const stream::Record& record) {
   auto taken = records_.apply(record.key.value_or(""), record.value);
-  if (taken) return taken;
-  return std::move(taken)
-      .error()
-      .at(fmt::format("topic {} offset {}", name_, record.offset))
-      .with_hint("is this topic a registry's? Name another one with --topic");
+  if (taken) {
+    ++known_;
+    return {};
+  }
+  Error odd = std::move(taken).error().at(fmt::format("topic {} offset {}", name_, record.offset));
+  if (++odd_ <= kOddTold) spdlog::warn("schemas: passed over: {}", odd.to_string());
+  if (!first_odd_) first_odd_ = std::move(odd);
+  return {};
 }
 
 Result<void> TopicSchemaStore::write(std::span<const schema::Row> rows) {
   if (lost_) return taken_over();
-  TRY(commit(records_.records(rows)));
+  auto done = commit(records_.records(rows));
+  if (!done) {
+    const bool sure = tried_.empty() && done.error().contract_code() == 0;
+    if (!sure) return done;
+    return std::move(done).error().with_contract_code(static_cast<int>(schema::Code::kStore));
+  }
   records_.take(rows);
   return {};
 }
@@ -125,13 +158,19 @@ Result<void> TopicSchemaStore::commit(const std::vector<Record>& records) {
 Result<void> TopicSchemaStore::try_commit(const std::vector<Record>& records) {
   ASSIGN(auto transaction, log_.begin(owner()));
   ASSIGN(const bool came, look());
-  const bool done = came && records == tried_;
+  const bool there = came && records == tried_;
   tried_.clear();
-  if (done) return {};
+  if (there) return {};
   TRY(check_sizes(records));
   TRY(append(*transaction, records));
   tried_ = records;
-  TRY(transaction->commit());
+  auto done = transaction->commit();
+  if (!done) {
+    const Retry retry = done.error().retry();
+    if (retry != Retry::kReconnect && retry != Retry::kFatal)
+      tried_.clear();  // it has not happened
+    return done;
+  }
   committed_.insert(committed_.end(), records.begin(), records.end());
   tried_.clear();
   return {};
@@ -149,9 +188,12 @@ Result<void> TopicSchemaStore::append(stream::LogTransaction& transaction,
 
 Result<bool> TopicSchemaStore::look() {
   ASSIGN(const auto now, log_.topics().find(name_));
-  topic_.max_record_bytes = now.max_record_bytes;
-  lost_ |= now.id != topic_.id;
-  if (lost_) return taken_over();
+  if (now.id != topic_.id)
+    return Error(ErrorCode::kDataLost, fmt::format("topic {} was deleted and made anew", name_))
+        .with_blame(Blame::kExternal)
+        .with_hint("start the registry again, and register anew what is missing");
+  topic_ = now;
+  TRY(check_topic());
   std::vector<Record> committed = committed_;
   bool came = false;
   TRY(read([&](const stream::Record& record) -> Result<void> {

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -35,9 +36,10 @@ class TopicSchemaStore final : public schema::SchemaStore {
       : log_(log), name_(std::move(topic)), stop_(std::move(stop)), clock_(clock) {}
 
   /// Takes the topic over, made when it is missing. kIncompatible for a topic of several partitions, or whose records go
-  /// with its retention; kCorrupt names the record's offset: then nothing was taken over.
+  /// with its retention; Records that are no registry's are passed over with a warning; kCorrupt
+  /// when there are no others: then nothing was taken over.
   Result<std::vector<schema::Row>> scan() override;
-  /// kConflict, from then on, when another process owns the topic, or it was made anew.
+  /// kConflict, from then on, when another process owns the topic. With a code of the contract nothing was written.
   Result<void> write(std::span<const schema::Row> rows) override;
 
  private:
@@ -48,6 +50,7 @@ class TopicSchemaStore final : public schema::SchemaStore {
   Result<void> check_sizes(std::span<const Record> records) const;
   /// What has been committed since the last read.
   Result<void> read(const See& see);
+  Result<stream::PartitionBounds> settled_bounds();
   Result<void> apply(const stream::Record& record);
   Result<void> take_over();
   Result<void> commit(const std::vector<Record>& records);
@@ -68,7 +71,9 @@ class TopicSchemaStore final : public schema::SchemaStore {
   schema::SchemasTopic records_;
   // Of this process, and not read yet: what was committed, and what may have been, in the order of writing.
   std::vector<Record> committed_, tried_;
-  bool lost_ = false;  // to another process
+  bool lost_ = false;            // to another process
+  int64_t known_ = 0, odd_ = 0;  // records that were read: a registry's, and others
+  std::optional<Error> first_odd_;
 };
 
 }  // namespace leat::log

@@ -191,7 +191,7 @@ TEST_F(TopicSchemaStoreTest, ATopicThatWasMadeAnewIsNotWritten) {
   spec.retention_ms = -1;
   spec.compact = true;
   EXPECT_OK(embedded_->topics().ensure(spec));
-  EXPECT_THAT(first.refused("b", "y"), HasSubstr("another process"));
+  EXPECT_THAT(first.refused("b", "y"), HasSubstr("was deleted and made anew"));
   EXPECT_EQ(records(), 0u);
 }
 

@@ -97,7 +97,13 @@ Result<Version> Registry::place(const Subject& subject, const Candidate& candida
     const Index::Context* context = index_.context(subject.context);
     const int32_t last_id = context == nullptr ? 0 : context->last_id;
     const auto ids = index_.ids_of(subject.context, guid_of(proposal.content));
-    out.id = candidate.id ? *candidate.id : !ids.empty() ? ids.front() : last_id + 1;
+    out.id = candidate.id           ? *candidate.id
+             : !ids.empty()         ? ids.front()
+             : last_id == INT32_MAX ? 0
+                                    : last_id + 1;
+    if (!candidate.id && ids.empty() && last_id == INT32_MAX)
+      return refusal(Code::kIdMismatch,
+                     fmt::format("context {} has given its last id, {}", subject.context, last_id));
     if (out.id < 1)
       return refusal(Code::kIdMismatch, fmt::format("{} is no id of a schema", out.id));
     const Index::Schema* kept = index_.schema(subject.context, out.id);

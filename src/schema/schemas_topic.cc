@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/json_depth.h"
+#include "base/limits.h"
 #include "base/strings.h"
 #include "schema/kept_json.h"
 #include "schema/registry_rows.h"
@@ -64,19 +66,25 @@ std::string renamed(const Json& from, const char* Renamed::*was, const char* Ren
 
 Result<void> SchemasTopic::apply(std::string_view key, std::optional<std::string_view> value) {
   if (value && value->empty()) value.reset();
+  if (is_deeper_than(key, limits::kSchemaDepth) ||
+      is_deeper_than(value.value_or(""), limits::kSchemaDepth))
+    return damaged_record(key, "JSON that nests less deep");
   const Json parsed = Json::parse(key, nullptr, false);
   if (!parsed.is_object()) return damaged_record(key, "a JSON object as its key");
   const Json content = value ? Json::parse(*value, nullptr, false) : Json::object();
   const std::string kind = member<std::string>(parsed, "keytype").value_or("");
-  const std::string subject = member<std::string>(parsed, "subject").value_or("");
+  const Subject named = Subject::parse(member<std::string>(parsed, "subject").value_or(""));
+  const std::string subject = named.qualified();
   const bool known = kind == "SCHEMA" || kind == "CONFIG" || kind == "MODE" ||
                      kind == "DELETE_SUBJECT" || kind == "CLEAR_SUBJECT";
   if (known && !content.is_object()) return damaged_record(key, "a JSON object as its value");
+  if (known && !named.is_context() && !check_subject(named))
+    return damaged_record(key, "the name of a subject");
   if (kind == "SCHEMA") {
     const auto number = member<int32_t>(parsed, "version");
-    if (!number || subject.empty())
+    if (!number || named.is_context())
       return damaged_record(key, "a subject and a version in its key");
-    note_spelling(key, schema_key(Subject::parse(subject).qualified(), *number));
+    note_spelling(key, schema_key(subject, *number));
     return apply_schema(subject, *number, value);
   }
   if (kind == "CONFIG") {
@@ -106,8 +114,9 @@ Result<void> SchemasTopic::apply(std::string_view key, std::optional<std::string
 }
 
 bool SchemasTopic::says_nothing(std::string_view key, std::optional<std::string_view> value) {
-  return (!value || value->empty()) &&
-         member<std::string>(object_of(key), "keytype").value_or("") == "NOOP";
+  if (is_deeper_than(key, limits::kSchemaDepth)) return true;
+  const std::string kind = member<std::string>(object_of(key), "keytype").value_or("");
+  return kind.empty() || (kind == "NOOP" && (!value || value->empty()));
 }
 
 void SchemasTopic::note_spelling(std::string_view key, const std::string& ours) {

@@ -50,7 +50,7 @@ class SchemasTopic {
   void take(std::span<const Row> rows);
   /// The record of a process that takes the topic over; `owner` is its own.
   Record takeover(const std::string& owner) const;
-  /// Of a record that other registries write although nothing has changed.
+  /// Of a record that is no registry's, or that registries write although nothing has changed.
   static bool says_nothing(std::string_view key, std::optional<std::string_view> value);
 
  private:

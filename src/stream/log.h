@@ -40,6 +40,7 @@ struct PartitionBounds {
   int64_t end = 0;    // offset the next record will get
   int64_t bytes = 0;  // stored, compressed; -1 unknown
   int64_t last_timestamp_ms = 0;
+  int64_t unsettled = 0;  // offsets behind `end` of transactions that are not over
 };
 
 struct ReadLimits {
